@@ -1,0 +1,111 @@
+"""Mean squared error: the features model is soft-thresholding of singular values.
+
+Theorem 1. Let Y be any labels (columns), pi_n > 0, Dpi = diag(sqrt pi), free features, no bias, M >= rank. The optimal X = Z Dpi of
+min 1/2 ||X - Y Dpi||^2 + 2 mu ||X||_* is unique: X = SVT(Y Dpi), every singular value sigma replaced by (sigma - 2 mu)_+.
+  One-hot labels: z_n = (1 - 2 mu/sqrt(pi_n))_+ e_n, so class n collapses to zero iff sqrt(pi_n) <= 2 mu.
+  Balanced, smoothing alpha: Z = A (I - J/N) + B J/N with A = (1 - alpha - 2 sqrt N mu)_+, B = (1 - 2 sqrt N mu)_+; the cosine between class means is
+  (B - A)/(B + (N-1) A), so they are orthogonal iff alpha = 0 and coincide (nonzero) iff A = 0 < B. Since A <= B the optimum is attained by
+  nonnegative features, so it is the optimum of the nonnegative setting too (M >= N).
+Theorem 2. With an unregularised bias, free features: X = SVT(Y Dpi (I - q q')), q = sqrt(pi), and b = Y pi. Balanced: Z = s (I - J/N) with
+  s = (1 - alpha - 2 sqrt N mu)_+. With nonnegative features, balanced: s = (1 - alpha - 2 N mu/sqrt(N-1))_+ (`balanced_nonnegative.py`).
+
+Proof of 1. Write B0 = Y Dpi = X + Q with X = SVT(B0). Then Q has singular values min(sigma, 2 mu), so ||Q||_op <= 2 mu, and <Q, X> = 2 mu ||X||_*. For any X',
+    1/2||X' - B0||^2 + 2 mu ||X'||_* - (1/2||X - B0||^2 + 2 mu ||X||_*) = 1/2||X' - X||^2 + (2 mu ||X'||_* - <Q, X'>) >= 1/2 ||X' - X||^2.
+Proof of 2. Minimising over b leaves the residual times I - q q'. Replacing X by X (I - q q') keeps the residual and does not increase the nuclear norm, so X may be
+taken with X q = 0, which is theorem 1 for Y Dpi (I - q q'); its solution satisfies X q = 0.
+"""
+
+import sympy as sp
+
+from _check import holds, identity, nonnegative, positive
+from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
+
+alpha, mu = sp.symbols("alpha mu", positive=True)
+threshold = 2 * mu
+
+
+def main() -> None:
+    """Run every step."""
+    check_algebra()
+    gap_is_quadratic()
+    one_hot_labels()
+    balanced_smoothed_labels()
+    nonnegative_features_are_enough()
+    unregularised_bias()
+
+
+def gap_is_quadratic() -> None:
+    """Theorem 1 entry by entry (the identity is a sum over entries), and the singular values of X and Q = B0 - X."""
+    x, other, target = sp.symbols("x x_other b0", real=True)
+    q = target - x
+    gap = (other - target) ** 2 / 2 - (x - target) ** 2 / 2  # claim
+    identity("gap = 1/2 (x' - x)^2 - q (x' - x)", gap, (other - x) ** 2 / 2 - q * (other - x))  # claim
+    excess, sigma = sp.symbols("excess sigma", positive=True)
+    kept = (threshold + excess) - threshold  # sigma = 2 mu + excess
+    identity("kept singular values: <Q, X> gains 2 mu each", ((threshold + excess) - kept) * kept, threshold * kept)
+    holds("discarded ones: Q keeps sigma <= 2 mu", sp.Max(0, -excess) == 0)
+    positive("sigma stays nonnegative", sigma)
+
+
+def one_hot_labels() -> None:
+    """Y Dpi = Dpi is diagonal with singular values sqrt(pi_n)."""
+    proportion = sp.Symbol("pi_n", positive=True)
+    root = sp.sqrt(proportion)
+    identity("z_n", (root - threshold) / root, 1 - 2 * mu / root)  # claim
+    identity("collapse iff sqrt(pi_n) <= 2 mu", (1 - 2 * mu / root) * root, root - 2 * mu)
+
+
+def balanced_smoothed_labels() -> None:
+    """Y = (1-alpha) P + J/N; its singular values on the two eigenspaces are thresholded separately."""
+    half = 1 / sp.sqrt(N)
+    labels = (1 - alpha) * IDENTITY + alpha / N * ONES
+    identity("Y = (1-alpha) P + J/N", sp.Matrix([labels.deviation, labels.mean]), sp.Matrix([1 - alpha, 1]))
+    x = half * labels - threshold * IDENTITY  # both eigenvalues above the threshold
+    z = sp.sqrt(N) * x
+    deviation, mean = 1 - alpha - 2 * sp.sqrt(N) * mu, 1 - 2 * sp.sqrt(N) * mu  # claim
+    identity("A", z.deviation, deviation)
+    identity("B", z.mean, mean)
+    identity("B - A = alpha", mean - deviation, alpha)
+    a, b = sp.symbols("A B", positive=True)
+    gram = Invariant(a, b)  # H'H is a multiple of (X'X)^(1/2)
+    cosine = (b - a) / (b + (N - 1) * a)  # claim
+    identity("cosine between class means", gram.off_diagonal / gram.diagonal, cosine)
+    identity("A = 0: all means coincide", cosine.subs(a, 0), 1)
+
+
+def nonnegative_features_are_enough() -> None:
+    """H Dpi proportional to (A P + B E)^(1/2): a symmetric square root, whose entries are nonnegative because A <= B."""
+    a, more = sp.symbols("A more", positive=True)
+    b = a + more
+    root = Invariant(sp.sqrt(a), sp.sqrt(b))
+    identity("root squared", (root @ root).deviation, a)
+    identity("root squared, all-ones part", (root @ root).mean, b)
+    nonnegative("diagonal entries", root.diagonal)
+    conjugate = (sp.sqrt(b) + sp.sqrt(a)) * N
+    identity("off-diagonal entries are (B-A)/(N (sqrt B + sqrt A)) > 0", root.off_diagonal * conjugate, more)
+
+
+def unregularised_bias() -> None:
+    """Theorem 2: the optimal bias, and the balanced margins."""
+    weights = sp.symbols("q1:4", positive=True)
+    q = sp.Matrix(weights)
+    residual = sp.Matrix([sp.symbols("e1:4", real=True)])  # one row of X - Y Dpi; add b q', with ||q|| = 1
+    b = sp.Symbol("b", real=True)
+    shifted = residual + b * q.T
+    unit = (q.T * q)[0]
+    best = -(residual * q)[0] / unit
+    identity("best bias", sp.diff((shifted * shifted.T)[0], b).subs(b, best))
+    projected = residual * (sp.eye(3) - q * q.T / unit)
+    identity("residual left", shifted.subs(b, best), projected)
+    labels = ((1 - alpha) * IDENTITY + alpha / N * ONES) @ P
+    identity("Y P = (1-alpha) P", labels.deviation, 1 - alpha)
+    identity("so the bias removes the all-ones part", labels.mean)
+    free = sp.sqrt(N) * ((1 - alpha) / sp.sqrt(N) - threshold)
+    identity("free features", free, 1 - alpha - 2 * sp.sqrt(N) * mu)  # claim
+    s = 1 - alpha - 2 * N * mu / sp.sqrt(N - 1)
+    kappa = 2 * sp.sqrt(N - 1) * mu
+    identity("nonnegative features: f'(s) + kappa = 0", (N - 1) / N * (s - (1 - alpha)) + kappa)
+
+
+if __name__ == "__main__":
+    main()

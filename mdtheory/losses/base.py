@@ -1,0 +1,260 @@
+"""What a loss owes the rest of the library."""
+
+from abc import ABC, abstractmethod
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mdtheory import double_double as dd
+from mdtheory.errors import SolverError
+from mdtheory.margin_cost import MarginCost
+from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
+
+if TYPE_CHECKING:
+    import cvxpy
+    import sympy
+
+
+class Loss(ABC):
+    r"""A classification loss, seen from every side the theory needs.
+
+    *Vector faces* act on logits: ``value``, ``gradient``, ``conjugate``, ``cvxpy_atom``. Logits carry the classes
+    on their last axis, and ``label`` is an integer that broadcasts against the other axes.
+
+    *Profile faces* act on the margin: at the symmetric logits :math:`z = s(e_n - 1/N)` of class n the loss is a
+    function f(s) of the margin, the own logit minus any other. For N = 2 the profile is the margin loss
+    :math:`\varphi(t)`, on all of R: every profile face takes ``num_classes=2`` by default. A loss that
+    changes when a constant is added to all logits has its profile at the best constant (an unregularised bias).
+
+    Adding a loss means one file with the abstract members below; ``tests/test_losses.py`` then holds all faces
+    against each other. Parameters may be arrays; they broadcast like NumPy ufuncs.
+    """
+
+    #: Symbol of each parameter in formulas, e.g. ``{"smoothing": "alpha"}``.
+    symbols: ClassVar[dict[str, str]] = {}
+    #: Whether adding a constant to all logits leaves the loss unchanged.
+    shift_invariant: ClassVar[bool] = True
+    #: Points of non-smoothness are absent, and the profile is analytic for complex margins with |Im| < this.
+    analytic_strip: ClassVar[float] = np.inf
+
+    # ------------------------------------------------------------------ vector faces
+
+    @property
+    def is_convex(self) -> bool:
+        """Whether the loss is convex in the logits."""
+        return True
+
+    @abstractmethod
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        """The loss of `logits` (..., N) for class `label` (...)."""
+
+    @abstractmethod
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        """The gradient in the logits (..., N); a subgradient where the loss has a kink."""
+
+    @abstractmethod
+    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        """The convex conjugate ``sup_z <dual, z> - value(z, label)``; inf outside its domain."""
+
+    @abstractmethod
+    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        """The loss as a disciplined convex expression, with the constraints that define its auxiliary variables."""
+
+    # ------------------------------------------------------------------ profile faces
+
+    @abstractmethod
+    def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        """The profile f(s); for two classes the margin loss phi(t)."""
+
+    @abstractmethod
+    def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        """The derivative f'(s); right-hand derivative at a kink."""
+
+    @abstractmethod
+    def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        """The second derivative f''(s); right-hand at a kink of the derivative."""
+
+    @abstractmethod
+    def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        """The conjugate ``sup_s slope s - f(s)`` of the convex hull of the profile; inf outside its domain."""
+
+    @abstractmethod
+    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
+        """The smallest margin that minimises the profile (t_inf for two classes), inf where there is none."""
+
+    @abstractmethod
+    def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
+        """The margin s >= 0 that minimises ``f(s) + kappa s``: the margin equation ``f'(s) + kappa = 0`` solved."""
+
+    @abstractmethod
+    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
+        """The smallest kappa at which the margin is zero."""
+
+    def kinks(self) -> FloatArray | None:
+        """The margin at which the two-class slope is not differentiable, if there is one."""
+        return None
+
+    def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``phi'(c+o) - phi'(c-o)`` and ``phi''(c+o) + phi''(c-o)``, the first without cancellation for small `offset`.
+
+        Used where phi is smooth between ``c - o`` and ``c + o``.
+        """
+        above, below = centre + offset, centre - offset
+        curvature = self.profile_curvature(above) + self.profile_curvature(below)
+        difference = self.profile_derivative(above) - self.profile_derivative(below)
+        # phi' has absolute error eps, so below 1e-5 the trapezoidal rule (error o^3) is the better difference.
+        return np.where(offset < 1e-5, offset * curvature, difference), curvature
+
+    def displacement(self, margin: FloatArray, step: FloatArray, offset: FloatArray) -> FloatArray:
+        r"""The root w >= 0 of ``w = offset - step phi'(w - margin)``, where the noisy margin is ``t = w - margin``.
+
+        This is the proximal operator of phi, written so that a small displacement keeps its relative accuracy.
+        The loss must be convex with ``phi'(-margin) < 0``.
+        """
+        return _solve_displacement(self, margin, step, offset)
+
+    # ------------------------------------------------------------------ symbolic face
+
+    @classmethod
+    @abstractmethod
+    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+        """The profile as a sympy expression; `parameters` in the order of the fields."""
+
+    # ------------------------------------------------------------------ shared by all
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other, self.parameter_names())
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Names of the loss's own parameters."""
+        return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]  # every loss is a dataclass
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The broadcast shape of the loss's parameters."""
+        return common_shape(**{name: getattr(self, name) for name in self.parameter_names()})
+
+    def with_parameters(self, **parameters: Real) -> "Loss":
+        """The same loss with other, already validated, parameter values: for use inside vectorised solvers."""
+        copy = object.__new__(type(self))
+        for name in self.parameter_names():
+            object.__setattr__(copy, name, parameters.get(name, getattr(self, name)))
+        return copy
+
+
+def margin_from_remaining(remaining: FloatArray, complement: FloatArray, num_classes: ArrayLike) -> FloatArray:
+    """``log((N-1)(1-e)/e)`` from ``e`` and ``(N-1)/N - e``, zero where the latter is not positive.
+
+    Softmax losses whose own-class probability at the optimum is ``1 - e`` have this margin.
+    """
+    excess = np.maximum(remaining, 0.0) * num_classes
+    with np.errstate(over="ignore"):
+        ratio = excess / complement
+    margin = np.log1p(ratio)
+    if np.any(np.isinf(ratio)):
+        split = np.log(excess, where=excess > 0, out=np.zeros_like(excess)) - np.log(complement)
+        margin = np.where(np.isinf(ratio), split, margin)
+    return np.asarray(margin)
+
+
+def one_minus(value: ArrayLike) -> dd.Pair:
+    """``1 - value`` exactly, as a double-double number."""
+    array = np.asarray(value, dtype=np.float64)
+    return dd.two_sum(np.ones_like(array), -array)
+
+
+def smoothed_target(smoothing: Real, num_classes: int, label: ArrayLike) -> FloatArray:
+    """The target distribution ``(1-alpha) e_n + alpha/N`` (..., N)."""
+    alpha = np.asarray(smoothing)[..., None]
+    return (1.0 - alpha) * one_hot(label, num_classes) + alpha / num_classes
+
+
+def one_hot(label: ArrayLike, num_classes: int) -> FloatArray:
+    """Indicator vectors (..., N) of integer labels (...)."""
+    labels = np.asarray(label)
+    if labels.dtype.kind not in "iu" or np.any((labels < 0) | (labels >= num_classes)):
+        raise fail("label", label, f"must be an integer from 0 to {num_classes - 1}")
+    return np.asarray(np.arange(num_classes) == labels[..., None], dtype=np.float64)
+
+
+def as_logits(logits: ArrayLike) -> FloatArray:
+    """Logits as float64 with at least two classes on the last axis."""
+    array = np.asarray(logits, dtype=np.float64)
+    if array.ndim == 0 or array.shape[-1] < 2:
+        raise fail("logits", array.tolist(), "must hold at least two classes on the last axis")
+    return array
+
+
+def own_and_rest(array: FloatArray, label: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The entry of class `label` (...), and the mask (..., N) of all other classes."""
+    own = one_hot(label, array.shape[-1]) > 0
+    own = np.broadcast_to(own, np.broadcast_shapes(own.shape, array.shape))
+    value = np.sum(np.where(own, array, 0.0), axis=-1)
+    return value, ~own
+
+
+def log_sum_exp(array: FloatArray, where: NDArray[np.bool_] | None = None) -> FloatArray:
+    """Log of the sum of exponentials over the last axis, over the entries selected by `where`."""
+    masked = array if where is None else np.where(where, array, -np.inf)
+    top = np.max(masked, axis=-1, keepdims=True)
+    return np.asarray(np.log(np.sum(np.exp(masked - top), axis=-1)) + top[..., 0])
+
+
+def logistic(x: ArrayLike) -> FloatArray:
+    """``1/(1 + e^-x)`` with full relative accuracy in both tails."""
+    with np.errstate(over="ignore"):
+        return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64))))
+
+
+def binary_entropy(p: ArrayLike) -> FloatArray:
+    """``-p log p - (1-p) log(1-p)`` in nats, with ``0 log 0 = 0``; minus infinity outside [0, 1]."""
+    return entropy_of(p, 2)
+
+
+def entropy_of(p: ArrayLike, num_classes: ArrayLike) -> FloatArray:
+    """Entropy of the distribution that gives ``1 - p`` to one class and spreads `p` evenly over the other N - 1.
+
+    Minus infinity outside [0, 1], so that its negative is a conjugate with the right domain.
+    """
+    p = np.asarray(p, dtype=np.float64)
+    rest = np.asarray(num_classes, dtype=np.float64) - 1.0
+    inside = (p >= 0) & (p <= 1)
+    q = np.where(inside, p, 0.5)
+    entropy = -x_log_x(q) + q * np.log(rest) - (1.0 - q) * np.log1p(-q, where=q < 1, out=np.zeros_like(q))
+    return np.asarray(np.where(inside, entropy, -np.inf))
+
+
+def x_log_x(x: ArrayLike) -> FloatArray:
+    """``x log x`` with the value 0 at 0."""
+    x = np.asarray(x, dtype=np.float64)
+    return x * np.log(x, where=x > 0, out=np.zeros_like(x))
+
+
+def _solve_displacement(loss: Loss, margin: FloatArray, step: FloatArray, offset: FloatArray) -> FloatArray:
+    margin, step, offset = np.broadcast_arrays(margin, step, offset)
+    # The right-hand side offset - step phi'(w - s) falls in w: its value at 0 and the zero of phi' bound the root.
+    low = np.array(offset)
+    high = offset - step * loss.profile_derivative(-margin)
+    high = np.maximum(np.minimum(high, loss.profile_minimizer() + margin), low)
+    # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.
+    root = np.minimum(high, offset + margin + np.log1p(step / np.maximum(margin, 1e-3)))
+    for _ in range(200):
+        slope = loss.profile_derivative(root - margin)
+        residual = root - offset + step * slope
+        low = np.where(residual < 0, root, low)
+        high = np.where(residual > 0, root, high)
+        newton = root - residual / (1.0 + step * loss.profile_curvature(root - margin))
+        inside = (newton >= low) & (newton <= high)
+        updated = np.where(inside, newton, 0.5 * (low + high))
+        settled = (np.abs(newton - root) <= 1e-8 * root) | (high - low <= 4e-16 * high)
+        root = updated
+        # Newton is quadratic: a step below 1e-8 leaves nothing above rounding.
+        if np.all(settled):
+            return np.asarray(root)
+    raise SolverError("the noisy margin did not converge in 200 safeguarded Newton steps")

@@ -1,0 +1,135 @@
+"""Cross-entropy with label smoothing."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mdtheory import double_double as dd
+from mdtheory.losses.base import (
+    Loss,
+    as_logits,
+    entropy_of,
+    log_sum_exp,
+    logistic,
+    margin_from_remaining,
+    one_minus,
+    smoothed_target,
+    x_log_x,
+)
+from mdtheory.margin_cost import MarginCost
+from mdtheory.validation import FloatArray, Real, unit_interval
+
+if TYPE_CHECKING:
+    import cvxpy
+    import sympy
+
+
+@dataclass(frozen=True, eq=False)
+class CrossEntropy(Loss):
+    r"""Cross-entropy with label smoothing, ``lse(z) - <y_n, z>`` with ``y_n = (1-alpha) e_n + alpha/N``.
+
+    Two classes: :math:`\varphi(t) = \log(1+e^{-t}) + \alpha t/2`. The margin equation
+    ``1 - p = (N-1) alpha/N + kappa`` has the root ``s = log((N-1) p/(1-p))``.
+
+    Parameters
+    ----------
+    smoothing : float or array, default 0
+        Label smoothing alpha in [0, 1).
+
+    Raises
+    ------
+    AssumptionError
+        If `smoothing` is outside [0, 1).
+
+    References
+    ----------
+    Nguyen et al., *Memorization-Dilation*, ICLR 2023, section 2.
+
+    Examples
+    --------
+    >>> CrossEntropy(smoothing=0.1).profile_minimizer().item()     # log(1.9 / 0.1)
+    2.94443897916644
+    """
+
+    smoothing: Real = 0.0
+
+    symbols: ClassVar[dict[str, str]] = {"smoothing": "alpha"}
+    analytic_strip: ClassVar[float] = np.pi
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
+
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        # The target sums to one, so a shift of the logits by their maximum cancels before anything large is formed.
+        shifted = z - np.max(z, axis=-1, keepdims=True)
+        target = smoothed_target(self.smoothing, z.shape[-1], label)
+        return np.asarray(log_sum_exp(shifted) - np.sum(target * shifted, axis=-1))
+
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        softmax = np.exp(z - log_sum_exp(z)[..., None])
+        return softmax - smoothed_target(self.smoothing, z.shape[-1], label)
+
+    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        v = as_logits(dual)
+        q = v + smoothed_target(self.smoothing, v.shape[-1], label)
+        inside = np.all(q >= -1e-12, axis=-1) & (np.abs(np.sum(q, axis=-1) - 1.0) <= 1e-12)
+        return np.asarray(np.where(inside, np.sum(x_log_x(np.maximum(q, 0.0)), axis=-1), np.inf))
+
+    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        return cp.log_sum_exp(logits) - smoothed_target(self.smoothing, logits.size, label) @ logits, []
+
+    def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        s, rest = np.asarray(margin, dtype=np.float64), np.subtract(num_classes, 1.0)
+        return np.asarray(np.logaddexp(0.0, np.log(rest) - s) + self.smoothing * s * rest / (rest + 1.0))
+
+    def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        rest = np.subtract(num_classes, 1.0)
+        return np.asarray(self.smoothing * rest / (rest + 1.0) - logistic(np.log(rest) - margin))
+
+    def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        shifted = np.subtract(margin, np.log(np.subtract(num_classes, 1.0)))
+        return logistic(shifted) * logistic(-shifted)
+
+    def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        rest = np.subtract(num_classes, 1.0)
+        return -entropy_of(self.smoothing * rest / (rest + 1.0) - np.asarray(slope), num_classes)
+
+    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            odds = np.divide(np.subtract(1.0, self.smoothing), self.smoothing)
+        return np.asarray(np.log1p(np.multiply(num_classes, odds)))
+
+    def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
+        n = np.asarray(num_classes, dtype=np.float64)
+        complement = (n - 1.0) / n * self.smoothing + cost.value
+        return margin_from_remaining(cost.remaining(self._initial_slope(n)), complement, n)
+
+    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
+        return self._initial_slope(np.asarray(num_classes, dtype=np.float64))[0]
+
+    def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+        # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
+        minus = np.expm1(-offset)
+        decay = 1.0 + minus
+        square = decay * decay
+        cross = decay * (2.0 * np.cosh(np.minimum(np.abs(centre), 700.0)))
+        inverse = 1.0 / (1.0 + square + cross)
+        difference = -minus * (2.0 + minus) * inverse
+        return difference, (4.0 * square + (1.0 + square) * cross) * (inverse * inverse)
+
+    @classmethod
+    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+        import sympy as sp
+
+        (alpha,) = parameters
+        return sp.log(1 + (num_classes - 1) * sp.exp(-margin)) + alpha * margin * (num_classes - 1) / num_classes
+
+    def _initial_slope(self, n: FloatArray) -> dd.Pair:
+        """``-f'(0) = (1-alpha)(N-1)/N``."""
+        return dd.divide(dd.multiply(one_minus(self.smoothing), dd.pair(n - 1.0)), dd.pair(n))

@@ -1,0 +1,113 @@
+"""Mean squared error with label smoothing."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mdtheory import double_double as dd
+from mdtheory.losses.base import Loss, as_logits, one_minus, smoothed_target
+from mdtheory.margin_cost import MarginCost
+from mdtheory.validation import FloatArray, Real, unit_interval
+
+if TYPE_CHECKING:
+    import cvxpy
+    import sympy
+
+
+@dataclass(frozen=True, eq=False)
+class MeanSquaredError(Loss):
+    r"""Mean squared error with label smoothing, ``1/2 ||z - y_n||^2`` with ``y_n = (1-alpha) e_n + alpha/N``.
+
+    It is not shift invariant. Its profile, ``(N-1)/(2N) (s - (1-alpha))^2``, is the loss at
+    ``z = s (e_n - 1/N) + 1/N``, where an unregularised bias has supplied the mean logit. Two classes:
+    :math:`\varphi(t) = (t - (1-\alpha))^2/4`, to which :math:`(z_1 + z_2 - 1)^2/4` is added without a bias.
+
+    Parameters
+    ----------
+    smoothing : float or array, default 0
+        Label smoothing alpha in [0, 1).
+
+    Raises
+    ------
+    AssumptionError
+        If `smoothing` is outside [0, 1).
+
+    References
+    ----------
+    Tirer and Bruna, *Extended unconstrained features model*, ICML 2022 (the loss and its collapse).
+
+    Examples
+    --------
+    >>> MeanSquaredError(smoothing=0.25).profile_minimizer().item()
+    0.75
+    """
+
+    smoothing: Real = 0.0
+
+    symbols: ClassVar[dict[str, str]] = {"smoothing": "alpha"}
+    shift_invariant: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
+
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        return np.asarray(0.5 * np.sum(self.gradient(logits, label) ** 2, axis=-1))
+
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        return z - smoothed_target(self.smoothing, z.shape[-1], label)
+
+    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        v = as_logits(dual)
+        return np.asarray(np.sum(v * (0.5 * v + smoothed_target(self.smoothing, v.shape[-1], label)), axis=-1))
+
+    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        return 0.5 * cp.sum_squares(logits - smoothed_target(self.smoothing, logits.size, label)), []
+
+    def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        residual = np.asarray(margin) - self._target_margin
+        return np.asarray(0.5 * _share(num_classes) * residual**2)
+
+    def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.asarray(_share(num_classes) * (np.asarray(margin) - self._target_margin))
+
+    def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return _share(num_classes) + np.zeros(np.broadcast_shapes(np.shape(margin), np.shape(self.smoothing)))
+
+    def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        p = np.asarray(slope, dtype=np.float64)
+        return np.asarray(p * (0.5 * p / _share(num_classes) + self._target_margin))
+
+    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.asarray(self._target_margin)
+
+    def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
+        n = np.asarray(num_classes, dtype=np.float64)
+        return np.asarray(np.maximum(cost.remaining(self._initial_slope(n)), 0.0) * (n / (n - 1.0)))
+
+    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
+        return self._initial_slope(np.asarray(num_classes, dtype=np.float64))[0]
+
+    def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return offset * 1.0, np.ones(np.broadcast_shapes(np.shape(centre), np.shape(offset)))
+
+    @classmethod
+    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+        (alpha,) = parameters
+        return (num_classes - 1) / (2 * num_classes) * (margin - (1 - alpha)) ** 2
+
+    @property
+    def _target_margin(self) -> FloatArray:
+        return np.asarray(np.subtract(1.0, self.smoothing))
+
+    def _initial_slope(self, n: FloatArray) -> dd.Pair:
+        return dd.divide(dd.multiply(one_minus(self.smoothing), dd.pair(n - 1.0)), dd.pair(n))
+
+
+def _share(num_classes: ArrayLike) -> FloatArray:
+    n = np.asarray(num_classes, dtype=np.float64)
+    return (n - 1.0) / n
