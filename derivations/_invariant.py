@@ -1,15 +1,14 @@
 """Matrices that commute with every permutation, with the number of classes N as a symbol.
 
 Every such N x N matrix is ``x P + y E`` with P = I - J/N and E = J/N. Since J J = N J, the two are complementary
-orthogonal projectors, so products are taken coefficient by coefficient, the trace is (N-1) x + y and the eigenvalues are
-x (N-1 times, on the vectors with zero sum) and y (once, on the all-ones vector). Statements about all N at once become
-statements about two rational functions of the symbol N.
+orthogonal projectors, so products are taken coefficient by coefficient, the trace is (N-1) x + y and the eigenvalues
+are x (N-1 times, on the vectors with zero sum) and y (once, on the all-ones vector). Statements about all N at once
+become statements about two rational functions of the symbol N.
 """
 
 from dataclasses import dataclass
 
 import sympy as sp
-
 from _check import identity
 
 n = sp.Symbol("n", positive=True)
@@ -23,7 +22,7 @@ class Invariant:
     """The matrix ``deviation * P + mean * E``."""
 
     deviation: sp.Expr
-    mean: sp.Expr = sp.Integer(0)
+    mean: sp.Expr = sp.S.Zero
 
     @classmethod
     def from_entries(cls, own, other) -> "Invariant":

@@ -1,42 +1,45 @@
 """Balanced classes, free features: the global minimum is a simplex equiangular tight frame.
 
-Theorem. Let N >= 2 classes have equal proportions, lW, lH > 0, mu = sqrt(lW lH), M >= N - 1. Let the loss be convex in the
-logits, unchanged when all logits shift together, and unchanged when the classes are relabelled. Let
+Theorem. Let N >= 2 classes have equal proportions, lW, lH > 0, mu = sqrt(lW lH), M >= N - 1. Let the loss be convex
+in the logits, unchanged when all logits shift together, and unchanged when the classes are relabelled, with
+f'(0+) <= 0 (a first bit of margin does no harm). Let
 
     f(s) = loss at the logits s (e_n - 1/N) with label n   (the profile),      kappa = 2 (N-1) mu / sqrt N.
 
-Then the minimum of the unconstrained features model with free features is min over s >= 0 of f(s) + kappa s. If s attains
-that minimum, Z = s (I - J/N) is globally optimal, with class means h_n = a (e_n - 1/N) (up to a rotation) and
+Then the minimum of the unconstrained features model with free features is min over s >= 0 of f(s) + kappa s. If s
+attains that minimum, Z = s (I - J/N) is globally optimal, with class means h_n = a (e_n - 1/N) (up to a rotation) and
 W = c (I - J/N), where
 
     a = (N lW/lH)^(1/4) sqrt s,    c = (lH/(N lW))^(1/4) sqrt s,    ||h_n||^2 = a^2 (N-1)/N,    ||h_n - h_m|| = sqrt2 a.
 
 An unregularised bias changes neither the minimum nor the margin. Cross-entropy (with or without smoothing), label
-relaxation and both hinges satisfy the hypotheses. Mean squared error is not shift invariant, but with an unregularised bias the
-same proof applies: at b = 1/N its gradient has the form of step 1. Focal loss is not convex and is not covered.
+relaxation and both hinges satisfy the hypotheses. Mean squared error is not shift invariant, but with an
+unregularised bias the same proof applies: at b = 1/N its gradient has the form of step 1. Focal loss is not convex
+and is not covered.
 
-Proof. The problem is min over Z of sum_n loss(z_n)/N + 2 mu ||Z Dpi||_* with Dpi = I/sqrt N (`nuclear_norm.py`), convex.
+Proof. The problem is min over Z of sum_n loss(z_n)/N + 2 mu ||Z Dpi||_* with Dpi = I/sqrt N (`nuclear_norm.py`),
+convex.
 
-1. Averaging a subgradient of loss(., y_n) at s (e_n - 1/N) over the permutations that fix n gives another subgradient v_n,
-   with one value at n and one value elsewhere. Shift invariance makes its entries sum to zero. So V = -g N/(N-1) P with
-   P = I - J/N, and moving along s shows that -g runs through the subgradients of f at s.
+1. Averaging a subgradient of loss(., y_n) at s (e_n - 1/N) over the permutations that fix n gives another
+   subgradient v_n, with one value at n and one value elsewhere. Shift invariance makes its entries sum to zero. So
+   V = -g N/(N-1) P with P = I - J/N, and moving along s shows that -g runs through the subgradients of f at s.
 2. ||V Dpi||_op <= 2 mu holds exactly if g <= kappa, because 2 mu - ||V Dpi||_op = (sqrt N/(N-1)) (kappa - g).
-3. At a minimiser s > 0 of f + kappa s choose g = kappa. At s = 0 choose g = -f'(0+) <= kappa. In both cases g s = kappa s.
+3. At a minimiser s > 0 of f + kappa s choose g = kappa. At s = 0 choose g = -f'(0+) <= kappa. In both cases
+   g s = kappa s and g >= 0.
 4. For any Z', with X' = Z' Dpi and X = Z Dpi, convexity and the duality of the operator and nuclear norms give
        sum_n loss(z'_n)/N + 2 mu ||X'||_*  >=  f(s) - <V Dpi, X> + <V Dpi, X'> + 2 mu ||X'||_*  >=  f(s) - <V Dpi, X>,
    and -<V Dpi, X> = g s = kappa s, which is the value at Z since 2 mu ||X||_* = kappa s. So Z is optimal.
 5. With an unregularised bias b the extra term is <V Dpi, b sqrt(pi)'> = <V 1, b>/N = 0, so the bound is unchanged.
 
-Uniqueness. Equality in step 4 forces <P, X'> = ||X'||_*, hence X' = P X' P symmetric and positive semidefinite, and equality in
-every subgradient inequality. Cross-entropy: its Hessian is the covariance of the softmax (step "uniqueness" below), strictly
-positive off the shifts, so Z' = Z. Squared hinge: equality forces all N-1 violations of a column to equal 1 - s. Hinge with
-kappa != 1: it forces Z' = P diag(s_n), and Z' 1 = 0 makes the s_n equal, so again Z' = Z. Label relaxation is strictly
-convex up to shifts wherever it is positive: it is a strictly decreasing, strictly convex function of
-u = z_n - lse(others), and u is strictly concave except along a common shift of the others.
+Uniqueness. Equality in step 4 forces <P, X'> = ||X'||_*, hence X' = P X' P symmetric and positive semidefinite, and
+equality in every subgradient inequality. Cross-entropy: its Hessian is the covariance of the softmax (step
+"uniqueness" below), strictly positive off the shifts, so Z' = Z. Squared hinge: equality forces all N-1 violations
+of a column to equal 1 - s. Hinge with kappa != 1: it forces Z' = P diag(s_n), and Z' 1 = 0 makes the s_n equal, so
+again Z' = Z. Label relaxation is strictly convex up to shifts wherever it is positive: it is a strictly decreasing,
+strictly convex function of u = z_n - lse(others), and u is strictly concave except along a common shift of the others.
 """
 
 import sympy as sp
-
 from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
 
@@ -56,10 +59,11 @@ def main() -> None:
 
 
 def gradients_are_multiples_of_the_centring_projector() -> None:
-    """Step 1, made explicit: own, first and remaining logits (z0, z1 and N-2 copies of z2), differentiated at (s, 0, 0).
+    """Step 1, made explicit: own, first and remaining logits (z0, z1 and N-2 copies of z2), differentiated at (s, 0,
+    0).
 
-    By shift invariance (s, 0, ..., 0) stands for s (e_n - 1/N). For each smooth loss the gradient has entry f'(s) at the
-    own class and -f'(s)/(N-1) at every other, so V = f'(s) N/(N-1) P.
+    By shift invariance (s, 0, ..., 0) stands for s (e_n - 1/N). For each smooth loss the gradient has entry f'(s) at
+    the own class and -f'(s)/(N-1) at every other, so V = f'(s) N/(N-1) P.
     """
     z0, z1, z2 = sp.symbols("z0 z1 z2", real=True)
     others = sp.exp(z1) + (N - 2) * sp.exp(z2)
@@ -68,8 +72,7 @@ def gradients_are_multiples_of_the_centring_projector() -> None:
     probability = sp.exp(z0) / (sp.exp(z0) + others)
     losses = {
         "cross-entropy with smoothing": sp.log(sp.exp(z0) + others) - smoothed,
-        "label relaxation": (1 - alpha) * sp.log((1 - alpha) / probability)
-        + alpha * sp.log(alpha / (1 - probability)),
+        "label relaxation": (1 - alpha) * sp.log((1 - alpha) / probability) + alpha * sp.log(alpha / (1 - probability)),
     }
     own_probability = sp.exp(s) / (sp.exp(s) + N - 1)
     slopes = {
@@ -84,12 +87,14 @@ def gradients_are_multiples_of_the_centring_projector() -> None:
         identity(f"{name}: V = f'(s) N/(N-1) P", gradient.deviation, slopes[name] * N / (N - 1))
         profile = loss.subs({z0: s * (1 - 1 / N), z1: -s / N, z2: -s / N})
         identity(f"{name}: f'(s)", sp.diff(profile, s), slopes[name])
-    # Mean squared error at the bias 1/N: the gradient is z_n + 1/N - y_n, and f(s) = (N-1)/(2N) (s - (1-alpha))^2 + const.
+    # Mean squared error at the bias 1/N: the gradient is z_n + 1/N - y_n.
     labels = (1 - alpha) * IDENTITY + alpha / N * ONES
     squared = s * P + 1 / N * ONES - labels
     profile = (squared @ squared).diagonal / 2
     identity("mean squared error at bias 1/N: columns and rows of V sum to zero", squared.mean)
-    identity("mean squared error at bias 1/N: V = f'(s) N/(N-1) P", squared.deviation, sp.diff(profile, s) * N / (N - 1))
+    identity(
+        "mean squared error at bias 1/N: V = f'(s) N/(N-1) P", squared.deviation, sp.diff(profile, s) * N / (N - 1)
+    )
     identity("mean squared error at bias 1/N: f'(s)", sp.diff(profile, s), (N - 1) / N * (s - (1 - alpha)))
     # Hinges: the average of e_j - e_n over j != n, times g, is a subgradient; its entries are -g and g/(N-1).
     hinge = Invariant.from_entries(-g, g / (N - 1))

@@ -1,14 +1,16 @@
 """Balanced classes, nonnegative features: the global minimum is an orthogonal frame.
 
-Theorem. Let N >= 2 classes have equal proportions, lW, lH > 0, mu = sqrt(lW lH), M >= N, and let the features be entrywise
-nonnegative. For a loss that is convex, shift invariant and symmetric under relabelling (as in `balanced_free.py`), with
-profile f, the minimum of the model is
+Theorem. Let N >= 2 classes have equal proportions, lW, lH > 0, mu = sqrt(lW lH), M >= N, and let the features be
+entrywise nonnegative. For a loss that is convex, shift invariant and symmetric under relabelling (as in
+`balanced_free.py`), with profile f, the minimum of the model is
 
     min over s >= 0 of f(s) + kappa s,      kappa = 2 sqrt(N-1) mu,
 
 attained at Z = s (I - J/N), with class means h_n = a e_n (orthogonal, of equal length) and W = c (I - J/N), where
 
-    a = (lW (N-1)/lH)^(1/4) sqrt s,     c = s/a,     ||h_n|| = a,     ||h_n - h_m|| = sqrt2 a,     w_n parallel to h_n - mean.
+    a = (lW (N-1)/lH)^(1/4) sqrt s,     c = s/a,     ||h_n|| = a,     ||h_n - h_m|| = sqrt2 a,
+
+and each w_n is a positive multiple of h_n minus the mean of the class means.
 
 The value is the same for the relaxation in which the Gram matrix G of H Dpi is only asked to be doubly nonnegative
 (positive semidefinite with nonnegative entries). An unregularised bias does not change value or margin.
@@ -17,19 +19,20 @@ Proof. Write B = H Dpi, G = B'B and let V = -g N/(N-1) P be the subgradient of s
 
 1. For any W and B, minimising a quadratic in W,
        lW ||W||^2 + <A, W B>  =  lW ||W + A B'/(2 lW)||^2 - tr(A'A G)/(4 lW)  >=  -tr(A'A G)/(4 lW).
-2. So lW ||W||^2 + lH ||B||^2 + <A, W B> >= tr((4 mu^2 I - A'A) G)/(4 lW). The trace of a doubly nonnegative G against a sum
-   of a positive semidefinite and an entrywise nonnegative matrix is nonnegative. With L = g^2/(N-1)^2 (J - I) >= 0,
+2. So lW ||W||^2 + lH ||B||^2 + <A, W B> >= tr((4 mu^2 I - A'A) G)/(4 lW). The trace of a doubly nonnegative G
+   against a sum of a positive semidefinite and an entrywise nonnegative matrix is nonnegative. With
+   L = g^2/(N-1)^2 (J - I) >= 0,
        4 mu^2 I - A'A  =  L + (4 mu^2 - g^2/(N-1)) I,
    which is such a sum exactly when g <= kappa.
 3. For any Z' = W' H' the convexity of the loss gives loss(Z') >= f(s) + <A, X' - X>, so the objective is at least
-   f(s) - <A, X> = f(s) + g s. Choose g = kappa if s > 0, and g = -f'(0+) <= kappa if s = 0: the bound is f(s) + kappa s.
-4. The stated W and H have nonnegative features, logits s P, and cost kappa s: the bound is attained. Only properties of G
-   shared by all doubly nonnegative matrices were used, so the relaxation has the same value.
+   f(s) - <A, X> = f(s) + g s. Choose g = kappa if s > 0, and g = -f'(0+) <= kappa if s = 0: the bound is
+   f(s) + kappa s.
+4. The stated W and H have nonnegative features, logits s P, and cost kappa s: the bound is attained. Only properties
+   of G shared by all doubly nonnegative matrices were used, so the relaxation has the same value.
 5. <A, b sqrt(pi)'> = 0 because V 1 = 0, so a bias does not change the bound.
 """
 
 import sympy as sp
-
 from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
 

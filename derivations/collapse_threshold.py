@@ -1,7 +1,8 @@
 """When weight decay and smoothing leave nothing: the sharp collapse-to-zero threshold.
 
-Theorem. In the setting of `balanced_free.py` (kappa = 2 (N-1) mu/sqrt N) or `balanced_nonnegative.py` (kappa = 2 sqrt(N-1) mu), the margin
-s minimises f(s) + kappa s over s >= 0 with f convex. Hence Z = 0 is globally optimal if and only if f'(0+) + kappa >= 0, that is
+Theorem. In the setting of `balanced_free.py` (kappa = 2 (N-1) mu/sqrt N) or `balanced_nonnegative.py`
+(kappa = 2 sqrt(N-1) mu), the margin s minimises f(s) + kappa s over s >= 0 with f convex. Hence Z = 0 is globally
+optimal if and only if f'(0+) + kappa >= 0, that is
 
     cross-entropy, smoothing alpha         e := (N-1) alpha/N + kappa >= (N-1)/N
                                            free:         alpha + 2 sqrt N mu >= 1
@@ -10,20 +11,20 @@ s minimises f(s) + kappa s over s >= 0 with f convex. Hence Z = 0 is globally op
     mean squared error with bias           same inequality as cross-entropy
     hinge                                  kappa >= 1   (at kappa = 1 every s in [0, 1] is optimal)
     squared hinge                          kappa >= 1
-    mean squared error without bias        both 1 - alpha <= 2 sqrt N mu and 1 <= 2 sqrt N mu, i.e. 2 sqrt N mu >= 1 (see
-                                           `squared_loss.py`; for 1 - alpha <= 2 sqrt N mu < 1 the means coincide, nonzero)
+    mean squared error without bias        2 sqrt N mu >= 1   (`squared_loss.py`; if 1 - alpha <= 2 sqrt N mu < 1 the
+                                           means coincide and are not zero)
 
-Otherwise the cross-entropy margin is s = log((N-1)(1-e)/e) = log1p((N-1) Delta/e), Delta = 1 - alpha - 2 sqrt N mu (free) or
-1 - alpha - 2 N mu/sqrt(N-1) (nonnegative). Smoothing and decay enter the margin through e alone: smoothing by alpha moves it exactly as
-raising kappa by (N-1) alpha/N would. Label relaxation at (N-1) alpha/N has the same margin as label smoothing at alpha.
-The condition e < 1 is necessary for a nonzero margin but not sufficient: on (N-1)/N <= e < 1 the minimiser is zero.
+Otherwise the cross-entropy margin is s = log((N-1)(1-e)/e) = log1p((N-1) Delta/e), Delta = 1 - alpha - 2 sqrt N mu
+(free) or 1 - alpha - 2 N mu/sqrt(N-1) (nonnegative). Smoothing and decay enter the margin through e alone: smoothing
+by alpha moves it exactly as raising kappa by (N-1) alpha/N would. Label relaxation at (N-1) alpha/N has the same
+margin as label smoothing at alpha. The condition e < 1 is necessary for a nonzero margin but not sufficient: on
+(N-1)/N <= e < 1 the minimiser is zero.
 
-Proof. f is convex, so s = 0 minimises f(s) + kappa s over s >= 0 iff the right derivative there is nonnegative; the slopes f' are
-proved in `margin_equations.py` and `balanced_free.py`. The rest is algebra, checked for symbolic N.
+Proof. f is convex, so s = 0 minimises f(s) + kappa s over s >= 0 iff the right derivative there is nonnegative; the
+slopes f' are proved in `margin_equations.py` and `balanced_free.py`. The rest is algebra, checked for symbolic N.
 """
 
 import sympy as sp
-
 from _check import identity, negative, nonnegative, positive
 from _invariant import N
 
@@ -75,7 +76,11 @@ def margin_depends_on_e_alone() -> None:
     margin = sp.log((N - 1) * (1 - x) / x)
     identity("the margin solves p = 1 - e", p.subs(s, margin), 1 - x)  # claim
     shift = sp.Symbol("delta", positive=True)
-    identity("smoothing by alpha equals raising kappa", e, e.subs({alpha: shift, kappa: kappa + (N - 1) * (alpha - shift) / N}))
+    identity(
+        "smoothing by alpha equals raising kappa",
+        e,
+        e.subs({alpha: shift, kappa: kappa + (N - 1) * (alpha - shift) / N}),
+    )
     for name, cost, gap in (
         ("free", KAPPA_FREE, 1 - alpha - 2 * sp.sqrt(N) * mu),
         ("nonnegative", KAPPA_NONNEGATIVE, 1 - alpha - 2 * N * mu / sp.sqrt(N - 1)),

@@ -3,28 +3,31 @@
 Setting of `md_reduction.py`, phi convex with conjugate phi*(p) = sup_t (p t - phi(t)), c = C/D^q.
 
 Theorem. For every r^ >= 0 and every slope p <= 0 with phi*(p) finite put th = F'(r^) D^q/(2 C) and
-b = ||p (w_1 - w_2) + 2 lam h_2|| = sqrt((kap p - lam D)^2 + 4 lam^2 ||m||^2). If lam > 0, every feasible point of the problem has objective at least
+b = ||p (w_1 - w_2) + 2 lam h_2|| = sqrt((kap p - lam D)^2 + 4 lam^2 ||m||^2). If lam > 0, every feasible point of
+the problem has objective at least
 
     LB = F(r^) - r^ F'(r^) + 2 eta [ -p s - phi*(p) + lam ||h||^2 - ((b - th)_+)^2/(4 lam) ].
 
-If lam = 0 the same holds without the last term whenever kap |p| <= th. At the solution, with r^ = r and p = phi'(t), LB is the optimal value.
-No symmetry between the two noisy examples is assumed. Conjugates, in the slope p <= 0:
+If lam = 0 the same holds without the last term whenever kap |p| <= th. At the solution, with r^ = r and p = phi'(t),
+LB is the optimal value. No symmetry between the two noisy examples is assumed. Conjugates, in the slope p <= 0:
 
     cross-entropy, smoothing alpha      -H2(alpha/2 - p)           label relaxation alpha    H2(alpha) - H2(alpha - p)
     mean squared error (bias)           p^2 + p (1 - alpha)        squared hinge             p^2/2 + p
     hinge (-1 <= p <= 0)                p
 
-Proof. Validity. Let (u_1, u_2, r) be feasible and v_n = u_n - (mean of the other class), so r >= (eta/c) max ||v_n|| >= (eta/(2 c)) (||v_1|| + ||v_2||).
-F is convex with F'(r^) >= 0, so F(r) >= F(r^) - r^ F'(r^) + eta th (||v_1|| + ||v_2||). Next phi(t) >= p t - phi*(p) with t = -s + <w_own - w_other, v>, and
-lam ||u||^2 = lam ||h||^2 + 2 lam <h, v> + lam ||v||^2. For each n what is left is -p... collected, at least
+Proof. Validity. Let (u_1, u_2, r) be feasible and v_n = u_n - (mean of the other class), so r >= (eta/c) max ||v_n||
+>= (eta/(2 c)) (||v_1|| + ||v_2||). F is convex with F'(r^) >= 0, so F(r) >= F(r^) - r^ F'(r^) + eta th (||v_1|| +
+||v_2||). Next phi(t) >= p t - phi*(p) with t = -s + <w_own - w_other, v>, and lam ||u||^2 = lam ||h||^2 + 2 lam <h,
+v> + lam ||v||^2. The part linear in v is the product with a vector of norm b (the same b for both n, by the
+reflection that swaps the classes), so Cauchy-Schwarz leaves for each n at least
     -p s - phi*(p) + lam ||h||^2 + min over x = ||v|| >= 0 of ((th - b) x + lam x^2),
-by Cauchy-Schwarz with the vector of norm b; the minimum is -((b - th)_+)^2/(4 lam).
-Tightness. At the solution F'(r) = 4 c nu rho, so th = 2 nu rho; stationarity of the inner problem makes the vector equal to -2 (lam + nu) v, so b = 2 (lam + nu) rho and
-b - th = 2 lam rho; Fenchel equality p t - phi*(p) = phi(t) holds at p = phi'(t). Then LB minus the optimal value is the identity checked below.
+and the minimum is -((b - th)_+)^2/(4 lam).
+Tightness. At the solution F'(r) = 4 c nu rho, so th = 2 nu rho; stationarity of the inner problem makes the vector
+equal to -2 (lam + nu) v, so b = 2 (lam + nu) rho and b - th = 2 lam rho; Fenchel equality p t - phi*(p) = phi(t)
+holds at p = phi'(t). Then LB minus the optimal value is the identity checked below.
 """
 
 import sympy as sp
-
 from _check import identity, nonnegative, positive
 
 kap, s, m, nu, rho, eta, c, lam = sp.symbols("kap s m nu rho eta c lambda", positive=True)
@@ -51,7 +54,9 @@ def inner_minimum() -> None:
     nonnegative("max >= mean of the two radii", (shorter + excess) - (shorter + (shorter + excess)) / 2)
     force, cost = sp.symbols("Fprime Dq_over_C", positive=True)
     th = force * cost / 2  # c = 1/(D^q/C)
-    identity("F' r >= eta th (||v_1|| + ||v_2||)", force * eta * cost / 2 * (shorter + excess), eta * th * (shorter + excess))
+    identity(
+        "F' r >= eta th (||v_1|| + ||v_2||)", force * eta * cost / 2 * (shorter + excess), eta * th * (shorter + excess)
+    )
 
 
 def norm_of_the_slope() -> None:
@@ -63,7 +68,9 @@ def norm_of_the_slope() -> None:
     v = sp.Matrix(sp.symbols("v1 v2", real=True))
     u = h2 + v
     left = p * (kap * u[0]) + lam * u.dot(u)
-    identity("linear part of p t + lam ||u||^2 at h_2", left, -p * s + lam * h2.dot(h2) + vector.dot(v) + lam * v.dot(v))  # claim
+    identity(
+        "linear part of p t + lam ||u||^2 at h_2", left, -p * s + lam * h2.dot(h2) + vector.dot(v) + lam * v.dot(v)
+    )  # claim
 
 
 def tightness() -> None:
@@ -71,7 +78,7 @@ def tightness() -> None:
     slope_vector = -2 * (lam + nu)  # times v
     identity("b - th = 2 lam rho", -slope_vector * rho - 2 * nu * rho, 2 * lam * rho)
     r, force = eta * rho / c, 4 * c * nu * rho
-    value, cost, h_squared, f = sp.symbols("phi F0 h2 f", real=True)
+    value, cost, h_squared = sp.symbols("phi F h2", real=True)
     moved = slope_vector * rho**2  # p (t+s) + 2 lam <h_2, v>
     twice_hv = sp.Symbol("lam2hv", real=True)  # 2 lam <h_2, v>
     primal = cost + 2 * eta * (value + lam * h_squared + twice_hv + lam * rho**2)  # claim
@@ -84,7 +91,6 @@ def tightness() -> None:
     identity("p (w_1 - w_2) + 2 lam h_2 = -2 (lam + nu) v", p * pull + 2 * lam * h, slope_vector * v)
     # lam = 0: b = kap |p| = 2 nu rho = th, so the condition kap |p| <= th holds with equality.
     identity("lam = 0: b = th", (-slope_vector * rho - 2 * nu * rho).subs(lam, 0))
-    del f
 
 
 def entropy(q):

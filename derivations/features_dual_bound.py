@@ -1,10 +1,12 @@
 """Lower bounds for the unconstrained features model, recomputable from the answer, for every convex loss.
 
-Setting: min over Z of sum_n pi_n l_n(z_n) + cost, with l_n convex, conjugate l_n*(v) = sup_z (<v, z> - l_n(z)), mu = sqrt(lW lH). The cost is 2 mu ||Z Dpi||_*
-(free features) or the least weight decay of nonnegative factors. V has columns v_n in the domain of l_n*, A = V Dpi.
+Setting: min over Z of sum_n pi_n l_n(z_n) + cost, with l_n convex, conjugate l_n*(v) = sup_z (<v, z> - l_n(z)), mu =
+sqrt(lW lH). The cost is 2 mu ||Z Dpi||_* (free features) or the least weight decay of nonnegative factors. V has
+columns v_n in the domain of l_n*, A = V Dpi.
 
-Theorem. Let S = ||A||_op (free) or S^2 = lambda_max(A'A + L) for any symmetric entrywise nonnegative L (nonnegative), for instance L = max(-A'A, 0). Put
-theta = min(1, 2 mu/S). If the l_n* are finite at theta v_n, the optimal value is at least  -sum_n pi_n l_n*(theta v_n).
+Theorem. Let S = ||A||_op (free) or S^2 = lambda_max(A'A + L) for any symmetric entrywise nonnegative L
+(nonnegative), for instance L = max(-A'A, 0). Put theta = min(1, 2 mu/S). If the l_n* are finite at theta v_n, the
+optimal value is at least  -sum_n pi_n l_n*(theta v_n).
 
 Conjugates, for v with zero sum, v_j >= 0 for j != n and tau = -v_n = sum of the others:
 
@@ -14,17 +16,18 @@ Conjugates, for v with zero sum, v_j >= 0 for j != n and tau = -v_n = sum of the
     hinge (tau <= 1)                -l* = tau
     squared hinge                   -l* = tau - tau^2/2
 
-For cross-entropy with V = softmax(Z) - Y, Y + theta V = theta softmax(Z) + (1-theta) Y. The bound is exact at the closed forms of `balanced_free.py`,
-`balanced_nonnegative.py` and `unequal_weights_nonnegative.py`; for the balanced hinge, V = -kappa N/(N-1) P gives the bound kappa.
+For cross-entropy with V = softmax(Z) - Y, Y + theta V = theta softmax(Z) + (1-theta) Y. The bound is exact at the
+closed forms of `balanced_free.py`, `balanced_nonnegative.py` and `unequal_weights_nonnegative.py`; for the balanced
+hinge, V = -kappa N/(N-1) P gives the bound kappa.
 
-Proof. l_n(z) >= <theta v_n, z> - l_n*(theta v_n) gives sum_n pi_n l_n(z_n) + cost >= -sum_n pi_n l_n*(theta v_n) + (theta <A, Z Dpi> + cost), and the last
-bracket is nonnegative. Free: <A, X> >= -||A||_op ||X||_*. Nonnegative: by completing the square in W (`balanced_nonnegative.py`) the bracket is at
-least tr((4 mu^2 I - theta^2 A'A) G)/(4 lW) with G doubly nonnegative, and 4 mu^2 I - theta^2 A'A is the sum of 4 mu^2 I - theta^2 (A'A + L), positive semidefinite, and of
-theta^2 L, entrywise nonnegative.
+Proof. l_n(z) >= <theta v_n, z> - l_n*(theta v_n) gives sum_n pi_n l_n(z_n) + cost >= -sum_n pi_n l_n*(theta v_n) +
+(theta <A, Z Dpi> + cost), and the last bracket is nonnegative. Free: <A, X> >= -||A||_op ||X||_*. Nonnegative: by
+completing the square in W (`balanced_nonnegative.py`) the bracket is at least tr((4 mu^2 I - theta^2 A'A) G)/(4 lW)
+with G doubly nonnegative, and 4 mu^2 I - theta^2 A'A is the sum of 4 mu^2 I - theta^2 (A'A + L), positive
+semidefinite, and of theta^2 L, entrywise nonnegative.
 """
 
 import sympy as sp
-
 from _check import identity, nonnegative
 from _invariant import IDENTITY, ONES, N, P, check_algebra
 
@@ -51,7 +54,9 @@ def cross_entropy() -> None:
     at = dict(zip(variables, logits, strict=True))
     identity("gradient of lse at log q is q", sp.Matrix([sp.diff(lse, v).subs(at) for v in variables]), sp.Matrix(q))
     entropy = -sum(share * sp.log(share) for share in q)
-    identity("value there", sum(share * v for share, v in zip(q, logits, strict=True)) - lse.subs(at), -entropy)  # claim
+    identity(
+        "value there", sum(share * v for share, v in zip(q, logits, strict=True)) - lse.subs(at), -entropy
+    )  # claim
     theta = sp.Symbol("theta", positive=True)
     identity("Y + theta (Q - Y)", y + theta * (x - y), theta * x + (1 - theta) * y)  # claim
 
@@ -68,8 +73,8 @@ def squared() -> None:
 def label_relaxation() -> None:
     """l = phi(u), u = z_n - lse(others), phi(u) = log(1+e^u) - (1-alpha) u - H2(alpha).
 
-    <v, z> = -tau z_n + sum v_j z_j = -tau u + (sum v_j z_j - tau lse(others)). The bracket has supremum sum v_j log(v_j/tau) (the cross-entropy
-    step, scaled by tau) and inf_u phi(u) + tau u = H2(alpha + tau) - H2(alpha).
+    <v, z> = -tau z_n + sum v_j z_j = -tau u + (sum v_j z_j - tau lse(others)). The bracket has supremum sum v_j
+    log(v_j/tau) (the cross-entropy step, scaled by tau) and inf_u phi(u) + tau u = H2(alpha + tau) - H2(alpha).
     """
     own, others, lse = sp.symbols("z_n S lse", real=True)
     u = own - lse
@@ -89,9 +94,11 @@ def label_relaxation() -> None:
 
 
 def hinges() -> None:
-    """v = sum_j v_j (e_j - e_n), so <v, z> = sum v_j (z_j - z_n) <= tau (a - 1) with a = max_j (1 + z_j - z_n), attained on ties.
+    """v = sum_j v_j (e_j - e_n), so <v, z> = sum v_j (z_j - z_n) <= tau (a - 1) with a = max_j (1 + z_j - z_n),
+    attained on ties.
 
-    Hinge, 0 <= tau <= 1: sup over a of tau (a - 1) - max(a, 0) is -tau, at a = 0. Squared hinge: tau (a-1) - a^2/2 is largest at a = tau.
+    Hinge, 0 <= tau <= 1: sup over a of tau (a - 1) - max(a, 0) is -tau, at a = 0. Squared hinge: tau (a-1) - a^2/2
+    is largest at a = tau.
     """
     a = sp.Symbol("a", nonnegative=True)
     room = sp.Symbol("room", nonnegative=True)  # 1 - tau

@@ -4,25 +4,28 @@ Focal loss is Psi(x) with x = -log p the cross-entropy of the sample and Psi(x) 
 
 Theorem. Let T(p) = (1-p)^(gamma-1) (1 - p - gamma p log p), which is Psi'(x) at p = e^-x.
 (a) T = 1 has exactly one root p1(gamma) in (0, 1); T < 1 to its right and T > 1 to its left.
-(b) If p0 >= p1(gamma), the tangent of Psi at x0 = -log p0 lies below Psi on [0, infinity), and its slope B = T(p0) is at most 1.
-(c) Balanced classes, either setting of the features, f(s) = Psi(-log p(s)): if s solves f'(s) + kappa = 0 (or s = 0 and f'(0) + kappa >= 0)
-    and p(s) >= p1(gamma), then s is a global minimum of the focal model over all features and weights, not just of the profile.
+(b) If p0 >= p1(gamma), the tangent of Psi at x0 = -log p0 lies below Psi on [0, infinity), and its slope B = T(p0)
+    is at most 1.
+(c) Balanced classes, either setting of the features, f(s) = Psi(-log p(s)): if s solves f'(s) + kappa = 0 (or s = 0
+    and f'(0) + kappa >= 0) and p(s) >= p1(gamma), then s is a global minimum of the focal model over all features
+    and weights, not just of the profile.
 (d) p1(gamma) <= 1/2 for every gamma > 0, so for two classes the certificate always applies. p1(1) = 1/e.
 
-Proof of (a). d Psi'/dx = gamma p (1-p)^(gamma-2) S(p) with S = (1-p)(2 + log p) - (gamma-1) p log p. The quotient S/(1-p) increases from
--infinity: its derivative is 1/p + (gamma-1)(p - 1 - log p)/(1-p)^2, positive for gamma >= 1 as log p <= p - 1, and for gamma < 1 because
-p (p - 1 - log p) <= (1-p)^2. So, in x, Psi is convex and then concave: Psi' rises from 0 to a maximum and then falls to its limit 1, which
-it never reaches again. It crosses 1 exactly once, on the rising part, at x1 = -log p1.
-Proof of (b). For x <= x1 Psi is convex, so above its tangents at points x0 <= x1. For x >= x1, Psi' >= 1 >= B, so Psi minus the tangent
-keeps growing.
-Proof of (c). By (b) focal >= A + B * cross-entropy for every sample, with B > 0 (when B = 0 the bound is trivial only at x0 = 0, which
-no finite margin attains). So the focal objective is at least A + B * (cross-entropy objective with mu replaced by mu/B), whose minimum
-is known (`balanced_free.py`, `balanced_nonnegative.py`): its margin solves p - 1 + kappa/B = 0. The chain rule f' = Psi'(x0) (p - 1) shows that s solves it,
-and at s the tangent touches. Values agree, so s is optimal.
+Proof of (a). d Psi'/dx = gamma p (1-p)^(gamma-2) S(p) with S = (1-p)(2 + log p) - (gamma-1) p log p. The quotient
+S/(1-p) increases from -infinity: its derivative is 1/p + (gamma-1)(p - 1 - log p)/(1-p)^2, positive for gamma >= 1
+as log p <= p - 1, and for gamma < 1 because p (p - 1 - log p) <= (1-p)^2. So, in x, Psi is convex and then concave:
+Psi' rises from 0 to a maximum and then falls to its limit 1, which it never reaches again. It crosses 1 exactly
+once, on the rising part, at x1 = -log p1.
+Proof of (b). For x <= x1 Psi is convex, so above its tangents at points x0 <= x1. For x >= x1, Psi' >= 1 >= B, so
+Psi minus the tangent keeps growing.
+Proof of (c). By (b) focal >= A + B * cross-entropy for every sample, with B > 0 (when B = 0 the bound is trivial
+only at x0 = 0, which no finite margin attains). So the focal objective is at least A + B * (cross-entropy objective
+with mu replaced by mu/B), whose minimum is known (`balanced_free.py`, `balanced_nonnegative.py`): its margin solves
+p - 1 + kappa/B = 0. The chain rule f' = Psi'(x0) (p - 1) shows that s solves it, and at s the tangent touches.
+Values agree, so s is optimal.
 """
 
 import sympy as sp
-
 from _check import agrees, holds, identity, negative, positive
 
 gamma, x, q, u = sp.symbols("gamma x q u", positive=True)
@@ -48,7 +51,9 @@ def slope_and_curvature() -> None:
     identity("Psi'(x) = T(p)", sp.powsimp(sp.expand(slope)), sp.expand(sp.simplify(stated)))
     curvature = (1 - q) * (2 + log_q) - (gamma - 1) * q * log_q  # claim
     derivative = -q * sp.diff(TANGENT_SLOPE, q) / (1 - q) ** (gamma - 2)
-    identity("Psi''(x) = gamma p (1-p)^(gamma-2) S(p)", sp.powsimp(sp.expand(derivative)), sp.expand(gamma * q * curvature))
+    identity(
+        "Psi''(x) = gamma p (1-p)^(gamma-2) S(p)", sp.powsimp(sp.expand(derivative)), sp.expand(gamma * q * curvature)
+    )
     identity("S - log p -> 2 as p -> 0, so S -> -infinity", sp.limit(curvature - log_q, q, 0, "+"), 2)
     identity("S/(1-p) -> gamma + 1 as p -> 1", sp.limit(curvature / (1 - q), q, 1, "-"), gamma + 1)
 
@@ -61,7 +66,7 @@ def curvature_changes_sign_once() -> None:
     identity("derivative of S/(1-p)", sp.diff(quotient, q), growth)
     identity("log p <= p - 1: equality at 1", log_gap.subs(q, 1))
     negative("log p <= p - 1: the gap decreases on (0, 1)", sp.factor(sp.diff(log_gap, q).subs(q, 1 / (1 + u))))
-    # gamma < 1: growth >= 1/q - log_gap/(1-q)^2 = [(1-q)^2 - q log_gap]/(q (1-q)^2), and the bracket is 1 - q + q log q >= 0.
+    # gamma < 1: growth >= 1/q - log_gap/(1-q)^2 = [(1-q)^2 - q log_gap]/(q (1-q)^2), with bracket 1 - q + q log q >= 0.
     bracket = (1 - q) ** 2 - q * log_gap
     identity("(1-p)^2 - p (p - 1 - log p)", bracket, 1 - q + q * log_q)
     identity("1 - p + p log p vanishes at 1", bracket.subs(q, 1))
@@ -88,7 +93,9 @@ def chain_rule_for_the_margin() -> None:
     identity("stationarity is that of cross-entropy at mu/B", slope * (q - 1) + kappa, slope * (q - 1 + kappa / slope))
     stated = gamma * q * (1 - q) ** gamma * log_q - (1 - q) ** (gamma + 1)  # claim
     product = TANGENT_SLOPE * (q - 1)
-    identity("Psi'(x) (p - 1) is the focal slope", *(sp.powsimp(sp.expand(e / (1 - q) ** gamma)) for e in (product, stated)))
+    identity(
+        "Psi'(x) (p - 1) is the focal slope", *(sp.powsimp(sp.expand(e / (1 - q) ** gamma)) for e in (product, stated))
+    )
 
 
 def two_classes_are_always_covered() -> None:

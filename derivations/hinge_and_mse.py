@@ -9,21 +9,22 @@ Theorem 1 (hinge, s = 1). K = kap cE D^q/C and P = sqrt(lam^2 ||m||^2 + (kap/2 +
       w > 2:  t = 1, rho = sqrt((lam/(lam+nu))^2 ||m||^2 + 4/kap^2), with nu the root of K = 4 rho (nu - lam G).
   lam = 0: the threshold is C* = cE D^q/2; above it t = 1 and ND = eta D^q/C, below it ND = 0.
 Theorem 2 (squared hinge, lam = 0). While kap r zeta_max <= 1 - s: ND = eta D^q (1+s)/(2 s C (1 + beta)), beta = G/d.
-Theorem 3 (mean squared error with bias). F2 = kap^2/d + 4 lam and nu = F2 G/4, exactly; t = (kap^2 (1-alpha)/4 - nu s)/(kap^2/4 + lam + nu).
+Theorem 3 (mean squared error with bias). F2 = kap^2/d + 4 lam and nu = F2 G/4, exactly;
+  t = (kap^2 (1-alpha)/4 - nu s)/(kap^2/4 + lam + nu).
   lam = 0: ND = eta D^q (s + 1 - alpha)/(2 s C (1 + G/d)).
-Theorem 4 (mean squared error without bias). s = 1 - alpha - 2 sqrt2 mu, s0 = 1 - 2 sqrt2 mu (`squared_loss.py`), kp = ||w_1 + w_2||, kp ||m|| = s0.
-  F2 = (kap^2 + kp^2)/d + 4 lam, same nu and t; the sum of the two logits is sg = (kp^2/4 + nu s0)/(kp^2/4 + lam + nu) and
-  rho^2 = ((t+s)/kap)^2 + ((sg - s0)/kp)^2.
+Theorem 4 (mean squared error without bias). s = 1 - alpha - 2 sqrt2 mu, s0 = 1 - 2 sqrt2 mu (`squared_loss.py`),
+  kp = ||w_1 + w_2||, kp ||m|| = s0. F2 = (kap^2 + kp^2)/d + 4 lam, same nu and t; the sum of the two logits is
+  sg = (kp^2/4 + nu s0)/(kp^2/4 + lam + nu) and rho^2 = ((t+s)/kap)^2 + ((sg - s0)/kp)^2.
 
-Proof of 1. phi(t) = (1-t)_+ and s = 1 give F'(r) = kap cE + 4 lam r. The slope of the objective at rho = 0 is (eta/c)(kap cE - 4 c P), c = C/D^q: it
-is nonnegative iff K >= 4 P, and the objective is convex. Otherwise nu = F' D^q/(4 C rho) = K/(4 rho) + lam G. While t < 1, phi' = -1 gives
-rho = P/(lam + nu), a linear equation for nu. The function rho (nu - lam G) of rho is nonincreasing (2 rho nu = -g' and g is convex), so the root is
-unique: the branch t < 1 holds it iff t = w - 1 <= 1, otherwise the kink t = 1 does, with a subgradient in [-1, 0].
+Proof of 1. phi(t) = (1-t)_+ and s = 1 give F'(r) = kap cE + 4 lam r. The slope of the objective at rho = 0 is
+(eta/c)(kap cE - 4 c P), c = C/D^q: it is nonnegative iff K >= 4 P, and the objective is convex. Otherwise
+nu = F' D^q/(4 C rho) = K/(4 rho) + lam G. While t < 1, phi' = -1 gives rho = P/(lam + nu), a linear equation for nu.
+The function rho (nu - lam G) of rho is nonincreasing (2 rho nu = -g' and g is convex), so the root is unique: the
+branch t < 1 holds it iff t = w - 1 <= 1, otherwise the kink t = 1 does, with a subgradient in [-1, 0].
 Proof of 2 to 4: phi' is affine on the range used, F is an exact quadratic, and every equation is linear.
 """
 
 import sympy as sp
-
 from _check import identity, nonnegative, positive
 
 kap, nu, m, d, D, q, eta, c_slope, alpha, rho = sp.symbols("kap nu m d D q eta C alpha rho", positive=True)
@@ -85,7 +86,9 @@ def hinge_kink_branch() -> None:
     w = (kap**2 / 2 + lam) / (lam + nu)
     identity("phi' + 1 has the sign of w - 2", subgradient + 1, (w - 2) * 2 * (lam + nu) / kap**2)
     identity("distance along e is 2/kap", (1 + 1) / kap, 2 / kap)
-    identity("K = 4 rho (nu - lam G)", (nu - big_k / (4 * rho) - lam * level) * 4 * rho, 4 * rho * (nu - lam * level) - big_k)
+    identity(
+        "K = 4 rho (nu - lam G)", (nu - big_k / (4 * rho) - lam * level) * 4 * rho, 4 * rho * (nu - lam * level) - big_k
+    )
     # 2 rho nu = -g' does not increase with rho, and lam G rho increases: the root is unique.
     positive("slope of lam G rho", sp.diff(lam * level * rho, rho))
 
@@ -132,7 +135,8 @@ def mean_squared_error_with_bias() -> None:
 
 
 def mean_squared_error_without_bias() -> None:
-    """Difference and sum of the logits decouple: sum sg = <w_1 + w_2, u>, with w_1 + w_2 = (kp/||m||) m, kp ||m|| = s0."""
+    """Difference and sum of the logits decouple: sum sg = <w_1 + w_2, u>, with w_1 + w_2 = (kp/||m||) m, kp ||m|| =
+    s0."""
     kp, s0 = sp.symbols("kp s0", positive=True)
     own, other = sp.symbols("z1 z2", real=True)
     loss = ((own - (1 - alpha / 2)) ** 2 + (other - alpha / 2) ** 2) / 2

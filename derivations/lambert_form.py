@@ -1,18 +1,20 @@
 """Cross-entropy memorization in closed form: the r-Lambert function.
 
-Definition. For r > 0 and y > 0, W_r(y) is the solution x > 0 of x e^x + r x = y. It exists, is unique and increases with y:
-the left side vanishes at 0, tends to infinity, and has derivative e^x (1 + x) + r > 0 for x > 0.
+Definition. For r > 0 and y > 0, W_r(y) is the solution x > 0 of x e^x + r x = y. It exists, is unique and increases
+with y: the left side vanishes at 0, tends to infinity, and has derivative e^x (1 + x) + r > 0 for x > 0.
 
-Theorem. In the reduced problem (`md_reduction.py`) take cross-entropy with smoothing alpha (label relaxation alpha: replace
-alpha by 2 alpha below, as long as t stays below its minimiser). For a given multiplier nu, with lam + nu > 0, put
+Theorem. In the reduced problem (`md_reduction.py`) take cross-entropy with smoothing alpha (label relaxation alpha:
+replace alpha by 2 alpha below, as long as t stays below its minimiser). For a given multiplier nu, with
+lam + nu > 0, put
 
     tau = (kap^2 alpha/4 + nu s)/(lam + nu),      A = kap^2/(2 (lam + nu)).
 
 Then the noisy margin is t = x - tau with x = W_{e^tau}(A e^tau). For lam = 0 it depends on beta = 2 nu/kap^2 alone:
 beta (t + s) + phi'(t) = 0, and t + s = x - alpha/(2 beta), x = W_{e^tau}(e^tau/beta), tau = s + alpha/(2 beta).
 
-Theorem (second-order expansion). For small dilation F(r) = F(0) + F2 r^2/2 + O((kap r)^4) with F2 = 2 (phi''(s) kap^2/d + 2 lam), because
-zeta has mean 0, variance 1/d and vanishing third moment. The optimality condition then gives nu in closed form,
+Theorem (second-order expansion). For small dilation F(r) = F(0) + F2 r^2/2 + O((kap r)^4) with F2 = 2 (phi''(s)
+kap^2/d + 2 lam), because zeta has mean 0, variance 1/d and vanishing third moment. The optimality condition then
+gives nu in closed form,
 
     nu = F2 eta D^(2q)/(4 C^2),      beta = F2 eta D^(2q)/(2 kap^2 C^2),
 
@@ -20,12 +22,11 @@ with relative error O((kap r)^2), and exactly when phi is quadratic (mean square
 
 Piecewise losses. Squared hinge (t < 1): t = (kap^2/2 - nu s)/(lam + nu + kap^2/2).
 
-Proof. Divide t (lam + nu) + (kap^2/2) (alpha/2 - 1/(1+e^t)) + nu s = 0 by lam + nu: x = t + tau = A/(1 + e^t) > 0. Multiply by
-(1 + e^(x - tau)) e^tau: x e^x + e^tau x = A e^tau.
+Proof. Divide t (lam + nu) + (kap^2/2) (alpha/2 - 1/(1+e^t)) + nu s = 0 by lam + nu: x = t + tau = A/(1 + e^t) > 0.
+Multiply by (1 + e^(x - tau)) e^tau: x e^x + e^tau x = A e^tau.
 """
 
 import sympy as sp
-
 from _check import agrees, identity, negative, positive
 
 kap, s, nu, alpha, d = sp.symbols("kap s nu alpha d", positive=True)
@@ -114,7 +115,8 @@ def piecewise_losses() -> None:
 
 
 def numerical_illustration() -> None:
-    """One number: kap = 3, s = 2, nu = 1/5, lam = 1/10, alpha = 1/10, root by bisection against the formula's equation."""
+    """One number: kap = 3, s = 2, nu = 1/5, lam = 1/10, alpha = 1/10, root by bisection against the formula's
+    equation."""
     values = {kap: 3, s: 2, nu: sp.Rational(1, 5), lam: sp.Rational(1, 10), alpha: sp.Rational(1, 10)}
     tau = ((kap**2 * alpha / 4 + nu * s) / (lam + nu)).subs(values)
     a = (kap**2 / (2 * (lam + nu))).subs(values)

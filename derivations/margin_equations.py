@@ -1,37 +1,40 @@
 """The scalar equation for the margin, loss by loss.
 
-Let f(s) be the loss at the logits s (e_n - 1/N) with label n, and p = e^s/(e^s + N - 1) the probability of the own class there.
+Let f(s) be the loss at the logits s (e_n - 1/N) with label n, and p = e^s/(e^s + N - 1) the probability of the own
+class there.
 
 Theorem 1 (slopes).
 
     cross-entropy, smoothing alpha     f' = p - 1 + (N-1) alpha/N
     label relaxation, p < 1 - alpha    f' = p - (1 - alpha),  and 0 beyond
     focal, gamma > 0                   f' = gamma p (1-p)^gamma log p - (1-p)^(gamma+1)
-    mean squared error, bias 1/N       f' = (N-1)/N (s - (1-alpha));  without bias the same slope and a constant 1/(2N) more in f
+    mean squared error, bias 1/N       f' = (N-1)/N (s - (1-alpha));  without bias f is larger by the constant 1/(2N)
     hinge, squared hinge               f' = -1 and s - 1 for s < 1, and 0 beyond
 
 so f'(s) + kappa = 0 gives 1 - p = (N-1) alpha/N + kappa (cross-entropy), 1 - p = alpha + kappa (label relaxation),
 s = 1 - alpha - kappa N/(N-1) (mean squared error), s = 1 - kappa (squared hinge).
 
-Theorem 2 (focal loss). As a function of p in (0, 1), -f' increases up to one point and decreases after it. Hence f is concave and then
-convex on the whole line; on s >= 0 it is convex for every gamma when N <= 17, and not convex for some gamma when N >= 18. The minimiser of
-f(s) + kappa s, as kappa grows, is nonincreasing and jumps at most once, and then to zero.
+Theorem 2 (focal loss). As a function of p in (0, 1), -f' increases up to one point and decreases after it. Hence f
+is concave and then convex on the whole line; on s >= 0 it is convex for every gamma when N <= 17, and not convex for
+some gamma when N >= 18. The minimiser of f(s) + kappa s, as kappa grows, is nonincreasing and jumps at most once,
+and then to zero.
 
-Theorem 3 (two classes). With t = z_own - z_other each loss is a convex or scalar function phi(t) whose smallest minimiser is
-log((2-alpha)/alpha), log((1-alpha)/alpha), 1 - alpha, 1, 1 for smoothing, relaxation, mean squared error (with bias), hinge, squared hinge.
+Theorem 3 (two classes). With t = z_own - z_other each of these losses is a convex function phi(t) whose smallest
+minimiser is log((2-alpha)/alpha), log((1-alpha)/alpha), 1 - alpha, 1, 1 for smoothing, relaxation, mean squared
+error (with bias), hinge, squared hinge.
 
-Proof of theorem 2. With R(p) = (1-p)(1 + 2 gamma + gamma log p) - gamma^2 p log p the derivative of -f' in p is -(1-p)^(gamma-1) R(p).
-The quotient R/(1-p) has derivative gamma/p + gamma^2 (p - 1 - log p)/(1-p)^2 > 0 because log p <= p - 1, and it tends to -infinity as p -> 0.
-So R changes sign at most once, from negative to positive: -f' rises, then falls. In s (p increases with s) f is concave, then convex.
-Nonnegative margins are p >= 1/N, so f is convex on s >= 0 iff R(1/N) >= 0, i.e.
-    Q(gamma) = log N gamma^2 + (N-1)(2 - log N) gamma + (N-1) >= 0.
-If log N <= 2 every term is nonnegative. Otherwise Q >= 0 for every gamma iff (N-1)(log N - 2)^2 <= 4 log N, which holds for N = 8, ..., 17 and fails
-at 18 and, the ratio of the two sides being increasing in N, ever after. For a concave-convex f the convex envelope on
-[0, infinity) is one segment from 0 and then f itself, so the minimiser over s jumps once, when -kappa is the slope of that segment.
+Proof of theorem 2. With R(p) = (1-p)(1 + 2 gamma + gamma log p) - gamma^2 p log p the derivative of -f' in p is
+-(1-p)^(gamma-1) R(p). The quotient R/(1-p) has derivative gamma/p + gamma^2 (p - 1 - log p)/(1-p)^2 > 0 because
+log p <= p - 1, and it tends to -infinity as p -> 0. So R changes sign at most once, from negative to positive: -f'
+rises, then falls. In s (p increases with s) f is concave, then convex. Nonnegative margins are p >= 1/N, so f is
+convex on s >= 0 iff R(1/N) >= 0, i.e. Q(gamma) = log N gamma^2 + (N-1)(2 - log N) gamma + (N-1) >= 0.
+If log N <= 2 every term is nonnegative. Otherwise Q >= 0 for every gamma iff (N-1)(log N - 2)^2 <= 4 log N, which
+holds for N = 8, ..., 17 and fails at 18 and, the ratio of the two sides being increasing in N, ever after. For a
+concave-convex f the convex envelope on [0, infinity) is one segment from 0 and then f itself, so the minimiser over
+s jumps once, when -kappa is the slope of that segment.
 """
 
 import sympy as sp
-
 from _check import holds, identity, negative, positive
 from _invariant import N, n
 
@@ -59,7 +62,9 @@ def slopes() -> None:
     identity("label relaxation", sp.diff(log_ratio, s), p - (1 - alpha))  # claim
     focal = -((1 - p) ** gamma) * sp.log(p)
     stated = gamma * p * (1 - p) ** gamma * sp.log(p) - (1 - p) ** (gamma + 1)  # claim
-    identity("focal", sp.powsimp(sp.diff(focal, s) / (1 - p) ** gamma), sp.powsimp(sp.expand(stated / (1 - p) ** gamma)))
+    identity(
+        "focal", sp.powsimp(sp.diff(focal, s) / (1 - p) ** gamma), sp.powsimp(sp.expand(stated / (1 - p) ** gamma))
+    )
     for name, bias, constant in (("with bias", 1 / N, 0), ("without bias", 0, 1 / (2 * N))):
         squared = ((own + bias - target_own) ** 2 + (N - 1) * (other + bias - target_other) ** 2) / 2
         stated = (N - 1) / (2 * N) * (s - (1 - alpha)) ** 2 + constant
@@ -109,8 +114,11 @@ def focal_profile_is_convex_up_to_seventeen_classes() -> None:
     identity("discriminant of Q", discriminant, (N - 1) * criterion)
     for count in range(2, 19):
         decided = sp.log(count) <= 2 or (criterion.subs(n, count - 1).subs(log_n, sp.log(count)) <= 0)
-        holds(f"N = {count}: {'convex for every gamma' if count < 18 else 'not convex for some gamma'}", decided == (count < 18))
-    # (N-1)(log N - 2)^2/log N increases where log N > 2: with L = log N = 2 + y its logarithmic derivative in L is positive.
+        holds(
+            f"N = {count}: {'convex for every gamma' if count < 18 else 'not convex for some gamma'}",
+            decided == (count < 18),
+        )
+    # (N-1)(log N - 2)^2/log N increases where log N > 2: with L = log N = 2 + y its logarithmic derivative in L is > 0.
     y = sp.Symbol("y", positive=True)
     level = 2 + y
     growth = sp.diff(2 * sp.log(y) - sp.log(level), y) + sp.exp(level) / (sp.exp(level) - 1)

@@ -1,46 +1,54 @@
 """The memorization-dilation problem is a convex problem in one variable.
 
-Setting. Two classes in a symmetric configuration: h_1, h_2 = m +- D/2 e with a unit vector e orthogonal to m, w_1 - w_2 = kap e, and
-s = kap D/2. A loss that is a convex function phi of t = z_own - z_other, with phi'(-s) < 0. Clean examples h_n + r xi with xi isotropic,
-symmetric, E||xi||^2 = 1, and zeta = <xi, e>. Noise eta > 0, c = C/D^q > 0, noisy feature decay lam >= 0. The problem is
+Setting. Two classes in a symmetric configuration: h_1, h_2 = m +- D/2 e with a unit vector e orthogonal to m,
+w_1 - w_2 = kap e, and s = kap D/2. A loss that is a convex function phi of t = z_own - z_other, with phi'(-s) < 0.
+Clean examples h_n + r xi with xi isotropic, symmetric, E||xi||^2 = 1, and zeta = <xi, e>. Noise eta > 0, c = C/D^q > 0,
+noisy feature decay lam >= 0. The problem is
 
     min over u_1, u_2, r >= 0 of  sum_n E[phi + lam ||h_n + r xi||^2] + eta sum_n [phi(t(u_n)) + lam ||u_n||^2]
     subject to eta ||u_1 - h_2|| <= c r  and  eta ||u_2 - h_1|| <= c r.
 
 At a kink of phi, phi' stands for the subgradient in the optimality condition.
 
-Theorem. (a) It is jointly convex in (u_1, u_2, r), and equivalent to  min over rho >= 0 of F(eta rho/c) + 2 eta g(rho), r = eta rho/c,
+Theorem. (a) It is jointly convex in (u_1, u_2, r), and equivalent to  min over rho >= 0 of
+F(eta rho/c) + 2 eta g(rho), with r = eta rho/c,
 
-    F(r) = 2 E phi(s + kap r zeta) + 2 lam (||h||^2 + r^2),     g(rho) = min { phi(t(u)) + lam ||u||^2 : ||u - h_2|| <= rho }.
+    F(r) = 2 E phi(s + kap r zeta) + 2 lam (||h||^2 + r^2),
+    g(rho) = min { phi(t(u)) + lam ||u||^2 : ||u - h_2|| <= rho }.
 
-(b) F is nondecreasing and convex, g nonincreasing and convex. With the multiplier nu >= 0 of the ball, the inner minimiser has
+(b) F is nondecreasing and convex, g nonincreasing and convex. With the multiplier nu >= 0 of the ball, the inner
+    minimiser has
 
     t (lam + nu) + (kap^2/2) phi'(t) + nu s = 0,       u = (nu h_2 - phi'(t) (w_1 - w_2)/2)/(lam + nu),
     rho^2 = (lam/(lam+nu))^2 ||m||^2 + ((t+s)/kap)^2,  g'(rho) = -2 nu rho.
 
 (c) The optimum is nu = eta F'(r)/(4 c^2 r): in full, nu = eta D^(2q) F'(r)/(4 C^2 r).
-(d) If phi'' > 0 on (-infinity, s] (true for every loss here except the hinge), F is strictly convex, the optimal r is unique and
-    positive, and both balls are active.
-(e) With u_n >= 0 imposed (h_n = a e_n, w_1 - w_2 = c_w (e_1 - e_2)): for each nu the solution of (b) stands if nu a + phi'(t) c_w/2 >= 0;
-    otherwise u lies on the axis of its own class, t (lam + nu) + (c_w^2/2) phi'(t) = 0, rho^2 = a^2 + (t/c_w)^2. Still g' = -2 nu rho.
+(d) If phi'' > 0 on (-infinity, s] (true for every convex loss here except the hinge), F is strictly convex, the
+    optimal r is unique and positive, and both balls are active.
+(e) With u_n >= 0 imposed (h_n = a e_n, w_1 - w_2 = c_w (e_1 - e_2)): for each nu the solution of (b) stands if
+    nu a + phi'(t) c_w/2 >= 0; otherwise u lies on the axis of its own class, t (lam + nu) + (c_w^2/2) phi'(t) = 0,
+    rho^2 = a^2 + (t/c_w)^2. Still g' = -2 nu rho.
 
 Proof.
-1. The objective is a sum of convex functions composed with affine maps; each constraint is a second-order cone. Both balls have the
-   radius rho = c r/eta. The isometry that reverses e swaps h_1 with h_2 and label 1 with label 2, so both inner minima equal g(rho). Given r, that leaves F(r) + 2 eta g(rho).
-   g is the partial minimum of a jointly convex function, so convex; nonincreasing since the ball grows.
+1. The objective is a sum of convex functions composed with affine maps; each constraint is a second-order cone. Both
+   balls have the radius rho = c r/eta. The isometry that reverses e swaps h_1 with h_2 and label 1 with label 2, so
+   both inner minima equal g(rho). Given r, that leaves F(r) + 2 eta g(rho). g is the partial minimum of a jointly
+   convex function, so convex; nonincreasing since the ball grows.
 2. F'(r) = 2 kap E[zeta phi'(s + kap r zeta)] + 4 lam r, and E zeta = 0 lets phi'(s) be subtracted: every contribution
-   zeta (phi'(s + kap r zeta) - phi'(s)) is nonnegative as phi' is nondecreasing. zeta takes negative values, where phi'' > 0 makes F'' > 0: (d).
-3. The Lagrangian of the inner problem is phi(t(u)) + lam ||u||^2 + nu (||u - h_2||^2 - rho^2); its gradient gives u, hence t and rho (step
-   below). The equation for t has a unique root: its left side increases in t.
+   zeta (phi'(s + kap r zeta) - phi'(s)) is nonnegative as phi' is nondecreasing. zeta takes negative values, where
+   phi'' > 0 makes F'' > 0: (d).
+3. The Lagrangian of the inner problem is phi(t(u)) + lam ||u||^2 + nu (||u - h_2||^2 - rho^2); its gradient gives u,
+   hence t and rho (step below). The equation for t has a unique root: its left side increases in t.
 4. Along the curve of minimisers d(phi(t) + lam ||u||^2)/d nu = -nu d(rho^2)/d nu, hence dg/drho = -2 nu rho.
 5. d/drho of F(eta rho/c) + 2 eta g(rho) vanishes: (eta/c) F'(r) = 4 eta nu rho, and rho = c r/eta.
-6. At rho = 0, F' = 0 and the slope of g is -||phi'(-s) kap e + 2 lam h_2|| < 0, its component along e being kap phi'(-s) - lam D < 0. So r > 0.
-7. (e): the Lagrangian is strictly convex in u, so its minimiser over the quadrant is the free one if that is feasible; otherwise the
-   violated coordinate is zero, and the remaining coordinate solves the one-dimensional problem of (e); it is positive because phi'(0) <= phi'(s) < 0.
+6. At rho = 0, F' = 0 (phi is differentiable at s under the hypothesis of (d)) and the slope of g is -||phi'(-s) kap
+   e + 2 lam h_2|| < 0, its component along e being kap phi'(-s) - lam D < 0. So r > 0.
+7. (e): the Lagrangian is strictly convex in u, so its minimiser over the quadrant is the free one if that is
+   feasible; otherwise the violated coordinate is zero, and the remaining coordinate solves the one-dimensional
+   problem of (e); it is positive because phi'(0) <= phi'(s) < 0.
 """
 
 import sympy as sp
-
 from _check import identity, negative, nonnegative, positive
 
 kap, s, eta, c, m, nu = sp.symbols("kap s eta c m nu", positive=True)
@@ -66,7 +74,11 @@ def main() -> None:
 def dilation_cost_increases() -> None:
     """Step 2, and the second moment of a clean example."""
     zeta, r = sp.Symbol("zeta", real=True), sp.Symbol("r", positive=True)
-    identity("own minus other logit of a clean example", (difference.T * (-h2 + r * sp.Matrix([zeta, 0])))[0], s + kap * r * zeta)
+    identity(
+        "own minus other logit of a clean example",
+        (difference.T * (-h2 + r * sp.Matrix([zeta, 0])))[0],
+        s + kap * r * zeta,
+    )
     phi = sp.Function("phi")
     integrand = 2 * phi(s + kap * r * zeta) + 2 * lam * r**2
     derivative = sp.diff(integrand, r).doit()
@@ -124,7 +136,9 @@ def outer_stationarity() -> None:
     identity("nu = eta F'/(4 c^2 r)", condition.subs(nu, eta * force / (4 * c**2 * r)))
     slope_c, exponent, distance = sp.symbols("C q D", positive=True)
     in_full = eta * distance ** (2 * exponent) * force / (4 * slope_c**2 * r)
-    identity("with c = C/D^q", sp.powsimp((eta * force / (4 * c**2 * r)).subs(c, slope_c / distance**exponent)), in_full)
+    identity(
+        "with c = C/D^q", sp.powsimp((eta * force / (4 * c**2 * r)).subs(c, slope_c / distance**exponent)), in_full
+    )
 
 
 def ball_is_active() -> None:
@@ -156,7 +170,7 @@ def face_of_the_quadrant() -> None:
     t_prime = sp.Symbol("tprime", real=True)
     value_slope = (sp.solve(equation, slope)[0] + 2 * lam * t / cw**2) * t_prime
     identity("g' = -2 nu rho on the face", value_slope, -nu * sp.diff(rho2, t) * t_prime)
-    # lam = 0: the free path t = -s + kap rho (s = a c_w) leaves the quadrant at rho = D = sqrt2 a, where t = s on both branches.
+    # lam = 0: the free path t = -s + kap rho (s = a c_w) leaves the quadrant at rho = D = sqrt2 a, with t = s on both.
     margin, distance = a * cw, sp.sqrt(2) * a
     identity("free path reaches t = s at rho = D", -margin + sp.sqrt(2) * cw * distance, margin)
     identity("face path starts there", cw * sp.sqrt(distance**2 - a**2), margin)

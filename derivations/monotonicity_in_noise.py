@@ -1,29 +1,32 @@
 """More noise dilates more, memorises each example less; more smoothing at a fixed configuration dilates less.
 
-Setting: the reduced problem of `md_reduction.py`, min over r of F(r) + 2 eta g(c r/eta), c = C/D^q, with any convex phi, phi'(-s) < 0, lam >= 0, the
-configuration (h, W, hence s, D, kap, m) held fixed, and r > 0 unique.
+Setting: the reduced problem of `md_reduction.py`, min over r of F(r) + 2 eta g(c r/eta), c = C/D^q, with any convex
+phi, phi'(-s) < 0, lam >= 0, the configuration (h, W, hence s, D, kap, m) held fixed, and r > 0 unique.
 
 Theorem 1. In eta: r and ND = r/D are nondecreasing; rho, the noisy margin t and ND/eta are nonincreasing.
 Theorem 2. Cross-entropy: raising the smoothing at a fixed configuration strictly lowers ND.
 Theorem 3. On the sphere ND is nondecreasing in the dimension d.
 Theorem 4. Label relaxation at alpha/2 has ND at least that of smoothing at alpha, for a fixed configuration.
 
-Proof of 1. The optimality condition is  Psi(r, eta) := F'(r) + 2 c g'(c r/eta) = 0. F' and g' are nondecreasing (both functions are convex), so Psi
-is nondecreasing in r, and nonincreasing in eta since c r/eta falls. Its zero therefore moves up with eta: r is nondecreasing. In
-the variable rho the same condition reads F'(eta rho/c) + 2 c g'(rho) = 0; now the left side is nondecreasing in rho and in eta (F' is),
-so rho is nonincreasing, and ND/eta = rho D^(q-1)/C with it. Along the inner minimisers t falls and rho falls as nu grows (step "inner"
-below), so t is a nondecreasing function of rho: t is nonincreasing in eta. None of this needs derivatives of phi; where F and g are twice
-differentiable the same signs are read off the implicit derivatives below.
-Proof of 2. phi_alpha(t) = phi_0(t) + alpha t/2. F' does not change, since E zeta = 0. For a given rho the multiplier nu falls strictly (step
-"smoothing"), so -g' = 2 nu rho falls, Psi rises, and its zero r falls strictly (F is strictly convex).
-Proof of 3. For d < d' the first d coordinates of a uniform point on the d'-sphere are R times a uniform point on the d-sphere, R in [0, 1]
-independent. The integrand of F' is k(R) = R z (phi'(s + kap r R z) - phi'(s)), which vanishes at R = 0 and is nondecreasing in R. So F' falls from d to d', and r rises.
-Proof of 4. phi_LR' = min(0, phi_LS') <= phi_LS', with equality up to the common minimiser of both. Noisy margins stay below that
-minimiser, so g' is the same. E zeta (phi_LR' - phi_LS')(s + kap r zeta) <= 0: the bracket is zero unless zeta > 0. So F' is smaller, r larger.
+Proof of 1. The optimality condition is  Psi(r, eta) := F'(r) + 2 c g'(c r/eta) = 0. F' and g' are nondecreasing
+(both functions are convex), so Psi is nondecreasing in r, and nonincreasing in eta since c r/eta falls. Its zero
+therefore moves up with eta: r is nondecreasing. In the variable rho the same condition reads
+F'(eta rho/c) + 2 c g'(rho) = 0; now the left side is nondecreasing in rho and in eta (F' is), so rho is
+nonincreasing, and ND/eta = rho D^(q-1)/C with it. Along the inner minimisers t falls and rho falls as nu grows (step
+"inner" below), so t is a nondecreasing function of rho: t is nonincreasing in eta. None of this needs derivatives of
+phi; where F and g are twice differentiable the same signs are read off the implicit derivatives below.
+Proof of 2. phi_alpha(t) = phi_0(t) + alpha t/2. F' does not change, since E zeta = 0. For a given rho the multiplier
+nu falls strictly (step "smoothing"), so -g' = 2 nu rho falls, Psi rises, and its zero r falls strictly (F is
+strictly convex).
+Proof of 3. For d < d' the first d coordinates of a uniform point on the d'-sphere are R times a uniform point on the
+d-sphere, R in [0, 1] independent. The integrand of F' is k(R) = R z (phi'(s + kap r R z) - phi'(s)), which vanishes
+at R = 0 and is nondecreasing in R. So F' falls from d to d', and r rises.
+Proof of 4. phi_LR' = min(0, phi_LS') <= phi_LS', with equality up to the common minimiser of both. Noisy margins
+stay below that minimiser, so g' is the same. E zeta (phi_LR' - phi_LS')(s + kap r zeta) <= 0: the bracket is zero
+unless zeta > 0. So F' is smaller, r larger.
 """
 
 import sympy as sp
-
 from _check import identity, negative, nonnegative, positive
 
 kap, s, c, eta, r, nu, m = sp.symbols("kap s c eta r nu m", positive=True)
@@ -121,7 +124,10 @@ def relaxation() -> None:
     positive("and increases", sp.simplify(sp.diff(smoothed, t)))
     # The bracket phi_LR' - phi_LS' = -(phi_LS')_+ is nonzero only beyond t_inf > s, where zeta > 0.
     overshoot = sp.Symbol("overshoot", positive=True)
-    positive("beyond t_inf zeta is positive", sp.solve(s + kap * r * sp.Symbol("zeta") - (s + overshoot), sp.Symbol("zeta"))[0])
+    positive(
+        "beyond t_inf zeta is positive",
+        sp.solve(s + kap * r * sp.Symbol("zeta") - (s + overshoot), sp.Symbol("zeta"))[0],
+    )
 
 
 if __name__ == "__main__":

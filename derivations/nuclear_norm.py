@@ -13,20 +13,20 @@ Hence the unconstrained features model, minimised over W and H, is the convex pr
 
     min_Z  sum_n pi_n loss(z_n, y_n) + 2 mu ||Z Dpi||_*                     (convex when the loss is).
 
-Several samples per class change nothing: for fixed W the samples decouple, so a class may put all its samples at one best
-point; if the loss is convex and lH > 0 the objective is strictly convex in each sample, so it must.
+Several samples per class change nothing: for fixed W the samples decouple, so a class may put all its samples at one
+best point; if the loss is convex and lH > 0 the objective is strictly convex in each sample, so it must.
 
 Proof. Put A = W and B = H Dpi, so that A B = Z Dpi = U S V' and sum_n pi_n ||h_n||^2 = ||B||^2. The gap between the two
 sides is a sum of squares (step 1 below), which is the inequality; the stated factors make every square vanish (step 2).
 The condition M >= rank Z is necessary, since rank(W H) <= M.
 
-The squares live in matrices of arbitrary size. The identities are therefore checked in the free algebra of matrix words:
-a word is a product of letters and transposed letters, the only rules are U'U = I and V'V = I, and two words have the same
-trace if they agree up to rotation and transposition. An identity between such words holds in every dimension.
+The squares live in matrices of arbitrary size. The identities are therefore checked in the free algebra of matrix
+words: a word is a product of letters and transposed letters, the only rules are U'U = I and V'V = I, and two words
+have the same trace if they agree up to rotation and transposition. An identity between such words holds in every
+dimension.
 """
 
 import sympy as sp
-
 from _check import identity, nonnegative
 
 LETTERS = {name: sp.Symbol(name, commutative=False) for name in ("A", "B", "U", "V", "R", "A'", "B'", "U'", "V'")}

@@ -2,8 +2,8 @@
 
 Setting: the reduced problem of `md_reduction.py` for a loss with phi'' > 0 on (-infinity, s], smooth near s and near
 the noise-free margin t below (one-sided from the left there is enough). Let F2 = 2 (phi''(s) kap^2/d + 2 lam), and let
-t be the noise-free noisy margin: lam t + (kap^2/2) phi'(t) = 0 if lam > 0, t = t_inf (the smallest minimiser of phi) if lam = 0;
-w = t + s and rho_inf^2 = ||m||^2 [lam > 0] + (w/kap)^2.
+t be the noise-free noisy margin: lam t + (kap^2/2) phi'(t) = 0 if lam > 0, t = t_inf (the smallest minimiser of phi)
+if lam = 0; w = t + s and rho_inf^2 = ||m||^2 [lam > 0] + (w/kap)^2.
 
 Theorem 1. If lam > 0, or lam = 0 and t_inf is finite (with phi''(t) > 0), then as eta -> 0
 
@@ -12,24 +12,26 @@ Theorem 1. If lam > 0, or lam = 0 and t_inf is finite (with phi''(t) > 0), then 
 
 Theorem 2. Cross-entropy without smoothing, lam = 0: with y = kap rho and beta = F2 eta D^(2q)/(2 kap^2 C^2) (1 + o(1)),
 y e^y + e^s y = e^s/beta exactly, and ND = (eta D^(q-1)/(C kap)) W_0(e^s/beta) (1 + o(1)).
-Theorem 3. Hence for lam = 0 the ratio ND(cross-entropy)/ND(label smoothing), each at its own configuration, tends to infinity
-like log(1/eta): cross-entropy dilates more once eta is small enough, whatever the other parameters.
-Theorem 4. If lam = lambda_H, then rho_inf = D for every loss, for free features and for nonnegative features with u >= 0 imposed. For nonnegative features
-without it, rho_inf/D = sqrt(1/4 + ((k+1)/2)^2) where mu k + phi'(k s) = 0, k > 1.
-Theorem 5. Free features, q = 0, lam = lambda_H, d > 1: as eta -> 0 label smoothing alpha dilates more than cross-entropy if
-h(alpha/2 + kappa) > h(kappa), less if <, where h(e) = e (1-e) log((1-e)/e).
-Theorem 6. As C -> 0: ND = 2 C b/(F2 D^(1+q)) (1 + o(1)), b = ||phi'(-s)(w_1 - w_2) + 2 lam h_2||. For cross-entropy with smoothing alpha and lam = 0
-that is C d (sigma(s) - alpha/2)/(2 s phi''(s) D^q).
+Theorem 3. Hence for lam = 0 the ratio ND(cross-entropy)/ND(label smoothing), each at its own configuration, tends to
+infinity like log(1/eta): cross-entropy dilates more once eta is small enough, whatever the other parameters.
+Theorem 4. If lam = lambda_H, then rho_inf = D for every loss, for free features and for nonnegative features with
+u >= 0 imposed. For nonnegative features without it, rho_inf/D = sqrt(1/4 + ((k+1)/2)^2) where mu k + phi'(k s) = 0,
+k > 1.
+Theorem 5. Free features, q = 0, lam = lambda_H, d > 1: as eta -> 0 label smoothing alpha dilates more than
+cross-entropy if h(alpha/2 + kappa) > h(kappa), less if <, where h(e) = e (1-e) log((1-e)/e).
+Theorem 6. As C -> 0: ND = 2 C b/(F2 D^(1+q)) (1 + o(1)), b = ||phi'(-s)(w_1 - w_2) + 2 lam h_2||. For cross-entropy
+with smoothing alpha and lam = 0 that is C d (sigma(s) - alpha/2)/(2 s phi''(s) D^q).
 
-Proof. 1: F'(r)/r = F2 + O(r^2) (`lambert_form.py`) and r = O(eta), so nu = F2 eta D^(2q)/(4 C^2) + O(eta^3), while rho(nu) is smooth at nu = 0
-with d rho/d nu = -R; and ND = eta rho D^(q-1)/C. 2: beta y = 1/(1 + e^(y-s)) gives the identity; with y0 = W_0(e^s/beta) it yields y <= y0 and
-y e^y >= e^s (1/beta - y0), and beta y0 -> 0, so (y + log y) - (y0 + log y0) = log(1 - beta y) -> 0 and y - y0 -> 0. 3: y -> infinity for cross-entropy, while
-label smoothing has the finite limit of theorem 1. 4: with lam = lambda_H the unconstrained minimiser of phi(t(u)) + lam ||u||^2 over the feature set
-is the class mean of the label itself, because that is what the features model minimises for the given W. 5 and 6: below.
+Proof. 1: F'(r)/r = F2 + O(r^2) (`lambert_form.py`) and r = O(eta), so nu = F2 eta D^(2q)/(4 C^2) + O(eta^3), while
+rho(nu) is smooth at nu = 0 with d rho/d nu = -R; and ND = eta rho D^(q-1)/C. 2: beta y = 1/(1 + e^(y-s)) gives the
+identity; with y0 = W_0(e^s/beta) it yields y <= y0 and y e^y >= e^s (1/beta - y0), and beta y0 -> 0, so
+(y + log y) - (y0 + log y0) = log(1 - beta y) -> 0 and y - y0 -> 0. 3: y -> infinity for cross-entropy, while label
+smoothing has the finite limit of theorem 1. 4: with lam = lambda_H the unconstrained minimiser of phi(t(u)) + lam
+||u||^2 over the feature set is the class mean of the label itself, because that is what the features model minimises
+for the given W. 5 and 6: below.
 """
 
 import sympy as sp
-
 from _check import agrees, identity, negative, positive
 
 kap, s, m, nu, d, w, eta, slope, D, q = sp.symbols("kap s m nu d w eta C D q", positive=True)
@@ -104,7 +106,8 @@ def equal_decays() -> None:
 
 
 def boundary_for_equal_decays() -> None:
-    """Theorem 5. m = 0, w = 2 s, rho_inf = D, so ND = (eta/C)(1 - eta/(4 C^2) F2 R/D) and F2 R/D depends on x = kap^2 phi''/(2 lam)."""
+    """Theorem 5. m = 0, w = 2 s, rho_inf = D, so ND = (eta/C)(1 - eta/(4 C^2) F2 R/D) and F2 R/D depends on x =
+    kap^2 phi''/(2 lam)."""
     curvature = 2 * (bend * kap**2 / d + 2 * lam)
     drop = (2 * s) ** 2 / (kap**2 * (lam + kap**2 * bend / 2)) / D
     x = sp.Symbol("x", positive=True)
@@ -116,7 +119,11 @@ def boundary_for_equal_decays() -> None:
     lw, lh, e = sp.symbols("lambda_W lambda_H e", positive=True)
     margin = sp.log((1 - e) / e)
     size = (2 * margin * sp.sqrt(lh / (2 * lw))) * (e * (1 - e)) / (2 * lh)
-    identity("x is proportional to h(e), with a factor free of the loss", size / (e * (1 - e) * margin), 1 / sp.sqrt(2 * lw * lh))
+    identity(
+        "x is proportional to h(e), with a factor free of the loss",
+        size / (e * (1 - e) * margin),
+        1 / sp.sqrt(2 * lw * lh),
+    )
     own = 1 / (1 + sp.exp(-s))
     identity("phi''(s) = e (1-e) with 1 - e = sigma(s)", sp.diff(sp.log(1 + sp.exp(-s)), s, 2), own * (1 - own))
     h = e * (1 - e) * margin
@@ -128,7 +135,8 @@ def boundary_for_equal_decays() -> None:
 
 
 def small_slope() -> None:
-    """Theorem 6. b = 2 (lam + nu) rho (`dual_bound.py`) and nu -> infinity, so b = 2 nu rho (1 + o(1)); then r = eta rho D^q/C."""
+    """Theorem 6. b = 2 (lam + nu) rho (`dual_bound.py`) and nu -> infinity, so b = 2 nu rho (1 + o(1)); then r = eta
+    rho D^q/C."""
     f2, b = sp.symbols("F2 b", positive=True)
     multiplier = f2 * eta * D ** (2 * q) / (4 * slope**2)
     dilation = eta * (b / (2 * multiplier)) * D**q / slope / D

@@ -1,23 +1,28 @@
 """Mean squared error: the features model is soft-thresholding of singular values.
 
-Theorem 1. Let Y be any labels (columns), pi_n > 0, Dpi = diag(sqrt pi), free features, no bias, M >= rank. The optimal X = Z Dpi of
-min 1/2 ||X - Y Dpi||^2 + 2 mu ||X||_* is unique: X = SVT(Y Dpi), every singular value sigma replaced by (sigma - 2 mu)_+.
+Theorem 1. Let Y be any labels (columns), pi_n > 0, Dpi = diag(sqrt pi), free features, no bias, M >= rank. The
+optimal X = Z Dpi of min 1/2 ||X - Y Dpi||^2 + 2 mu ||X||_* is unique: X = SVT(Y Dpi), every singular value sigma
+replaced by (sigma - 2 mu)_+.
   One-hot labels: z_n = (1 - 2 mu/sqrt(pi_n))_+ e_n, so class n collapses to zero iff sqrt(pi_n) <= 2 mu.
-  Balanced, smoothing alpha: Z = A (I - J/N) + B J/N with A = (1 - alpha - 2 sqrt N mu)_+, B = (1 - 2 sqrt N mu)_+; the cosine between class means is
-  (B - A)/(B + (N-1) A), so they are orthogonal iff alpha = 0 and coincide (nonzero) iff A = 0 < B. Since A <= B the optimum is attained by
-  nonnegative features, so it is the optimum of the nonnegative setting too (M >= N).
-Theorem 2. With an unregularised bias, free features: X = SVT(Y Dpi (I - q q')), q = sqrt(pi), and b = Y pi. Balanced: Z = s (I - J/N) with
-  s = (1 - alpha - 2 sqrt N mu)_+. With nonnegative features, balanced: s = (1 - alpha - 2 N mu/sqrt(N-1))_+ (`balanced_nonnegative.py`).
+  Balanced, smoothing alpha: Z = A (I - J/N) + B J/N with A = (1 - alpha - 2 sqrt N mu)_+, B = (1 - 2 sqrt N mu)_+;
+  the cosine between class means is (B - A)/(B + (N-1) A), so they are orthogonal iff alpha = 0 and coincide
+  (nonzero) iff A = 0 < B. Since A <= B the optimum is attained by nonnegative features, so it is the optimum of the
+  nonnegative setting too (M >= N).
+Theorem 2. With an unregularised bias, free features: X = SVT(Y Dpi (I - q q')), q = sqrt(pi), and b = Y pi.
+  Balanced: Z = s (I - J/N) with s = (1 - alpha - 2 sqrt N mu)_+. With nonnegative features, balanced:
+  s = (1 - alpha - 2 N mu/sqrt(N-1))_+ (`balanced_nonnegative.py`).
 
-Proof of 1. Write B0 = Y Dpi = X + Q with X = SVT(B0). Then Q has singular values min(sigma, 2 mu), so ||Q||_op <= 2 mu, and <Q, X> = 2 mu ||X||_*. For any X',
-    1/2||X' - B0||^2 + 2 mu ||X'||_* - (1/2||X - B0||^2 + 2 mu ||X||_*) = 1/2||X' - X||^2 + (2 mu ||X'||_* - <Q, X'>) >= 1/2 ||X' - X||^2.
-Proof of 2. Minimising over b leaves the residual times I - q q'. Replacing X by X (I - q q') keeps the residual and does not increase the nuclear norm, so X may be
-taken with X q = 0, which is theorem 1 for Y Dpi (I - q q'); its solution satisfies X q = 0.
+Proof of 1. Write B0 = Y Dpi = X + Q with X = SVT(B0). Then Q has singular values min(sigma, 2 mu), so
+||Q||_op <= 2 mu, and <Q, X> = 2 mu ||X||_*. For any X',
+    1/2||X' - B0||^2 + 2 mu ||X'||_* - (1/2||X - B0||^2 + 2 mu ||X||_*)
+        = 1/2||X' - X||^2 + (2 mu ||X'||_* - <Q, X'>)  >=  1/2 ||X' - X||^2.
+Proof of 2. Minimising over b leaves the residual times I - q q'. Replacing X by X (I - q q') keeps the residual and
+does not increase the nuclear norm, so X may be taken with X q = 0, which is theorem 1 for Y Dpi (I - q q'); its
+solution satisfies X q = 0.
 """
 
 import sympy as sp
-
-from _check import holds, identity, nonnegative, positive
+from _check import identity, nonnegative
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
 
 alpha, mu = sp.symbols("alpha mu", positive=True)
@@ -40,11 +45,11 @@ def gap_is_quadratic() -> None:
     q = target - x
     gap = (other - target) ** 2 / 2 - (x - target) ** 2 / 2  # claim
     identity("gap = 1/2 (x' - x)^2 - q (x' - x)", gap, (other - x) ** 2 / 2 - q * (other - x))  # claim
-    excess, sigma = sp.symbols("excess sigma", positive=True)
+    excess = sp.Symbol("excess", positive=True)
     kept = (threshold + excess) - threshold  # sigma = 2 mu + excess
     identity("kept singular values: <Q, X> gains 2 mu each", ((threshold + excess) - kept) * kept, threshold * kept)
-    holds("discarded ones: Q keeps sigma <= 2 mu", sp.Max(0, -excess) == 0)
-    positive("sigma stays nonnegative", sigma)
+    # Discarded ones (sigma <= 2 mu) stay in Q unchanged and contribute nothing to X.
+    identity("so they leave 2 mu in Q", (threshold + excess) - kept, threshold)
 
 
 def one_hot_labels() -> None:
@@ -74,7 +79,8 @@ def balanced_smoothed_labels() -> None:
 
 
 def nonnegative_features_are_enough() -> None:
-    """H Dpi proportional to (A P + B E)^(1/2): a symmetric square root, whose entries are nonnegative because A <= B."""
+    """H Dpi proportional to (A P + B E)^(1/2): a symmetric square root, whose entries are nonnegative because A <=
+    B."""
     a, more = sp.symbols("A more", positive=True)
     b = a + more
     root = Invariant(sp.sqrt(a), sp.sqrt(b))

@@ -1,26 +1,28 @@
 """The error rate on unseen clean examples depends on the normalised dilation alone.
 
-Setting. Two classes in the symmetric configuration of `md_reduction.py`: kap = ||w_1 - w_2||, D = ||h_1 - h_2||, s = kap D/2. An unseen clean
-example of class n is h_n + r xi, with zeta the coordinate of xi along h_1 - h_2, symmetric with E zeta^2 = 1/d. Put ND = r/D and x = 1/(2 ND).
+Setting. Two classes in the symmetric configuration of `md_reduction.py`: kap = ||w_1 - w_2||, D = ||h_1 - h_2||,
+s = kap D/2. An unseen clean example of class n is h_n + r xi, with zeta the coordinate of xi along h_1 - h_2, symmetric
+with E zeta^2 = 1/d. Put ND = r/D and x = 1/(2 ND).
 
-Theorem. The example is misclassified iff s + kap r zeta' < 0 with zeta' = +-zeta, so the error rate is P(zeta > x): a function of ND
-and the spread only, nondecreasing in ND. It equals
+Theorem. The example is misclassified iff s + kap r zeta' < 0 with zeta' = +-zeta, so the error rate is P(zeta > x):
+a function of ND and the spread only, nondecreasing in ND. It equals
 
     uniform on the unit sphere (d >= 2)         (1/2) I_{1-x^2}((d-1)/2, 1/2) for x < 1, else 0
     uniform on the ball of radius R             (1/2) I_{1-(x/R)^2}((d+1)/2, 1/2) for x < R, else 0;  R^2 = (d+2)/d
     Gaussian with covariance I/d                (1/2) erfc(sqrt(d/2) x)
     two points zeta = +-1/sqrt d                1/2 for x < 1/sqrt d, else 0
 
-where I_y(a, b) is the regularised incomplete beta function. On the sphere E|zeta| = Gamma(d/2)/(sqrt(pi) Gamma((d+1)/2)).
+where I_y(a, b) is the regularised incomplete beta function. On the sphere E|zeta| = Gamma(d/2)/(sqrt(pi)
+Gamma((d+1)/2)).
 
-Proof. The own-minus-other logit is s + kap r zeta', negative iff zeta' < -s/(kap r) = -D/(2 r) = -x; by symmetry that has probability
-P(zeta > x), which can only rise when x falls, i.e. when ND rises. The density of zeta is proportional to (1 - z^2)^((d-3)/2) on the sphere and, the
-ball being sliced by balls of dimension d - 1, to (1 - (z/R)^2)^((d-1)/2) on the ball. In each case the stated formula has minus the density as its derivative
-in x and vanishes at the end of the support.
+Proof. The own-minus-other logit is s + kap r zeta', negative iff zeta' < -s/(kap r) = -D/(2 r) = -x; by symmetry
+that has probability P(zeta > x), which can only rise when x falls, i.e. when ND rises. The density of zeta is
+proportional to (1 - z^2)^((d-3)/2) on the sphere and, the ball being sliced by balls of dimension d - 1, to
+(1 - (z/R)^2)^((d-1)/2) on the ball. In each case the stated formula has minus the density as its derivative in x and
+vanishes at the end of the support.
 """
 
 import sympy as sp
-
 from _check import identity, negative, positive
 
 d, x, r, D, kap, radius = sp.symbols("d x r D kap R", positive=True)

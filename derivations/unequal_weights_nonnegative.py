@@ -1,37 +1,39 @@
 """Nonnegative features, any class proportions: the classes decouple.
 
-Theorem. Let N >= 2, pi_n > 0 with sum 1, M >= N, nonnegative features, no bias, and a loss that is convex, shift invariant and
-symmetric under relabelling, with profile f. Put
+Theorem. Let N >= 2, pi_n > 0 with sum 1, M >= N, nonnegative features, no bias, and a loss that is convex, shift
+invariant and symmetric under relabelling, with profile f. Put
 
     kappa_n = 2 mu sqrt((N-1)/(N pi_n)).
 
 Then the global minimum of the model is sum_n pi_n min over s_n >= 0 of (f(s_n) + kappa_n s_n), attained at
-z_n = s_n (e_n - 1/N): each class solves its own scalar problem f'(s_n) + kappa_n = 0, with s_n = 0 if f'(0+) + kappa_n >= 0. The class means
-are orthogonal, h_n = a_n e_n with a_n^2 = sqrt(lW/lH) s_n sqrt((N-1)/(N pi_n)), and column n of W is z_n/a_n (zero if s_n = 0).
+z_n = s_n (e_n - 1/N): each class solves its own scalar problem f'(s_n) + kappa_n = 0, with s_n = 0 if f'(0+) +
+kappa_n >= 0. The class means are orthogonal, h_n = a_n e_n with a_n^2 = sqrt(lW/lH) s_n sqrt((N-1)/(N pi_n)), and
+column n of W is z_n/a_n (zero if s_n = 0).
 
-Proof. As in `balanced_nonnegative.py`, with B = H Dpi, G = B'B, the subgradients v_n = -g_n N/(N-1) (e_n - 1/N) and A = V Dpi,
-convexity and the completed square give, for every admissible (W, H),
+Proof. As in `balanced_nonnegative.py`, with B = H Dpi, G = B'B, the subgradients v_n = -g_n N/(N-1) (e_n - 1/N) and
+A = V Dpi, convexity and the completed square give, for every admissible (W, H),
 
     objective  >=  sum_n pi_n (f(s_n) + g_n s_n)  +  tr((4 mu^2 I - A'A) G)/(4 lW).
 
-1. For n != m the entry -(A'A)_nm = sqrt(pi_n pi_m) g_n g_m N/(N-1)^2 is nonnegative: these entries form an entrywise nonnegative
-   matrix L, the KKT multiplier of G >= 0.
-2. What remains, 4 mu^2 I - A'A - L, is diagonal with entries (N pi_n/(N-1)) (kappa_n^2 - g_n^2), nonnegative iff g_n <= kappa_n.
-3. With g_n = kappa_n when s_n > 0 and g_n = -f'(0+) <= kappa_n when s_n = 0, the bound is the claimed value; the stated W and H reach it.
-The bound holds for every doubly nonnegative G, so the relaxation is exact here whatever N and pi.
+1. For n != m the entry -(A'A)_nm = sqrt(pi_n pi_m) g_n g_m N/(N-1)^2 is nonnegative: these entries form an entrywise
+   nonnegative matrix L, the KKT multiplier of G >= 0.
+2. What remains, 4 mu^2 I - A'A - L, is diagonal with entries (N pi_n/(N-1)) (kappa_n^2 - g_n^2), nonnegative iff
+   g_n <= kappa_n.
+3. With g_n = kappa_n when s_n > 0 and g_n = -f'(0+) <= kappa_n when s_n = 0, the bound is the claimed value; the
+   stated W and H reach it. The bound holds for every doubly nonnegative G, so the relaxation is exact here whatever N
+   and pi.
 
-General labels. For any label distribution let z_n minimise pi_n loss(z, y_n) + 2 mu sqrt(pi_n) ||z|| separately, and let v_n be the
-subgradient of the loss in its optimality condition: v_n = -2 mu z_n/(sqrt(pi_n) ||z_n||) if z_n != 0, ||v_n|| <= 2 mu/sqrt(pi_n) otherwise. The same
-proof shows that decoupling is exact if
+General labels. For any label distribution let z_n minimise pi_n loss(z, y_n) + 2 mu sqrt(pi_n) ||z|| separately, and
+let v_n be the subgradient of the loss in its optimality condition: v_n = -2 mu z_n/(sqrt(pi_n) ||z_n||) if z_n != 0,
+||v_n|| <= 2 mu/sqrt(pi_n) otherwise. The same proof shows that decoupling is exact if
 
     <v_n, v_m> <= 0   for all n != m,
 
-which for nonzero columns is <z_n, z_m> <= 0. Asking only <z_n, z_m> <= 0 is NOT enough when some columns vanish: the last step
-below has two classes with equal labels whose columns both vanish separately, yet not together.
+which for nonzero columns is <z_n, z_m> <= 0. Asking only <z_n, z_m> <= 0 is NOT enough when some columns vanish: the
+last step below has two classes with equal labels whose columns both vanish separately, yet not together.
 """
 
 import sympy as sp
-
 from _check import holds, identity, nonnegative, positive
 from _invariant import N
 
@@ -107,8 +109,9 @@ def minority_collapse() -> None:
 def decoupling_needs_more_than_orthogonal_columns() -> None:
     """Mean squared error without bias, pi = (1/4, 1/4, 1/2), labels e_1, e_1, e_3 and 2 mu = 1/2.
 
-    Separately z_n = (1 - 2 mu/sqrt(pi_n))_+ y_n: both columns of label e_1 vanish, so all inner products are zero. Together the
-    two classes act like one of proportion 1/2, and one nonnegative feature serves both at a strictly smaller cost.
+    Separately z_n = (1 - 2 mu/sqrt(pi_n))_+ y_n: both columns of label e_1 vanish, so all inner products are zero.
+    Together the two classes act like one of proportion 1/2, and one nonnegative feature serves both at a strictly
+    smaller cost.
     """
     two_mu, quarter, half = sp.Rational(1, 2), sp.Rational(1, 4), sp.Rational(1, 2)
     separate = sp.Max(0, 1 - two_mu / sp.sqrt(quarter))

@@ -434,6 +434,8 @@ class _Path:
 def _md(loss, weight_decay, feature_decay, nonnegative, noise, slope, q, lam, spread, bias, nonnegative_noisy):
     conf = _Configuration(loss, weight_decay, feature_decay, nonnegative, bias)
     eta, lam = mp.mpf(noise), mp.mpf(lam)
+    if eta <= 0 or slope <= 0:
+        raise ValueError("noise and slope have to be positive")
     c = mp.mpf(slope) / conf.D ** mp.mpf(q)  # the constraint is eta rho <= c r
     if nonnegative_noisy and (not nonnegative or conf.kp is not None):
         raise ValueError("u >= 0 needs nonnegative features on the coordinate axes")

@@ -36,7 +36,11 @@ class Loss(ABC):
     symbols: ClassVar[dict[str, str]] = {}
     #: Whether adding a constant to all logits leaves the loss unchanged.
     shift_invariant: ClassVar[bool] = True
-    #: Points of non-smoothness are absent, and the profile is analytic for complex margins with |Im| < this.
+    #: Whether the slope of the profile is continuous.
+    smooth_slope: ClassVar[bool] = True
+    #: Whether the loss is defined for two classes only.
+    two_classes_only: ClassVar[bool] = False
+    #: Between its kinks the profile is analytic for complex margins with |Im| < this.
     analytic_strip: ClassVar[float] = np.inf
 
     # ------------------------------------------------------------------ vector faces
@@ -91,6 +95,10 @@ class Loss(ABC):
     @abstractmethod
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
         """The smallest kappa at which the margin is zero."""
+
+    def convex_hull(self) -> "Loss":
+        """The loss itself if it is convex, else a loss with the convex hull of the two-class profile."""
+        return self
 
     def kinks(self) -> FloatArray | None:
         """The margin at which the two-class slope is not differentiable, if there is one."""

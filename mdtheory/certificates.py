@@ -1,0 +1,183 @@
+r"""Lower bounds on the optimum, recomputed from an answer alone; no solver is imported here.
+
+Every bound is weak duality: it holds for any answer, however wrong, and meets the objective at the optimum.
+Bounds are computed in double precision, so a gap of a few rounding errors of the objective may have either sign.
+"""
+
+import numpy as np
+
+from mdtheory.expectation import mean_loss, mean_slope
+from mdtheory.losses import Loss
+from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.validation import FloatArray
+
+
+def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
+    r"""Lower bound on the UFM objective from the dual point :math:`V = \theta\nabla\ell` at the given margins.
+
+    The dual variable of class n is ``v_n = -tau_n N/(N-1) (e_n - 1/N)`` with ``tau_n = min(|f'(s_n)|, kappa_n)``:
+    its operator norm (free features), or that of the diagonal of its Gram matrix (nonnegative features, whose dual
+    cone forgives negative off-diagonal entries), is at most ``2 mu``. Then ``-sum pi_n l*(v_n) = -sum pi_n f*(-tau_n)``
+    bounds the convex problem in the logits from below, and with it the one in W and H. For focal loss a convex
+    minorant stands for f.
+
+    Parameters
+    ----------
+    problem : UFM
+    margin : array
+        Margins of the answer, of the shape of the problem.
+
+    Returns
+    -------
+    array
+        The bound, summed over classes where there are class weights.
+    """
+    loss, n = problem.profile_loss, problem.num_classes
+    tau = np.minimum(np.abs(loss.profile_derivative(margin, n)), problem.kappa)
+    if not loss.smooth_slope:
+        # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any slope up to 1 is one.
+        tau = np.minimum(np.where(np.asarray(margin) > 0, problem.kappa, tau), loss.critical_cost(n))
+    bound = -loss.profile_conjugate(-tau, n)
+    if problem.pays_for_mean:
+        bound = bound + _mean_part(problem)[1]
+    return _weighted_sum(problem, bound)
+
+
+def ufm_objective(problem: UFM, margin: FloatArray) -> FloatArray:
+    """The UFM objective ``sum pi_n (f(s_n) + kappa_n s_n)`` at given margins, with the balanced factors W and H."""
+    value = problem.profile_loss.profile(margin, problem.num_classes) + np.asarray(problem.kappa) * margin
+    if problem.pays_for_mean:
+        value = value + _mean_part(problem)[0]
+    return _weighted_sum(problem, value)
+
+
+def md_objective(problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray) -> FloatArray:
+    """The objective (both classes, clean and noisy) at a dilation and symmetric noisy features.
+
+    Parameters
+    ----------
+    dilation : array
+        r.
+    margin : array
+        Noisy margin t: the coordinate of u along ``h_1 - h_2`` is ``t/kap``.
+    level : array
+        Coordinate of u along the mean ``(h_1 + h_2)/2``.
+    """
+    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    noisy = problem.ufm.loss.profile(margin) + lam * ((margin / c.weight_distance) ** 2 + level**2)
+    if problem.ufm.pays_for_mean:
+        noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
+    return _clean_part(problem, problem.ufm.loss, dilation)[0] + 2.0 * np.asarray(problem.noise) * noisy
+
+
+def md_lower_bound(problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray) -> FloatArray:
+    r"""Lower bound on the memorization-dilation objective, from a tangent in r and one in the noisy logits.
+
+    With ``th = F'(r) D^q/(2C)`` and slopes ``p`` of the loss in t (and ``p'`` in the logit sum where the mean matters),
+
+    .. math:: F(r) - rF'(r) + 2\eta\Big[-ps + p's_0 - \varphi^*(p) - \psi^*(p') + \lambda\|h\|^2 - v\,h
+              - \frac{((b - th)_+)^2}{4\lambda}\Big], \quad b = \|p(w_1-w_2) + p'(w_1+w_2) + 2\lambda h_2 - v\|
+
+    where v >= 0 is the multiplier of ``u >= 0`` (zero without that constraint). Without decay ``b <= th`` is needed,
+    and the slopes are scaled down to it.
+    """
+    loss, c, lam = problem.ufm.loss.convex_hull(), problem.configuration, np.asarray(problem.noisy_feature_decay)
+    clean, slope = _clean_part(problem, loss, dilation)
+    th = 0.5 * slope * problem.rate
+    p = loss.profile_derivative(margin)
+    if not loss.smooth_slope:
+        p = _kink_slope(problem, th, margin, p)
+    sum_slope = 0.5 * (c.weight_sum * level - 1.0) if problem.ufm.pays_for_mean else np.zeros(np.shape(level))
+    multiplier = np.zeros(np.shape(p))
+    for _ in range(2):
+        along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
+        length = np.hypot(along, across)
+        if np.all(lam > 0):
+            break
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shrink = np.where((lam == 0) & (length > th), th / length, 1.0)
+        p, sum_slope = p * shrink, sum_slope * shrink
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.where(lam > 0, np.maximum(length - th, 0.0) ** 2 / (4.0 * lam), 0.0)
+    value = -p * c.margin - loss.profile_conjugate(p) + lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2)
+    if problem.ufm.pays_for_mean:
+        value = value + sum_slope * c.mean_margin - sum_slope * (sum_slope + 1.0)
+    value = value - multiplier * c.mean_distance / np.sqrt(2.0)
+    return clean - dilation * slope + 2.0 * np.asarray(problem.noise) * (value - excess)
+
+
+def _dual_vector(
+    problem: MemorizationDilation,
+    p: FloatArray,
+    sum_slope: FloatArray,
+    th: FloatArray,
+    margin: FloatArray,
+    level: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """``p (w_1-w_2) + p' (w_1+w_2) + 2 lam h_2 - v e_2`` along h_1 - h_2 and along the mean, and v >= 0."""
+    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    along = p * c.weight_distance - lam * c.mean_distance
+    across = sum_slope * c.weight_sum + 2.0 * lam * c.centre_norm
+    if not problem.nonnegative_noisy_features:
+        return along, across, np.zeros(np.shape(along))
+    # e_2 has coordinates (-1, 1)/sqrt2; v cancels the pull that would drive the second coordinate below zero.
+    step = np.stack(np.broadcast_arrays(margin / c.weight_distance + 0.5 * c.mean_distance, level - c.centre_norm))
+    length = np.hypot(step[0], step[1])
+    direction = step / np.where(length > 0, length, 1.0)
+    boundary = np.abs(level - margin / c.weight_distance) <= 1e-9 * c.mean_distance
+    pull = (across - along) / np.sqrt(2.0) + (th + 2.0 * lam * length) * (direction[1] - direction[0]) / np.sqrt(2.0)
+    v = np.where(boundary, np.maximum(pull, 0.0), 0.0)
+    return along + v / np.sqrt(2.0), across - v / np.sqrt(2.0), v
+
+
+def _clean_part(
+    problem: MemorizationDilation, loss: Loss, dilation: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """F(r) and F'(r)."""
+    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    scale = c.weight_distance * dilation
+    value = 2.0 * mean_loss(loss, problem.spread, c.margin, scale)
+    slope = 2.0 * c.weight_distance * mean_slope(loss, problem.spread, c.margin, scale)
+    value = value + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
+    slope = slope + 4.0 * lam * dilation
+    if problem.ufm.pays_for_mean:
+        second = c.weight_sum**2 / problem.spread.dim
+        value = value + 0.5 * ((c.mean_margin - 1.0) ** 2 + second * dilation**2)
+        slope = slope + second * dilation
+    return value, slope
+
+
+def _kink_slope(problem: MemorizationDilation, th: FloatArray, margin: FloatArray, p: FloatArray) -> FloatArray:
+    """The subgradient at a kink that balances the pull of the constraint, between the one-sided slopes."""
+    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    at_kink = np.isclose(margin, problem.ufm.loss.profile_minimizer(), rtol=1e-9, atol=0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        travelled = margin / c.weight_distance + 0.5 * c.mean_distance
+        radius = np.where(lam > 0, np.maximum(_memorization_at(problem, th, margin), travelled), travelled)
+        balance = -(th * travelled / radius + 2.0 * lam * margin / c.weight_distance) / c.weight_distance
+    return np.where(at_kink, np.clip(np.nan_to_num(balance), -1.0, 0.0), p)
+
+
+def _memorization_at(problem: MemorizationDilation, th: FloatArray, margin: FloatArray) -> FloatArray:
+    """||u - h_2|| when only the coordinate along the mean is free, given ``th = 2 nu rho``."""
+    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    travelled = margin / c.weight_distance + 0.5 * c.mean_distance
+    radius = np.hypot(travelled, c.centre_norm)
+    for _ in range(60):
+        pulled = 2.0 * lam * radius / np.where(lam > 0, 2.0 * lam * radius + th, 1.0)
+        radius = np.hypot(travelled, c.centre_norm * pulled)
+    return np.asarray(radius)
+
+
+def _mean_part(problem: UFM) -> tuple[FloatArray, FloatArray]:
+    """Primal and dual value of ``min_B (B-1)^2/(2N) + 2 mu B/sqrt N``, the mean logit of the squared error."""
+    n, mu = np.asarray(problem.num_classes, dtype=np.float64), np.asarray(problem.mu)
+    gain = np.maximum(1.0 - 2.0 * np.sqrt(n) * mu, 0.0)
+    dual = np.maximum(gain - 1.0, -2.0 * np.sqrt(n) * mu)
+    return 0.5 * (gain - 1.0) ** 2 / n + 2.0 * mu * gain / np.sqrt(n), -(0.5 * dual**2 + dual) / n
+
+
+def _weighted_sum(problem: UFM, per_class: FloatArray) -> FloatArray:
+    if problem.class_weights is None:
+        return np.asarray(np.broadcast_to(per_class, problem.shape))
+    return np.asarray(np.sum(problem.class_weights * per_class, axis=-1))

@@ -1,0 +1,99 @@
+"""Expectations of a loss over a spread: E phi(s + K zeta), its slope in K, and its curvature."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mdtheory.losses import Loss
+from mdtheory.spreads import Spread
+from mdtheory.validation import FloatArray
+
+_BLOCK = 4096
+_Kernel = Callable[[Loss, Spread, FloatArray, FloatArray], FloatArray]
+
+
+def mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
+    """``E phi(centre + scale zeta)``, for arrays that broadcast against the loss's parameters."""
+    return _blockwise(_mean_loss, loss, spread, centre, scale)
+
+
+def mean_slope(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
+    """``E zeta phi'(centre + scale zeta)``, likewise."""
+    return _blockwise(lambda *block: slopes(*block)[0], loss, spread, centre, scale)
+
+
+def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``E zeta phi'(centre + scale zeta)`` and ``E zeta^2 phi''(centre + scale zeta)``.
+
+    For one block: one-dimensional arrays, and loss parameters that are scalars or arrays of the same length.
+    """
+    nodes, weights = spread.smooth_rule(centre, scale, loss.analytic_strip)
+    first, second = np.zeros(centre.shape), np.zeros(centre.shape)
+    for node, weight in zip(nodes, weights, strict=True):
+        difference, curvature = loss.paired_slopes(centre, scale * node)
+        first += (0.5 * weight * node) * difference
+        second += (0.5 * weight * node * node) * curvature
+    position, inside = _kink_inside(loss, spread, centre, scale)
+    if np.any(inside):
+        part = restrict(loss, inside, as_column=True)
+        nodes, weights = spread.split_rule(position[inside], scale[inside])
+        at = centre[inside, None] + scale[inside, None] * nodes
+        first[inside] = np.sum(weights * nodes * part.profile_derivative(at), axis=-1)
+        second[inside] = np.sum(weights * nodes**2 * part.profile_curvature(at), axis=-1)
+    return first, second
+
+
+def restrict(loss: Loss, selection: FloatArray | slice, *, as_column: bool = False) -> Loss:
+    """The loss at the selected points, where its parameters are arrays over points."""
+    parameters: dict[str, FloatArray] = {}
+    for name in loss.parameter_names():
+        value = getattr(loss, name)
+        if isinstance(value, np.ndarray) and value.ndim:
+            parameters[name] = value[selection][:, None] if as_column else value[selection]
+    return loss.with_parameters(**parameters) if parameters else loss
+
+
+def flatten(loss: Loss, shape: tuple[int, ...]) -> Loss:
+    """The loss with array parameters broadcast to `shape` and flattened; scalars stay scalars."""
+    parameters = {
+        name: np.broadcast_to(getattr(loss, name), shape).ravel()
+        for name in loss.parameter_names()
+        if np.ndim(getattr(loss, name))
+    }
+    return loss.with_parameters(**parameters) if parameters else loss
+
+
+def _mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
+    nodes, weights = spread.smooth_rule(centre, scale, loss.analytic_strip)
+    value = np.zeros(centre.shape)
+    for node, weight in zip(nodes, weights, strict=True):
+        value += 0.5 * weight * (loss.profile(centre + scale * node) + loss.profile(centre - scale * node))
+    position, inside = _kink_inside(loss, spread, centre, scale)
+    if np.any(inside):
+        part = restrict(loss, inside, as_column=True)
+        nodes, weights = spread.split_rule(position[inside], scale[inside])
+        at = centre[inside, None] + scale[inside, None] * nodes
+        value[inside] = np.sum(weights * part.profile(at), axis=-1)
+    return value
+
+
+def _kink_inside(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray
+) -> tuple[FloatArray, FloatArray | np.ndarray]:
+    kink = loss.kinks()
+    if kink is None:
+        return np.zeros(centre.shape), np.zeros(centre.shape, dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        position = np.where(scale > 0, (kink - centre) / scale, np.inf)
+    return position, np.abs(position) < spread.radius
+
+
+def _blockwise(kernel: _Kernel, loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
+    shape = np.broadcast_shapes(np.shape(centre), np.shape(scale), loss.shape)
+    centre, scale = (np.broadcast_to(x, shape).ravel() for x in (centre, scale))
+    flat = flatten(loss, shape)
+    result = np.empty(centre.shape)
+    for start in range(0, centre.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        result[block] = kernel(restrict(flat, block), spread, centre[block], scale[block])
+    return result.reshape(shape)

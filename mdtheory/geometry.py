@@ -1,0 +1,103 @@
+"""Explicit class means and classifiers from margins (NumPy only)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mdtheory.errors import AssumptionError
+from mdtheory.validation import FloatArray
+
+if TYPE_CHECKING:
+    from mdtheory.solutions import UFMSolution
+
+# Matrices above this size are refused before they are allocated.
+_MAX_BYTES = 2**31
+
+
+def class_mean_columns(solution: "UFMSolution") -> FloatArray:
+    r"""H (..., M, N) with the class means as columns.
+
+    Free and balanced: ``h_n = a (e_n - 1/N)`` with ``a = (N lambda_W/lambda_H)^(1/4) sqrt(s)``, in coordinates of the
+    sum-zero space if M = N - 1. Nonnegative: ``h_n = a_n e_n`` with
+    ``a_n^2 = sqrt(lambda_W/lambda_H) s_n sqrt((N-1)/(N pi_n))``. Squared error without a bias:
+    ``h_n`` = column n of ``(N lambda_W/lambda_H)^(1/4) Z^(1/2)``.
+    """
+    n, m = _dimensions(solution)
+    if solution.problem.class_weights is not None:
+        return _weighted_means(solution, n, m)
+    return np.swapaxes(_scaled_frame(solution, n, m) * _feature_scales(solution)[..., None, None], -1, -2)
+
+
+def weight_rows(solution: "UFMSolution") -> FloatArray:
+    """W (..., N, M) with the classifiers as rows; see :func:`class_mean_columns`."""
+    n, m = _dimensions(solution)
+    problem = solution.problem
+    if problem.class_weights is not None:
+        means = _weighted_means(solution, n, m)
+        norms = np.linalg.norm(means, axis=-2)
+        scale = np.divide(solution.margin, norms, where=norms > 0, out=np.zeros(norms.shape))
+        return _centred(n) @ (np.eye(n, m) * scale[..., :, None])
+    features = _feature_scales(solution)
+    scale = 1.0 / np.where(features > 0, features, 1.0) * (features > 0)
+    if problem.pays_for_mean:
+        return _scaled_frame(solution, n, m) * scale[..., None, None]
+    if problem.nonnegative:
+        margin = np.asarray(solution.margin)[..., None, None]
+        return np.where(margin > 0, _centred(n) @ np.eye(n, m) * np.sqrt(margin), 0.0) * scale[..., None, None]
+    return _scaled_frame(solution, n, m) * scale[..., None, None]
+
+
+def _scaled_frame(solution: "UFMSolution", n: int, m: int) -> FloatArray:
+    """Rows whose Gram matrix is the centred logits (free), or sqrt(s) times the identity (nonnegative)."""
+    root = np.sqrt(np.asarray(solution.margin))[..., None, None]
+    problem = solution.problem
+    if problem.pays_for_mean:
+        mean_root = np.sqrt(np.asarray(solution.mean_gain))[..., None, None]
+        square = root * _centred(n) + mean_root * np.full((n, n), 1.0 / n)
+        return np.asarray(square @ np.eye(n, m))
+    if problem.nonnegative:
+        return np.asarray(root * np.eye(n, m))
+    frame = _centred(n) @ np.eye(n, m) if m >= n else _helmert(n)
+    return np.asarray(root * frame)
+
+
+def _feature_scales(solution: "UFMSolution") -> FloatArray:
+    problem = solution.problem
+    ratio = np.sqrt(np.asarray(problem.weight_decay)) / np.sqrt(np.asarray(problem.feature_decay))
+    n = np.asarray(problem.num_classes, dtype=np.float64)
+    count = n - 1.0 if problem.nonnegative and not problem.pays_for_mean else n
+    scale = np.sqrt(ratio) * count**0.25
+    return np.asarray(np.broadcast_to(scale, problem.shape))
+
+
+def _weighted_means(solution: "UFMSolution", n: int, m: int) -> FloatArray:
+    problem = solution.problem
+    ratio = np.sqrt(np.asarray(problem.weight_decay)) / np.sqrt(np.asarray(problem.feature_decay))
+    squared = ratio[..., None] * solution.margin * np.sqrt((n - 1.0) / (n * np.asarray(problem.class_weights)))
+    return np.asarray(np.eye(m, n) * np.sqrt(squared)[..., None, :])
+
+
+def _dimensions(solution: "UFMSolution") -> tuple[int, int]:
+    problem = solution.problem
+    if np.ndim(problem.num_classes):
+        raise AssumptionError(
+            f"num_classes = {problem.num_classes!r}: must be one integer for matrices; solve one class count at a time"
+        )
+    n = int(problem.num_classes)
+    m = problem.feature_dim if problem.feature_dim is not None else n
+    size = 8 * n * m * max(int(np.prod(problem.shape)), 1)
+    if size > _MAX_BYTES:
+        raise AssumptionError(f"num_classes = {n}: explicit matrices would take {size} bytes, the limit is {_MAX_BYTES}")
+    return n, m
+
+
+def _centred(n: int) -> FloatArray:
+    return np.eye(n) - 1.0 / n
+
+
+def _helmert(n: int) -> FloatArray:
+    """N rows in R^(N-1) whose Gram matrix is ``I - J/N``."""
+    k = np.arange(1, n, dtype=np.float64)
+    rows = np.triu(np.ones((n, n - 1)))
+    rows[np.arange(1, n), np.arange(n - 1)] = -k
+    return np.asarray(rows / np.sqrt(k * (k + 1.0)))

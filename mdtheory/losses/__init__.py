@@ -1,0 +1,10 @@
+"""The losses, one file each; `Loss` in base.py says what a loss owes."""
+
+from mdtheory.losses.base import Loss
+from mdtheory.losses.cross_entropy import CrossEntropy
+from mdtheory.losses.focal import Focal
+from mdtheory.losses.hinge import Hinge, SquaredHinge
+from mdtheory.losses.label_relaxation import LabelRelaxation
+from mdtheory.losses.mean_squared_error import MeanSquaredError
+
+__all__ = ["CrossEntropy", "Focal", "Hinge", "LabelRelaxation", "Loss", "MeanSquaredError", "SquaredHinge"]

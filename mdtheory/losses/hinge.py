@@ -1,0 +1,166 @@
+"""Multiclass hinge loss and its square (Crammer and Singer)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mdtheory import double_double as dd
+from mdtheory.losses.base import Loss, as_logits, own_and_rest
+from mdtheory.margin_cost import MarginCost
+from mdtheory.validation import FloatArray
+
+if TYPE_CHECKING:
+    import cvxpy
+    import sympy
+
+
+@dataclass(frozen=True, eq=False)
+class Hinge(Loss):
+    r"""Multiclass hinge loss, ``max_{j != n} (1 + z_j - z_n)_+``. Two classes: :math:`\varphi(t) = (1-t)_+`.
+
+    Its margin is 1 below the critical cost kappa = 1 and 0 from there on (at kappa = 1 every margin in [0, 1]
+    is optimal; 0 is returned). Subgradients are right-hand ones, and split ties to the first class.
+
+    References
+    ----------
+    Crammer and Singer, *On the algorithmic implementation of multiclass kernel-based vector machines*, JMLR 2001.
+
+    Examples
+    --------
+    >>> Hinge().value([0.5, 0.0, 0.0], 0).item()
+    0.5
+    """
+
+    smooth_slope: ClassVar[bool] = False
+
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        return np.maximum(violation(as_logits(logits), label), 0.0)
+
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        return violation_gradient(z, label) * (violation(z, label) > 0)[..., None]
+
+    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        tau, inside = simplex_dual(as_logits(dual), label)
+        return np.asarray(np.where(inside & (tau <= 1.0 + 1e-12), -tau, np.inf))
+
+    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        return cp.pos(1 + cp.max(logits[[j for j in range(logits.size) if j != label]]) - logits[label]), []
+
+    def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.maximum(np.subtract(1.0, margin), 0.0)
+
+    def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.where(np.less(margin, 1.0), -1.0, 0.0)
+
+    def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.zeros(np.shape(margin))
+
+    def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        p = np.asarray(slope, dtype=np.float64)
+        return np.where((p >= -1.0) & (p <= 0.0), p, np.inf)
+
+    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.ones(np.shape(num_classes))
+
+    def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
+        return np.where(cost.remaining(dd.pair(np.ones(np.shape(num_classes)))) > 0, 1.0, 0.0)
+
+    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
+        return np.ones(np.shape(num_classes))
+
+    def kinks(self) -> FloatArray | None:
+        return np.ones(())
+
+    @classmethod
+    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+        import sympy as sp
+
+        return sp.Piecewise((1 - margin, margin < 1), (0, True))
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredHinge(Loss):
+    r"""Half the squared multiclass hinge loss. Two classes: :math:`\varphi(t) = (1-t)_+^2/2`.
+
+    References
+    ----------
+    Crammer and Singer, JMLR 2001, with the penalty squared.
+
+    Examples
+    --------
+    >>> SquaredHinge().value([0.5, 0.0, 0.0], 0).item()
+    0.125
+    """
+
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        return np.asarray(0.5 * np.maximum(violation(as_logits(logits), label), 0.0) ** 2)
+
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        return violation_gradient(z, label) * np.maximum(violation(z, label), 0.0)[..., None]
+
+    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        tau, inside = simplex_dual(as_logits(dual), label)
+        return np.asarray(np.where(inside, tau * (0.5 * tau - 1.0), np.inf))
+
+    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        hinge, constraints = Hinge().cvxpy_atom(logits, label)
+        return 0.5 * cp.square(hinge), constraints
+
+    def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.asarray(0.5 * np.maximum(np.subtract(1.0, margin), 0.0) ** 2)
+
+    def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return -np.maximum(np.subtract(1.0, margin), 0.0)
+
+    def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.where(np.less(margin, 1.0), 1.0, 0.0)
+
+    def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
+        p = np.asarray(slope, dtype=np.float64)
+        return np.asarray(np.where(p <= 0.0, p * (0.5 * p + 1.0), np.inf))
+
+    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.ones(np.shape(num_classes))
+
+    def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
+        return np.maximum(cost.remaining(dd.pair(np.ones(np.shape(num_classes)))), 0.0)
+
+    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
+        return np.ones(np.shape(num_classes))
+
+    def kinks(self) -> FloatArray | None:
+        return np.ones(())
+
+    @classmethod
+    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+        import sympy as sp
+
+        return sp.Piecewise(((1 - margin) ** 2 / 2, margin < 1), (0, True))
+
+
+def violation(logits: FloatArray, label: ArrayLike) -> FloatArray:
+    """``1 + max_{j != n} z_j - z_n``."""
+    own, rest = own_and_rest(logits, label)
+    return np.asarray(1.0 + (np.max(np.where(rest, logits, -np.inf), axis=-1) - own))
+
+
+def violation_gradient(logits: FloatArray, label: ArrayLike) -> FloatArray:
+    """A subgradient of :func:`violation`: the first of the largest other logits, minus the own one."""
+    _, rest = own_and_rest(logits, label)
+    rival = np.argmax(np.where(rest, logits, -np.inf), axis=-1)
+    return np.asarray((np.arange(logits.shape[-1]) == rival[..., None]) * 1.0 - ~rest)
+
+
+def simplex_dual(dual: FloatArray, label: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """``tau = -v_n``, and whether v sums to zero with nonnegative entries off the label."""
+    own, rest = own_and_rest(dual, label)
+    inside = (np.abs(np.sum(dual, axis=-1)) <= 1e-12) & np.all(np.where(rest, dual, 0.0) >= -1e-12, axis=-1)
+    return np.maximum(-own, 0.0), inside

@@ -1,0 +1,176 @@
+"""Closed forms: the UFM's margin, and the dilation where it is rational or an r-Lambert function."""
+
+import numpy as np
+
+from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
+from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.solutions import MDSolution, UFMSolution
+from mdtheory.solvers.reduced import Points, Response, assemble, respond
+from mdtheory.special import lambert_r_log
+from mdtheory.status import Status
+from mdtheory.validation import FloatArray, scalar_or_array
+
+
+def solve_ufm(problem: UFM) -> UFMSolution:
+    """The margin of a balanced UFM, or of a nonnegative one with class weights, in closed form."""
+    margin = problem.profile_loss.margin(problem.margin_cost, problem.num_classes)
+    return UFMSolution(problem, scalar_or_array(np.broadcast_to(margin, problem.shape)), "closed-form")
+
+
+def solve_expansion(problem: MemorizationDilation) -> MDSolution:
+    """Second-order expansion of the clean loss in the dilation; exact for the squared error and the hinge."""
+    loss = problem.ufm.loss
+    if isinstance(loss, MeanSquaredError):
+        return assemble(problem, quadratic_points, "expansion", Status.OPTIMAL)
+    if isinstance(loss, Hinge):
+        return assemble(problem, hinge_points, "expansion", Status.OPTIMAL)
+    return assemble(problem, expansion_points, "expansion", Status.APPROXIMATE)
+
+
+def expansion_points(points: Points) -> tuple[FloatArray, ...]:
+    """With F'(r) = F2 r the multiplier is known, ``nu = F2 eta c^2/4``, and the noisy margin follows from it."""
+    nu = 0.25 * points.initial_curvature() * points.eta * points.c**2
+    if isinstance(points.loss, (CrossEntropy, LabelRelaxation)) and not points.constrained:
+        answer = _lambert_response(points, nu)
+    else:
+        answer = respond(points, nu)
+    return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+
+
+def _lambert_response(points: Points, nu: FloatArray) -> Response:
+    """``x = t + tau`` is the r-Lambert function W_r(A e^tau) with r = e^tau."""
+    loss = points.loss
+    smoothing = 0.5 * np.asarray(loss.smoothing) if isinstance(loss, CrossEntropy) else np.asarray(loss.relaxation)  # type: ignore[attr-defined]
+    total = points.lam + nu
+    amplitude = 0.5 * points.kap**2 / total
+    tau = smoothing * amplitude + nu * points.s / total
+    x = np.asarray(lambert_r_log(np.log(amplitude) + tau, tau))
+    # t + s = x - (tau - s) cancels where x is large; one Newton step on the equation of w restores the digits.
+    offset = points.lam * points.s / total
+    w = np.maximum(x - (tau - points.s), 0.0)
+    slope, curvature = loss.profile_derivative(w - points.s), loss.profile_curvature(w - points.s)
+    w = w - (w - offset + amplitude * slope) / (1.0 + amplitude * curvature)
+    drop = points.lam / total * points.centre
+    return Response(np.hypot(w / points.kap, drop), w - points.s, points.centre - drop, np.zeros(w.shape))
+
+
+def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
+    """Squared error: F' is linear, so the expansion is exact and everything is rational."""
+    answer = quadratic_response(points, 0.25 * points.initial_curvature() * points.eta * points.c**2)
+    return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+
+
+def quadratic_response(points: Points, nu: FloatArray) -> Response:
+    """The noisy feature of the squared error for a given multiplier.
+
+    In the coordinates along h_1 - h_2 (scaled to t) and along the mean (scaled to the logit sum) both equations are
+    linear. A mean that is not seen by the loss, or a zero mean, only decays.
+    """
+    goal = points.loss.profile_minimizer()
+    total = points.lam + nu
+    quarter = 0.25 * points.kap**2
+    w = (points.lam * points.s + quarter * (points.s + goal)) / (quarter + total)
+    sum_quarter = 0.25 * points.kp**2
+    sighted = points.kp > 0
+    fall = (points.lam * points.s0 + sum_quarter * (points.s0 - 1.0)) / (sum_quarter + np.where(total > 0, total, 1.0))
+    drop_sum = np.where(total + sum_quarter > 0, fall, 0.0) / np.where(sighted, points.kp, 1.0)
+    blind = np.where(total > 0, points.lam / np.where(total > 0, total, 1.0), 0.0) * points.centre
+    drop = np.where(sighted, drop_sum, blind)
+    t, level = w - points.s, points.centre - drop
+    if points.constrained:
+        t, level, moved = _quadratic_face(points, total, nu, t, level)
+        w = np.where(moved, t + points.s, w)
+        drop = np.where(moved, points.centre - level, drop)
+    return Response(np.hypot(w / points.kap, drop), t, level, np.zeros(w.shape))
+
+
+def _quadratic_face(
+    points: Points, total: FloatArray, nu: FloatArray, t: FloatArray, level: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Move to the face u = x e_own, x >= 0, where the rational solution left the cone u >= 0."""
+    root = np.sqrt(2.0)
+    outside = level < t / points.kap
+    # On the face t = kap x/sqrt2 and the logit sum is kp x/sqrt2: one quadratic in x. The mean of h_2 pulls by its
+    # coordinate along e_own, (level - D/2)/sqrt2.
+    half = points.kap / root, points.kp / root
+    stiffness = 0.25 * (half[0] ** 2 + half[1] ** 2) + total
+    own = (points.centre - 0.5 * points.distance) / root
+    pull = 0.25 * (half[0] * points.loss.profile_minimizer() + np.where(points.kp > 0, half[1], 0.0)) + nu * own
+    x = np.maximum(pull / stiffness, 0.0)
+    return np.where(outside, half[0] * x, t), np.where(outside, x / root, level), outside
+
+
+def hinge_points(points: Points) -> tuple[FloatArray, ...]:
+    """Hinge loss: F'(r) = kap E|zeta| + 4 lam r exactly, because the margin sits on the kink."""
+    if points.constrained:
+        return _hinge_on_cone(points)
+    kap, lam, c, eta = points.kap, points.lam, points.c, points.eta
+    pressure = kap * points.spread.mean_absolute * c
+    pull = np.hypot(lam * points.centre, 0.5 * kap + lam / kap)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nu = lam * (4.0 * pull * eta * c**2 + pressure) / (4.0 * pull - pressure)
+        w = (0.5 * kap**2 + lam) / (lam + nu)
+    active = pressure < 4.0 * pull
+    short = active & (w <= 2.0)
+    flat = active & ~short
+    answer_nu = np.where(short, nu, 0.0)
+    if np.any(flat & (lam > 0)):
+        answer_nu = np.where(flat, _flat_multiplier(points, pressure), answer_nu)
+    total = np.where(lam + answer_nu > 0, lam + answer_nu, 1.0)
+    share = np.where(lam > 0, lam / total, 0.0)
+    w = np.where(active, np.where(short, np.where(np.isfinite(w), w, 0.0), 2.0), 0.0)
+    drop = np.where(active, share * points.centre, 0.0)
+    rho = np.hypot(w / kap, drop)
+    return eta * c * rho, rho, w - 1.0, points.centre - drop
+
+
+def _flat_multiplier(points: Points, pressure: FloatArray) -> FloatArray:
+    """The multiplier with the noisy margin on the kink: ``K = 4 rho (nu - lam eta c^2)``, increasing in nu."""
+    lam, floor = points.lam, points.lam * points.eta * points.c**2
+    travelled = 2.0 / points.kap
+
+    def radius(nu: FloatArray) -> FloatArray:
+        total = np.where(lam + nu > 0, lam + nu, 1.0)
+        return np.hypot(lam / total * points.centre, travelled)
+
+    # rho lies between `travelled` and its value at nu = 0, which brackets nu; the map is a contraction in between.
+    low, high = floor + 0.25 * pressure / radius(floor), floor + 0.25 * pressure / travelled
+    for _ in range(200):
+        nu = 0.5 * (low + high)
+        below = 4.0 * radius(nu) * (nu - floor) < pressure
+        low, high = np.where(below, nu, low), np.where(below, high, nu)
+        if np.all(high - low <= 4e-16 * high):
+            break
+    return np.asarray(0.5 * (low + high))
+
+
+def _hinge_on_cone(points: Points) -> tuple[FloatArray, ...]:
+    """Hinge loss with u >= 0: ``4 nu rho - 4 lam eta c^2 rho`` increases in nu and must equal ``kap E|zeta| c``."""
+    pressure = points.kap * points.spread.mean_absolute * points.c
+    floor = points.lam * points.eta * points.c**2
+    low, high = np.full(pressure.shape, -750.0), np.full(pressure.shape, 750.0)
+    for _ in range(200):
+        log_nu = 0.5 * (low + high)
+        nu = np.exp(np.clip(log_nu, -700.0, 700.0))
+        below = 4.0 * hinge_response(points, nu).rho * (nu - floor) < pressure
+        low, high = np.where(below, log_nu, low), np.where(below, high, log_nu)
+    nu = np.exp(np.clip(0.5 * (low + high), -700.0, 700.0))
+    answer = hinge_response(points, nu)
+    moved = nu < np.exp(600.0)
+    rho = np.where(moved, answer.rho, 0.0)
+    margin, level = np.where(moved, answer.margin, -points.s), np.where(moved, answer.level, points.centre)
+    return points.eta * points.c * rho, rho, margin, level
+
+
+def hinge_response(points: Points, nu: FloatArray) -> Response:
+    """The noisy feature of the hinge loss for multiplier nu, in the cone u >= 0."""
+    total = points.lam + nu
+    w = np.minimum((points.lam + 0.5 * points.kap**2) / total, 2.0)
+    drop = points.lam / total * points.centre
+    t, level = w - 1.0, points.centre - drop
+    outside = level < t / points.kap
+    c = points.kap / np.sqrt(2.0)
+    on_face = np.minimum(0.5 * c**2 / total, 1.0)
+    rho = np.where(outside, np.hypot(points.distance / np.sqrt(2.0), on_face / c), np.hypot(w / points.kap, drop))
+    level = np.where(outside, on_face / c / np.sqrt(2.0), level)
+    return Response(rho, np.where(outside, on_face, t), level, np.zeros(rho.shape))

@@ -1,0 +1,237 @@
+r"""The memorization-dilation problem by its exact one-dimensional reduction.
+
+With c = D^q/C the constraint is tight, ``r = eta c rho``, and the multiplier nu of the ball solves
+
+    nu = eta c^2 F'(r)/(4 r),   where  w = offset - step phi'(w - s),  t = w - s,
+    offset = lam s/(lam + nu),  step = kap^2/(2 (lam + nu)),  rho^2 = (lam/(lam+nu))^2 m^2 + (w/kap)^2.
+
+log nu minus the logarithm of the right-hand side increases in log nu with a slope near one, so a safeguarded Newton
+iteration in log nu needs few evaluations of the expectation F'.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdtheory.errors import SolverError
+from mdtheory.expectation import flatten, restrict, slopes
+from mdtheory.losses import Hinge, Loss, MeanSquaredError
+from mdtheory.problems import MemorizationDilation
+from mdtheory.solutions import MDSolution
+from mdtheory.spreads import Spread
+from mdtheory.status import Status, status_field
+from mdtheory.validation import FloatArray, scalar_or_array
+
+_BLOCK = 4096
+_MAX_STEPS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The reduced problem at a flat block of points; every field is an array over points.
+
+    Attributes
+    ----------
+    loss : Loss
+    spread : Spread
+    s, kap, distance, centre : array
+        Margin, ||w_1 - w_2||, D and ||(h_1 + h_2)/2||.
+    s0, kp : array
+        Logit sum at a class mean and ||w_1 + w_2||: squared error without a bias, else zero.
+    eta, c, lam : array
+        Noise, D^q/C and the decay of noisy features.
+    constrained : bool
+        Whether u >= 0.
+    """
+
+    loss: Loss
+    spread: Spread
+    s: FloatArray
+    kap: FloatArray
+    distance: FloatArray
+    centre: FloatArray
+    s0: FloatArray
+    kp: FloatArray
+    eta: FloatArray
+    c: FloatArray
+    lam: FloatArray
+    constrained: bool
+
+    def take(self, selection: FloatArray | slice) -> "Points":
+        """The points selected by a slice or mask."""
+        names = ("s", "kap", "distance", "centre", "s0", "kp", "eta", "c", "lam")
+        arrays = (getattr(self, name)[selection] for name in names)
+        return Points(restrict(self.loss, selection), self.spread, *arrays, constrained=self.constrained)
+
+    def initial_curvature(self) -> FloatArray:
+        """F2 = F''(0), so that F'(r) ~ F2 r."""
+        curvature = self.loss.profile_curvature(self.s) * self.kap**2
+        if not self.loss.shift_invariant:
+            curvature = curvature + 0.5 * self.kp**2
+        return np.asarray(2.0 * curvature / self.spread.dim + 4.0 * self.lam)
+
+    def slope(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """F'(r) and F''(r)."""
+        first, second = slopes(self.loss, self.spread, self.s, self.kap * r)
+        extra = self.kp**2 / self.spread.dim if not self.loss.shift_invariant else 0.0
+        return (
+            2.0 * self.kap * first + (4.0 * self.lam + extra) * r,
+            2.0 * self.kap**2 * second + 4.0 * self.lam + extra,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Where a noisy feature goes for a given multiplier: ``rho``, ``t``, ``level``, and ``d log rho/d log nu``."""
+
+    rho: FloatArray
+    margin: FloatArray
+    level: FloatArray
+    elasticity: FloatArray
+
+
+def solve_reduced(problem: MemorizationDilation) -> MDSolution:
+    """Solve by the exact reduction: vectorised, with closed forms for the squared error and the hinge."""
+    from mdtheory.solvers.closed_form import hinge_points, quadratic_points
+    from mdtheory.solvers.scan import scan_points
+
+    loss = problem.ufm.loss
+    if isinstance(loss, MeanSquaredError):
+        kernel = quadratic_points
+    elif isinstance(loss, Hinge):
+        kernel = hinge_points
+    elif loss.is_convex:
+        kernel = newton_points
+    else:
+        kernel = scan_points
+    status = Status.OPTIMAL if loss.is_convex else Status.OBSERVED
+    return assemble(problem, kernel, "reduced", status)
+
+
+def assemble(problem, kernel, method: str, status: Status) -> MDSolution:  # type: ignore[no-untyped-def]
+    """Run `kernel` on blocks of points and shape the answer like the problem."""
+    points = flat_points(problem)
+    size = points.s.size
+    rows = np.empty((4, size))
+    for start in range(0, size, _BLOCK):
+        block = points.take(slice(start, start + _BLOCK))
+        rows[:, start : start + _BLOCK] = _with_silent_points(block, kernel)
+    dilation, memorization, margin, level = (scalar_or_array(row.reshape(problem.shape)) for row in rows)
+    codes = np.full(problem.shape, status, dtype=np.int64)
+    return MDSolution(problem, dilation, memorization, margin, level, method, status_field(codes))
+
+
+def flat_points(problem: MemorizationDilation) -> Points:
+    """The reduced problem at every point of the broadcast shape, flattened."""
+    c = problem.configuration
+    fields = (
+        *(c.margin, c.weight_distance, c.mean_distance, c.centre_norm, c.mean_margin, c.weight_sum),
+        *(np.asarray(problem.noise), problem.rate, np.asarray(problem.noisy_feature_decay)),
+    )
+    arrays = (np.broadcast_to(x, problem.shape).ravel() for x in fields)
+    loss = flatten(problem.ufm.loss, problem.shape)
+    return Points(loss, problem.spread, *arrays, constrained=problem.nonnegative_noisy_features)
+
+
+def respond(points: Points, nu: FloatArray) -> Response:
+    """The noisy feature for multiplier nu >= 0, for a loss that is a function of the margin alone."""
+    total = points.lam + nu
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.where(total > 0, 0.5 * points.kap**2 / total, np.inf)
+        share = np.where(total > 0, points.lam / total, 0.0)
+    w = points.loss.displacement(points.s, step, share * points.s)
+    t = w - points.s
+    drop = share * points.centre
+    rho = np.hypot(w / points.kap, drop)
+    level = points.centre - drop
+    # Implicit differentiation: (lam + nu + kap^2 phi''/2) dw = -w dnu and d(drop) = -drop/(lam + nu) dnu.
+    curvature = points.loss.profile_curvature(t)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall = (w / points.kap) ** 2 / (total + 0.5 * points.kap**2 * curvature) + drop**2 / total
+        elasticity = -nu * fall / rho**2
+    if points.constrained:
+        return _on_face(points, nu, Response(rho, t, level, elasticity))
+    return Response(rho, t, level, elasticity)
+
+
+def newton_points(points: Points) -> tuple[FloatArray, ...]:
+    """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss."""
+    with np.errstate(under="ignore"):
+        factor = 0.25 * points.eta * points.c**2
+    log_nu = np.log(factor) + np.log(points.initial_curvature())
+    low, high = np.full(log_nu.shape, -np.inf), np.full(log_nu.shape, np.inf)
+    for _ in range(_MAX_STEPS):
+        answer = respond(points, np.exp(log_nu))
+        r = points.eta * points.c * answer.rho
+        first, second = points.slope(r)
+        residual = log_nu - np.log(factor) - np.log(first / r)
+        derivative = 1.0 - (r * second / first - 1.0) * answer.elasticity
+        low, high = np.where(residual < 0, log_nu, low), np.where(residual > 0, log_nu, high)
+        change = -residual / np.maximum(derivative, 1e-3)
+        updated = log_nu + np.clip(change, -8.0, 8.0)
+        bracketed = np.isfinite(low) & np.isfinite(high)
+        middle = 0.5 * (np.where(bracketed, low, 0.0) + np.where(bracketed, high, 0.0))
+        outside = bracketed & ~((updated >= low) & (updated <= high))
+        updated = np.where(outside, middle, updated)
+        settled = (np.abs(updated - log_nu) < 1e-7) & ~outside | (bracketed & (high - low < 1e-14))
+        log_nu = updated
+        if np.all(settled):
+            answer = respond(points, np.exp(log_nu))
+            return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+    raise SolverError(f"the reduced problem did not converge in {_MAX_STEPS} safeguarded Newton steps")
+
+
+def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
+    """Replace responses that left the cone by those on its face, where u is a multiple of the own class mean."""
+    a, c = points.distance / np.sqrt(2.0), points.kap / np.sqrt(2.0)
+    outside = interior.level < interior.margin / points.kap
+    if not np.any(outside):
+        return interior
+    total = points.lam + nu
+    # t (lam + nu) + (c^2/2) phi'(t) = 0 is the same equation with margin 0 and offset 0.
+    zero = np.zeros(total.shape)
+    with np.errstate(divide="ignore"):
+        t = points.loss.displacement(zero, 0.5 * c**2 / total, zero)
+    reach = t / c
+    rho = np.hypot(a, reach)
+    curvature = points.loss.profile_curvature(t)
+    elasticity = -nu * reach**2 / (total + 0.5 * c**2 * curvature) / rho**2
+    face = Response(rho, t, reach / np.sqrt(2.0), elasticity)
+    pick = [np.where(outside, getattr(face, n), getattr(interior, n)) for n in ("rho", "margin", "level", "elasticity")]
+    return Response(*pick)
+
+
+def _with_silent_points(points: Points, kernel) -> FloatArray:  # type: ignore[no-untyped-def]
+    """Run `kernel` where there is noise; without noise there is no dilation, and the rest are the limits."""
+    noisy = points.eta > 0
+    if np.all(noisy):
+        return np.stack(kernel(points))
+    rows = np.zeros((4, noisy.size))
+    if np.any(noisy):
+        rows[:, noisy] = np.stack(kernel(points.take(noisy)))
+    silent = points.take(~noisy)
+    rows[1:, ~noisy] = np.stack(kernel_limit(silent))
+    return rows
+
+
+def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
+    """Memorisation, noisy margin and level as the noise goes to zero: the multiplier vanishes."""
+    from mdtheory.solvers.closed_form import quadratic_response
+
+    zero = np.zeros(points.s.shape)
+    if isinstance(points.loss, MeanSquaredError):
+        answer = quadratic_response(points, zero)
+        return answer.rho, answer.margin, answer.level
+    decays = points.lam > 0
+    rows = np.empty((3, points.s.size))
+    if np.any(decays):
+        answer = respond(points.take(decays), zero[decays])
+        rows[:, decays] = answer.rho, answer.margin, answer.level
+    if np.any(~decays):
+        free = points.take(~decays)
+        t = np.broadcast_to(free.loss.profile_minimizer(), free.s.shape)
+        level = free.centre
+        if free.constrained:
+            level = np.maximum(level, t / free.kap)
+        rows[:, ~decays] = np.hypot((t + free.s) / free.kap, level - free.centre), t, level
+    return tuple(rows)

@@ -1,0 +1,247 @@
+r"""Isotropic distributions of the clean examples around their class mean.
+
+A clean example is ``h_n + r xi`` with ``E||xi||^2 = 1`` in R^d. All the theory needs is the law of one coordinate
+zeta of xi, symmetric with variance 1/d: its tail (the error of unseen examples) and expectations over it.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg, special
+
+from mdtheory.validation import FloatArray, Real, fail, integer, scalar_or_array
+
+# Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
+_LADDER = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
+
+
+@dataclass(frozen=True)
+class Spread(ABC):
+    """An isotropic law of xi in R^d with ``E||xi||^2 = 1``.
+
+    Parameters
+    ----------
+    dim : int
+        The dimension d, from 1 to 10**6. One number: to vary it, loop.
+    """
+
+    dim: int
+
+    def __post_init__(self) -> None:
+        dim = integer("dim", self.dim, 1, 10**6)
+        if not isinstance(dim, int):
+            raise fail("dim", self.dim, "must be one integer, not an array; loop over dimensions")
+        object.__setattr__(self, "dim", dim)
+
+    @property
+    @abstractmethod
+    def radius(self) -> float:
+        """The largest value of zeta."""
+
+    @property
+    @abstractmethod
+    def mean_absolute(self) -> float:
+        """``E|zeta|``."""
+
+    @abstractmethod
+    def tail(self, x: ArrayLike) -> Real:
+        """``P(zeta > x)`` for x > 0 (1/2 at x = 0 for a continuous law)."""
+
+    @abstractmethod
+    def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
+        """Nodes zeta >= 0 and the weight of each pair +-zeta, one rule for all given points.
+
+        It integrates ``phi(centre + scale zeta)`` and its derivatives to about 13 digits if phi is analytic for
+        complex arguments with ``|Im| < strip``.
+        """
+
+    @abstractmethod
+    def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Nodes and weights (..., m) for functions of ``scale zeta`` that are smooth on either side of ``kink``."""
+
+    def test_error(self, normalized_dilation: ArrayLike) -> Real:
+        """Error rate ``P(zeta > 1/(2 ND))`` of unseen clean examples at normalised dilation ND."""
+        nd = np.asarray(normalized_dilation, dtype=np.float64)
+        with np.errstate(divide="ignore", over="ignore"):
+            threshold = 0.5 / nd
+        return scalar_or_array(np.where(nd > 0, self.tail(threshold), 0.0))
+
+
+@dataclass(frozen=True)
+class Sphere(Spread):
+    """Uniform on the unit sphere of R^d.
+
+    Examples
+    --------
+    >>> Sphere(dim=3).test_error(1.0)     # zeta is uniform on [-1, 1]
+    0.25
+    """
+
+    @property
+    def radius(self) -> float:
+        return 1.0
+
+    @property
+    def mean_absolute(self) -> float:
+        d = self.dim
+        return float(np.exp(special.gammaln(d / 2) - special.gammaln((d + 1) / 2)) / np.sqrt(np.pi))
+
+    def tail(self, x: ArrayLike) -> Real:
+        return _scaled_tail(x, 1.0, self.dim)
+
+    def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
+        return _gauss_rule(self.dim, _gauss_order(centre, scale, strip, self.dim))
+
+    def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return _split_sphere_rule(kink, scale, self.dim)
+
+
+@dataclass(frozen=True)
+class Ball(Spread):
+    """Uniform in the ball of radius ``sqrt((d+2)/d)`` of R^d: a coordinate is that of a sphere in R^(d+2), scaled."""
+
+    @property
+    def radius(self) -> float:
+        return float(np.sqrt((self.dim + 2) / self.dim))
+
+    @property
+    def mean_absolute(self) -> float:
+        return self.radius * Sphere(self.dim + 2).mean_absolute
+
+    def tail(self, x: ArrayLike) -> Real:
+        return _scaled_tail(x, self.radius, self.dim + 2)
+
+    def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
+        order = _gauss_order(centre, scale * self.radius, strip, self.dim + 2)
+        nodes, weights = _gauss_rule(self.dim + 2, order)
+        return nodes * self.radius, weights
+
+    def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        nodes, weights = _split_sphere_rule(kink / self.radius, scale * self.radius, self.dim + 2)
+        return nodes * self.radius, weights
+
+
+@dataclass(frozen=True)
+class Gaussian(Spread):
+    """Normal with covariance I/d."""
+
+    @property
+    def radius(self) -> float:
+        return np.inf
+
+    @property
+    def mean_absolute(self) -> float:
+        return float(np.sqrt(2.0 / (np.pi * self.dim)))
+
+    def tail(self, x: ArrayLike) -> Real:
+        return scalar_or_array(0.5 * special.erfc(np.asarray(x) * np.sqrt(self.dim / 2.0)))
+
+    def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
+        # Trapezoidal rule with step h on the real line: for a strip of half-width a (in standard deviations) the error
+        # is e^(a^2/2 - 2 pi a/h), at best e^(-2 pi^2/h^2).
+        root = np.sqrt(self.dim)
+        spread = np.asarray(scale) / root
+        half_width = min(0.95 * strip / max(float(np.max(spread)), 1e-300), 8.0)
+        step = min(2.0 * np.pi * half_width / (34.0 + 0.5 * half_width**2), 0.75)
+        # phi' ~ e^-t tilts the law by `spread` standard deviations, at most as far as the boundary at t = 0.
+        tilt = np.max(np.minimum(spread, np.abs(centre) / np.maximum(spread, 1e-3)))
+        nodes = np.arange(0.0, 8.7 + tilt + step, step)
+        weights = 2.0 * step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
+        weights[0] *= 0.5
+        return nodes / root, weights
+
+    def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        sigma = np.sqrt(self.dim)
+        nodes, weights = _panels(np.clip(kink * sigma, -9.5, 9.5), -9.5, 9.5, scale / sigma)
+        return nodes / sigma, weights * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
+
+
+@dataclass(frozen=True)
+class TwoPoint(Spread):
+    """Every coordinate is +-1/sqrt(d) with equal probability (d = 1 is the sphere of dimension 1)."""
+
+    @property
+    def radius(self) -> float:
+        return float(1.0 / np.sqrt(self.dim))
+
+    @property
+    def mean_absolute(self) -> float:
+        return self.radius
+
+    def tail(self, x: ArrayLike) -> Real:
+        return scalar_or_array(np.where(np.less(x, self.radius), 0.5, 0.0))
+
+    def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
+        return np.array([self.radius]), np.array([1.0])
+
+    def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        shape = (*np.shape(kink), 2)
+        return np.broadcast_to(np.array([-self.radius, self.radius]), shape), np.full(shape, 0.5)
+
+
+def _scaled_tail(x: ArrayLike, radius: float, sphere_dim: int) -> Real:
+    y = np.asarray(x, dtype=np.float64) / radius
+    if sphere_dim == 1:
+        return scalar_or_array(np.where(y < 1, 0.5, 0.0))
+    inside = np.clip(1.0 - y, 0.0, 1.0) * (1.0 + np.minimum(y, 1.0))
+    return scalar_or_array(0.5 * special.betainc((sphere_dim - 1) / 2, 0.5, inside))
+
+
+def _gauss_order(centre: FloatArray, scale: FloatArray, strip: float, dim: int) -> int:
+    """Nodes for 13 digits: Gauss quadrature converges like rho^(-2n), rho from the ellipse through the nearest pole."""
+    if dim == 1:
+        return 2
+    scale = np.maximum(np.asarray(scale, dtype=np.float64), 1e-12)
+    if not np.isfinite(strip):
+        return _LADDER[0]
+    pole = (np.asarray(centre) + 1j * strip) / scale
+    rho = np.abs(pole + np.sqrt(pole - 1.0) * np.sqrt(pole + 1.0))
+    # The expectation itself may be as small as e^-centre, or 1/d.
+    digits = 30.0 + np.log(dim) + np.minimum(scale, np.abs(centre))
+    needed = int(np.ceil(np.max(digits / (2.0 * np.log(rho)))))
+    for order in _LADDER:
+        if order >= needed:
+            return order
+    raise fail("dilation", float(np.max(scale)), "is too large for the quadrature (more than 3072 nodes)")
+
+
+@lru_cache(maxsize=256)
+def _gauss_rule(dim: int, order: int) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Gegenbauer rule for one coordinate of the sphere in R^dim, by the Golub-Welsch eigenvalue problem."""
+    if dim == 1:
+        return np.ones(1), np.ones(1)
+    k = np.arange(1, order)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        squared = k * (k + dim - 3.0) / ((2.0 * k + dim - 2.0) * (2.0 * k + dim - 4.0))
+    squared[0] = 1.0 / dim  # the variance; the general formula is 0/0 for dim = 2
+    nodes, vectors = linalg.eigh_tridiagonal(np.zeros(order), np.sqrt(squared))
+    half = order // 2
+    return nodes[order - half :], 2.0 * vectors[0, order - half :] ** 2
+
+
+def _split_sphere_rule(kink: FloatArray, scale: FloatArray, dim: int) -> tuple[FloatArray, FloatArray]:
+    if dim == 1:
+        shape = (*np.shape(kink), 2)
+        return np.broadcast_to(np.array([-1.0, 1.0]), shape), np.full(shape, 0.5)
+    # zeta = sin(angle) has density ~ cos^(d-2)(angle), which is analytic; beyond 9.5 standard deviations it is nothing.
+    end = min(np.pi / 2, 9.5 / np.sqrt(max(dim - 2.0, 1e-9)))
+    angle = np.clip(np.arcsin(np.clip(kink, -1.0, 1.0)), -end, end)
+    nodes, weights = _panels(angle, -end, end, scale)
+    log_norm = special.gammaln(dim / 2) - special.gammaln((dim - 1) / 2) - 0.5 * np.log(np.pi)
+    density = np.exp(log_norm + (dim - 2.0) * np.log(np.cos(nodes))) if dim > 2 else np.exp(log_norm)
+    return np.sin(nodes), weights * density
+
+
+def _panels(kink: FloatArray, low: float, high: float, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Gauss-Legendre panels on [low, kink] and [kink, high], fine enough for a sigmoid of width ``pi/scale``."""
+    count = max(3, int(np.ceil(np.max(np.asarray(scale)) * (high - low) / 6.0)))
+    unit, weight = np.polynomial.legendre.leggauss(24)
+    unit, weight = 0.5 * (unit + 1.0), 0.5 * weight
+    grid = (np.arange(count)[:, None] + unit).ravel() / count
+    share = np.tile(weight / count, count)
+    left, right = (kink - low)[..., None], (high - kink)[..., None]
+    nodes = np.concatenate([low + left * grid, kink[..., None] + right * grid], axis=-1)
+    return nodes, np.concatenate([left * share, right * share], axis=-1)
