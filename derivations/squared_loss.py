@@ -11,6 +11,10 @@ replaced by (sigma - 2 mu)_+.
 Theorem 2. With an unregularised bias, free features: X = SVT(Y Dpi (I - q q')), q = sqrt(pi), and b = Y pi.
   Balanced: Z = s (I - J/N) with s = (1 - alpha - 2 sqrt N mu)_+. With nonnegative features, balanced:
   s = (1 - alpha - 2 N mu/sqrt(N-1))_+ (`balanced_nonnegative.py`).
+Theorem 3. Smoothed labels (0 < alpha < 1), any proportions, no bias: the Gram matrix of H Dpi at the free optimum of
+  theorem 1 is doubly nonnegative. So the doubly nonnegative relaxation has the same value as free features, and for
+  N <= 4, where doubly nonnegative matrices are completely positive, so has the model with nonnegative features (M
+  large enough for the factorisation).
 
 Proof of 1. Write B0 = Y Dpi = X + Q with X = SVT(B0). Then Q has singular values min(sigma, 2 mu), so
 ||Q||_op <= 2 mu, and <Q, X> = 2 mu ||X||_*. For any X',
@@ -19,10 +23,17 @@ Proof of 1. Write B0 = Y Dpi = X + Q with X = SVT(B0). Then Q has singular value
 Proof of 2. Minimising over b leaves the residual times I - q q'. Replacing X by X (I - q q') keeps the residual and
 does not increase the nuclear norm, so X may be taken with X q = 0, which is theorem 1 for Y Dpi (I - q q'); its
 solution satisfies X q = 0.
+Proof of 3. With q = sqrt(pi), (Y Dpi)'(Y Dpi) = K := (1-alpha)^2 diag(pi) + alpha (2-alpha)/N q q', and the Gram
+matrix is a positive multiple of f(K), f(x) = (sqrt x - 2 mu)_+. It is positive semidefinite; let i != j and d_i >
+d_j be their entries of (1-alpha)^2 pi (equal ones follow by continuity). The eigenvectors of a diagonal plus a
+rank-one matrix have entries proportional to q_i/(lambda_k - d_i), so the coefficient of f(lambda_k) in f(K)_ij is
+negative exactly when lambda_k lies between d_j and d_i. f is nondecreasing and, as a function of y = -1/x, convex.
+Let h = A + B y, B >= 0, be its chord through d_j and d_i: f <= h between them and f >= h outside. Hence f(K)_ij >=
+h(K)_ij = -B (K^-1)_ij >= 0.
 """
 
 import sympy as sp
-from _check import identity, nonnegative
+from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
 
 alpha, mu = sp.symbols("alpha mu", positive=True)
@@ -37,6 +48,7 @@ def main() -> None:
     balanced_smoothed_labels()
     nonnegative_features_are_enough()
     unregularised_bias()
+    gram_matrix_is_doubly_nonnegative()
 
 
 def gap_is_quadratic() -> None:
@@ -111,6 +123,29 @@ def unregularised_bias() -> None:
     s = 1 - alpha - 2 * N * mu / sp.sqrt(N - 1)
     kappa = 2 * sp.sqrt(N - 1) * mu
     identity("nonnegative features: f'(s) + kappa = 0", (N - 1) / N * (s - (1 - alpha)) + kappa)
+
+
+def gram_matrix_is_doubly_nonnegative() -> None:
+    """Theorem 3: K, its eigenvectors, the sign of its inverse, and the convexity of f in y = -1/x."""
+    labels = (1 - alpha) * IDENTITY + alpha / N * ONES
+    square = (1 - alpha) ** 2 * IDENTITY + alpha * (2 - alpha) / N * ONES  # claim
+    identity("Y'Y on zero-sum vectors", (labels @ labels).deviation, square.deviation)
+    identity("Y'Y on the all-ones vector", (labels @ labels).mean, square.mean)
+    # (D + beta q q') v = lambda v for v_i = q_i/(lambda - d_i), given the secular equation beta sum q_i v_i = 1.
+    d, q, eigenvalue, beta = sp.symbols("d q lambda beta", positive=True)
+    v = q / (eigenvalue - d)
+    identity("eigenvector, one entry", d * v + q, eigenvalue * v)
+    # Sherman-Morrison: (D + beta q q')^-1 = D^-1 - beta D^-1 q q' D^-1/(1 + beta q'D^-1 q), written for three classes.
+    diagonal, vector = sp.diag(*sp.symbols("d1:4", positive=True)), sp.Matrix(sp.symbols("q1:4", positive=True))
+    solved = diagonal.inv() * vector
+    correction = beta * solved * solved.T / (1 + beta * (vector.T * solved)[0])
+    inverse = diagonal.inv() - correction  # claim
+    identity("inverse of K", (diagonal + beta * vector * vector.T) * inverse, sp.eye(3))
+    nonnegative("-(K^-1)_ij >= 0 off the diagonal", -inverse[0, 1])
+    size = sp.Symbol("minus_y", positive=True)  # x = 1/size, y = -size; d^2/dy^2 = d^2/dsize^2
+    root = 1 / sp.sqrt(size)
+    positive("sqrt x is convex in y = -1/x, hence so is (sqrt x - 2 mu)_+", sp.diff(root, size, 2))
+    positive("and increases with y", -sp.diff(root, size))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 
 
+from importlib import import_module
+from types import ModuleType
+
 from mdtheory.errors import AssumptionError, SolverError
 from mdtheory.losses import (
     CrossEntropy,
@@ -9,6 +12,7 @@ from mdtheory.losses import (
     Hinge,
     LabelRelaxation,
     Loss,
+    MarginLoss,
     MeanSquaredError,
     SquaredHinge,
 )
@@ -31,6 +35,7 @@ __all__ = [
     "LabelRelaxation",
     "Loss",
     "MDSolution",
+    "MarginLoss",
     "MeanSquaredError",
     "MemorizationDilation",
     "SolverError",
@@ -42,3 +47,10 @@ __all__ = [
     "UFMSolution",
     "solve",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # sympy costs more to import than the rest together, so the symbolic half loads on first use.
+    if name == "symbolic":
+        return import_module("mdtheory.symbolic")
+    raise AttributeError(f"module 'mdtheory' has no attribute {name!r}")

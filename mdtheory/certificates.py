@@ -33,7 +33,7 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
         The bound, summed over classes where there are class weights.
     """
     loss, n = problem.profile_loss, problem.num_classes
-    tau = np.minimum(np.abs(loss.profile_derivative(margin, n)), problem.kappa)
+    tau = np.minimum(np.abs(loss.profile_derivative(margin, n)), np.minimum(problem.kappa, loss.steepest_dual))
     if not loss.smooth_slope:
         # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any slope up to 1 is one.
         tau = np.minimum(np.where(np.asarray(margin) > 0, problem.kappa, tau), loss.critical_cost(n))
@@ -82,6 +82,8 @@ def md_lower_bound(problem: MemorizationDilation, dilation: FloatArray, margin: 
     and the slopes are scaled down to it.
     """
     loss, c, lam = problem.ufm.loss.convex_hull(), problem.configuration, np.asarray(problem.noisy_feature_decay)
+    if loss is None:
+        return np.full(problem.shape, -np.inf)
     clean, slope = _clean_part(problem, loss, dilation)
     th = 0.5 * slope * problem.rate
     p = loss.profile_derivative(margin)

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdtheory.losses import Loss
 from mdtheory.spreads import Spread
 from mdtheory.validation import FloatArray
 
 _BLOCK = 4096
+_WIDE = 64.0
 _Kernel = Callable[[Loss, Spread, FloatArray, FloatArray], FloatArray]
 
 
@@ -27,13 +29,13 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
 
     For one block: one-dimensional arrays, and loss parameters that are scalars or arrays of the same length.
     """
-    nodes, weights = spread.smooth_rule(centre, scale, loss.analytic_strip)
+    position, inside = _split_positions(loss, spread, centre, scale)
+    nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
     first, second = np.zeros(centre.shape), np.zeros(centre.shape)
     for node, weight in zip(nodes, weights, strict=True):
         difference, curvature = loss.paired_slopes(centre, scale * node)
         first += (0.5 * weight * node) * difference
         second += (0.5 * weight * node * node) * curvature
-    position, inside = _kink_inside(loss, spread, centre, scale)
     if np.any(inside):
         part = restrict(loss, inside, as_column=True)
         nodes, weights = spread.split_rule(position[inside], scale[inside])
@@ -64,11 +66,11 @@ def flatten(loss: Loss, shape: tuple[int, ...]) -> Loss:
 
 
 def _mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
-    nodes, weights = spread.smooth_rule(centre, scale, loss.analytic_strip)
+    position, inside = _split_positions(loss, spread, centre, scale)
+    nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
     value = np.zeros(centre.shape)
     for node, weight in zip(nodes, weights, strict=True):
         value += 0.5 * weight * (loss.profile(centre + scale * node) + loss.profile(centre - scale * node))
-    position, inside = _kink_inside(loss, spread, centre, scale)
     if np.any(inside):
         part = restrict(loss, inside, as_column=True)
         nodes, weights = spread.split_rule(position[inside], scale[inside])
@@ -77,15 +79,23 @@ def _mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray
     return value
 
 
-def _kink_inside(
+def _split_positions(
     loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray
-) -> tuple[FloatArray, FloatArray | np.ndarray]:
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Where to split the spread, and the points to split it for.
+
+    At a kink inside the spread; and where ``scale zeta`` is so wide that phi' is a step at the margin 0 to it.
+    """
     kink = loss.kinks()
-    if kink is None:
+    wide = np.asarray(scale * spread.deviation > _WIDE)
+    if kink is None and not (np.isfinite(loss.analytic_strip) and np.any(wide)):
         return np.zeros(centre.shape), np.zeros(centre.shape, dtype=bool)
+    # A kink further than 40 from the transition of a softmax loss is smaller than rounding.
+    far = kink is None or (np.isfinite(loss.analytic_strip) & (kink > 40.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        position = np.where(scale > 0, (kink - centre) / scale, np.inf)
-    return position, np.abs(position) < spread.radius
+        position = np.where(scale > 0, (np.where(far, 0.0, 0.0 if kink is None else kink) - centre) / scale, np.inf)
+    kinked = ~np.asarray(far) & (np.abs(position) < spread.radius)
+    return position, kinked | (wide & np.isfinite(loss.analytic_strip))
 
 
 def _blockwise(kernel: _Kernel, loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """What the unconstrained features model charges for a unit of margin."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,18 +25,21 @@ class MarginCost:
         The decays, nonnegative.
     numerator, denominator : array
         Positive factors; integers below 2^53 are exact.
+    proportion : array, default 1
+        A further positive factor of the denominator.
     """
 
     weight_decay: FloatArray
     feature_decay: FloatArray
     numerator: FloatArray
     denominator: FloatArray
+    proportion: FloatArray | float = 1.0
 
     @property
     def value(self) -> FloatArray:
         """Kappa itself, rounded to double precision."""
         mu = np.sqrt(self.weight_decay) * np.sqrt(self.feature_decay)
-        return np.asarray(2.0 * mu * np.sqrt(self.numerator / self.denominator))
+        return np.asarray(2.0 * mu * np.sqrt(self.numerator / (self.denominator * self.proportion)))
 
     def remaining(self, slope: dd.Pair) -> FloatArray:
         """``slope - kappa`` with a relative error near machine precision, however close the two are.
@@ -56,16 +60,27 @@ class MarginCost:
 
     def _exactly_remaining(self, slope: dd.Pair) -> FloatArray:
         # slope - kappa = (slope^2 - kappa^2) / (slope + kappa): the squares are free of roots.
-        decays = dd.two_product(self.weight_decay, 4.0 * self.feature_decay)
-        squared = dd.divide(dd.multiply(decays, dd.pair(self.numerator)), dd.pair(self.denominator))
+        decays = _scaled_product(4.0, self.weight_decay, self.feature_decay)
+        below = dd.two_product(self.denominator, np.asarray(self.proportion))
+        squared = dd.divide(dd.multiply(decays, dd.pair(self.numerator)), below)
         difference = dd.add(dd.multiply(slope, slope), (-squared[0], -squared[1]))
         return np.asarray((difference[0] + difference[1]) / (slope[0] + self.value))
 
+    def exact(self, shape: tuple[int, ...], at: tuple[int, ...]) -> Any:
+        """Kappa of one entry of the broadcast `shape`, in the working precision of mpmath."""
+        from mpmath import mp
+
+        factors = (self.weight_decay, self.feature_decay, self.numerator, self.denominator, self.proportion)
+        weight, feature, above, below, share = (mp.mpf(float(np.broadcast_to(x, shape)[at])) for x in factors)
+        return 2 * mp.sqrt(weight * feature * above / (below * share))
+
     def _select(self, mask: FloatArray) -> "MarginCost":
-        fields = (self.weight_decay, self.feature_decay, self.numerator, self.denominator)
-        weight_decay, feature_decay, numerator, denominator = (
-            np.broadcast_to(field, mask.shape)[mask] for field in fields
-        )
-        return MarginCost(
-            weight_decay=weight_decay, feature_decay=feature_decay, numerator=numerator, denominator=denominator
-        )
+        names = ("weight_decay", "feature_decay", "numerator", "denominator", "proportion")
+        return MarginCost(**{name: np.broadcast_to(getattr(self, name), mask.shape)[mask] for name in names})
+
+
+def _scaled_product(factor: float, a: FloatArray, b: FloatArray) -> dd.Pair:
+    """``factor a b`` exactly where it is of moderate size, however large or small a and b are."""
+    (a, a_exponent), (b, b_exponent) = np.frexp(a), np.frexp(b)
+    high, low = dd.two_product(a, factor * b)
+    return np.ldexp(high, a_exponent + b_exponent), np.ldexp(low, a_exponent + b_exponent)

@@ -16,6 +16,9 @@ from mdtheory.validation import FloatArray, Real, fail, integer, scalar_or_array
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
 _LADDER = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
+# Split rules reach this many standard deviations, for laws that a factor e^-t tilts; their panels are a sixth of that.
+_REACH = 18.0
+_PANELS = 6
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ class Spread(ABC):
 
     @abstractmethod
     def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Nodes and weights (..., m) for functions of ``scale zeta`` that are smooth on either side of ``kink``."""
+        """Nodes and weights (..., m) for functions of ``scale zeta`` that are smooth on either side of ``kink``.
+
+        Poles are taken to be at height pi (in units of ``scale zeta``) and no further than 40 from the kink.
+        """
 
     def test_error(self, normalized_dilation: ArrayLike) -> Real:
         """Error rate ``P(zeta > 1/(2 ND))`` of unseen clean examples at normalised dilation ND."""
@@ -155,7 +161,7 @@ class Gaussian(Spread):
 
     def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
         sigma = np.sqrt(self.dim)
-        nodes, weights = _panels(np.clip(kink * sigma, -9.5, 9.5), -9.5, 9.5, scale / sigma)
+        nodes, weights = _panels(np.clip(kink * sigma, -_REACH, _REACH), -_REACH, _REACH, scale / sigma)
         return nodes / sigma, weights * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
 
 
@@ -194,18 +200,19 @@ def _gauss_order(centre: FloatArray, scale: FloatArray, strip: float, dim: int) 
     """Nodes for 13 digits: Gauss quadrature converges like rho^(-2n), rho from the ellipse through the nearest pole."""
     if dim == 1:
         return 2
-    scale = np.maximum(np.asarray(scale, dtype=np.float64), 1e-12)
     if not np.isfinite(strip):
         return _LADDER[0]
-    pole = (np.asarray(centre) + 1j * strip) / scale
-    rho = np.abs(pole + np.sqrt(pole - 1.0) * np.sqrt(pole + 1.0))
+    # The nearest pole of the widest point bounds all others.
+    widest, nearest, farthest = max(float(np.max(scale)), 1e-12), float(np.min(np.abs(centre))), float(np.max(np.abs(centre)))
+    pole = complex(nearest, strip) / widest
+    rho = abs(pole + np.sqrt(pole - 1.0) * np.sqrt(pole + 1.0))
     # The expectation itself may be as small as e^-centre, or 1/d.
-    digits = 30.0 + np.log(dim) + np.minimum(scale, np.abs(centre))
-    needed = int(np.ceil(np.max(digits / (2.0 * np.log(rho)))))
+    digits = 30.0 + np.log(dim) + min(widest, farthest)
+    needed = int(np.ceil(digits / (2.0 * np.log(rho))))
     for order in _LADDER:
         if order >= needed:
             return order
-    raise fail("dilation", float(np.max(scale)), "is too large for the quadrature (more than 3072 nodes)")
+    raise fail("dilation", widest, "is too large for the quadrature (more than 3072 nodes)")
 
 
 @lru_cache(maxsize=256)
@@ -226,8 +233,8 @@ def _split_sphere_rule(kink: FloatArray, scale: FloatArray, dim: int) -> tuple[F
     if dim == 1:
         shape = (*np.shape(kink), 2)
         return np.broadcast_to(np.array([-1.0, 1.0]), shape), np.full(shape, 0.5)
-    # zeta = sin(angle) has density ~ cos^(d-2)(angle), which is analytic; beyond 9.5 standard deviations it is nothing.
-    end = min(np.pi / 2, 9.5 / np.sqrt(max(dim - 2.0, 1e-9)))
+    # zeta = sin(angle) has density ~ cos^(d-2)(angle), which is analytic; far beyond its bulk it is nothing.
+    end = min(np.pi / 2, _REACH / np.sqrt(max(dim - 2.0, 1e-9)))
     angle = np.clip(np.arcsin(np.clip(kink, -1.0, 1.0)), -end, end)
     nodes, weights = _panels(angle, -end, end, scale)
     log_norm = special.gammaln(dim / 2) - special.gammaln((dim - 1) / 2) - 0.5 * np.log(np.pi)
@@ -236,12 +243,20 @@ def _split_sphere_rule(kink: FloatArray, scale: FloatArray, dim: int) -> tuple[F
 
 
 def _panels(kink: FloatArray, low: float, high: float, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Gauss-Legendre panels on [low, kink] and [kink, high], fine enough for a sigmoid of width ``pi/scale``."""
-    count = max(3, int(np.ceil(np.max(np.asarray(scale)) * (high - low) / 6.0)))
+    """Gauss-Legendre panels on [low, kink] and [kink, high], for integrands with poles at height ``pi/scale``.
+
+    Panels are at most ``6/scale`` wide up to ``48/scale`` from the kink, and then grow with their distance from it:
+    there must be no other transition further out.
+    """
+    width = min(1.0 / _PANELS, 6.0 / max(float(np.max(scale)) * (high - low), 1.0))
+    ends = [0.0]
+    while ends[-1] < 1.0:
+        ends.append(ends[-1] + min(max(width, ends[-1] - 7.0 * width), 1.0 / _PANELS))
+    edges = np.array(ends) / ends[-1]
     unit, weight = np.polynomial.legendre.leggauss(24)
-    unit, weight = 0.5 * (unit + 1.0), 0.5 * weight
-    grid = (np.arange(count)[:, None] + unit).ravel() / count
-    share = np.tile(weight / count, count)
+    sizes = np.diff(edges)
+    grid = (edges[:-1, None] + sizes[:, None] * (0.5 * (unit + 1.0))).ravel()
+    share = (sizes[:, None] * (0.5 * weight)).ravel()
     left, right = (kink - low)[..., None], (high - kink)[..., None]
-    nodes = np.concatenate([low + left * grid, kink[..., None] + right * grid], axis=-1)
+    nodes = np.concatenate([kink[..., None] - left * grid, kink[..., None] + right * grid], axis=-1)
     return nodes, np.concatenate([left * share, right * share], axis=-1)

@@ -122,6 +122,8 @@ def test_root_of_logs_keeps_the_difference_of_large_logs():
     log_r = np.array([1e3, 1e8, 2.0**60, 1e300])
     pairs = [(s * b, b) for b in log_r.tolist() for s in (1.0, 1.0 - 2.0**-53, 1.0 + 2.0**-52)]
     pairs += [(b + d, b) for b in (1e3, 1e8 + 0.1, 2e12 / 3) for d in (-743.0, -700.3, -40.0, -1.0, 1e-9, 3.3, 30.0)]
+    # The spacing of floats is wider here than the transition: an iteration would jump across it.
+    pairs += [(6.385828802382947e17, 6.385828802382945e17), (6.803750353962604e17, 6.803750353962602e17)]
     assert worst(lambert_r_log, exact_root_of_logs, pairs)[0] < 1.0
 
 

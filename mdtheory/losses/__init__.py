@@ -5,6 +5,7 @@ from mdtheory.losses.cross_entropy import CrossEntropy
 from mdtheory.losses.focal import Focal
 from mdtheory.losses.hinge import Hinge, SquaredHinge
 from mdtheory.losses.label_relaxation import LabelRelaxation
+from mdtheory.losses.margin_loss import MarginLoss
 from mdtheory.losses.mean_squared_error import MeanSquaredError
 
-__all__ = ["CrossEntropy", "Focal", "Hinge", "LabelRelaxation", "Loss", "MeanSquaredError", "SquaredHinge"]
+__all__ = ["CrossEntropy", "Focal", "Hinge", "LabelRelaxation", "Loss", "MarginLoss", "MeanSquaredError", "SquaredHinge"]

@@ -40,6 +40,8 @@ class Loss(ABC):
     smooth_slope: ClassVar[bool] = True
     #: Whether the loss is defined for two classes only.
     two_classes_only: ClassVar[bool] = False
+    #: Below minus this the profile has no conjugate for any number of classes.
+    steepest_dual: ClassVar[float] = np.inf
     #: Between its kinks the profile is analytic for complex margins with |Im| < this.
     analytic_strip: ClassVar[float] = np.inf
 
@@ -80,6 +82,10 @@ class Loss(ABC):
     def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         """The second derivative f''(s); right-hand at a kink of the derivative."""
 
+    def slope_and_curvature(self, margin: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``phi'`` and ``phi''`` together, for loops in which they share most of their work."""
+        return self.profile_derivative(margin), self.profile_curvature(margin)
+
     @abstractmethod
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         """The conjugate ``sup_s slope s - f(s)`` of the convex hull of the profile; inf outside its domain."""
@@ -96,8 +102,8 @@ class Loss(ABC):
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
         """The smallest kappa at which the margin is zero."""
 
-    def convex_hull(self) -> "Loss":
-        """The loss itself if it is convex, else a loss with the convex hull of the two-class profile."""
+    def convex_hull(self) -> "Loss | None":
+        """The loss if it is convex, else a loss with the convex hull of the two-class profile, if there is one."""
         return self
 
     def kinks(self) -> FloatArray | None:
@@ -115,13 +121,15 @@ class Loss(ABC):
         # phi' has absolute error eps, so below 1e-5 the trapezoidal rule (error o^3) is the better difference.
         return np.where(offset < 1e-5, offset * curvature, difference), curvature
 
-    def displacement(self, margin: FloatArray, step: FloatArray, offset: FloatArray) -> FloatArray:
+    def displacement(
+        self, margin: FloatArray, step: FloatArray, offset: FloatArray, start: FloatArray | None = None
+    ) -> FloatArray:
         r"""The root w >= 0 of ``w = offset - step phi'(w - margin)``, where the noisy margin is ``t = w - margin``.
 
         This is the proximal operator of phi, written so that a small displacement keeps its relative accuracy.
-        The loss must be convex with ``phi'(-margin) < 0``.
+        The loss must be convex with ``phi'(-margin) < 0``. `start` is a guess of the root.
         """
-        return _solve_displacement(self, margin, step, offset)
+        return _solve_displacement(self, margin, step, offset, start)
 
     # ------------------------------------------------------------------ symbolic face
 
@@ -244,20 +252,24 @@ def x_log_x(x: ArrayLike) -> FloatArray:
     return x * np.log(x, where=x > 0, out=np.zeros_like(x))
 
 
-def _solve_displacement(loss: Loss, margin: FloatArray, step: FloatArray, offset: FloatArray) -> FloatArray:
+def _solve_displacement(
+    loss: Loss, margin: FloatArray, step: FloatArray, offset: FloatArray, start: FloatArray | None
+) -> FloatArray:
     margin, step, offset = np.broadcast_arrays(margin, step, offset)
     # The right-hand side offset - step phi'(w - s) falls in w: its value at 0 and the zero of phi' bound the root.
     low = np.array(offset)
     high = offset - step * loss.profile_derivative(-margin)
     high = np.maximum(np.minimum(high, loss.profile_minimizer() + margin), low)
-    # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.
-    root = np.minimum(high, offset + margin + np.log1p(step / np.maximum(margin, 1e-3)))
+    if start is None:
+        # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.
+        start = offset + margin + np.log1p(step / np.maximum(margin, 1e-3))
+    root = np.clip(start, low, high)
     for _ in range(200):
-        slope = loss.profile_derivative(root - margin)
+        slope, curvature = loss.slope_and_curvature(root - margin)
         residual = root - offset + step * slope
-        low = np.where(residual < 0, root, low)
-        high = np.where(residual > 0, root, high)
-        newton = root - residual / (1.0 + step * loss.profile_curvature(root - margin))
+        np.copyto(low, root, where=residual < 0)
+        np.copyto(high, root, where=residual > 0)
+        newton = root - residual / (1.0 + step * curvature)
         inside = (newton >= low) & (newton <= high)
         updated = np.where(inside, newton, 0.5 * (low + high))
         settled = (np.abs(newton - root) <= 1e-8 * root) | (high - low <= 4e-16 * high)

@@ -96,6 +96,10 @@ class CrossEntropy(Loss):
         shifted = np.subtract(margin, np.log(np.subtract(num_classes, 1.0)))
         return logistic(shifted) * logistic(-shifted)
 
+    def slope_and_curvature(self, margin: FloatArray) -> tuple[FloatArray, FloatArray]:
+        wrong = 1.0 / (1.0 + np.exp(np.minimum(margin, 700.0)))
+        return 0.5 * self.smoothing - wrong, wrong * (1.0 - wrong)
+
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         rest = np.subtract(num_classes, 1.0)
         return -entropy_of(self.smoothing * rest / (rest + 1.0) - np.asarray(slope), num_classes)

@@ -3,10 +3,21 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import mpmath
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.losses.base import Loss, as_logits, entropy_of, log_sum_exp, own_and_rest
+from mdtheory.losses.base import Loss, as_logits, entropy_of, log_sum_exp, logistic, own_and_rest
+from mdtheory.losses.focal_roots import (
+    exact_margin,
+    log_odds_at_slope,
+    log_probabilities,
+    log_slope,
+    peak_log_odds,
+    psi,
+    psi_slope,
+    tangent_limit,
+)
 from mdtheory.losses.scalar import bisect
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, fail, nonnegative
@@ -48,6 +59,7 @@ class Focal(Loss):
 
     symbols: ClassVar[dict[str, str]] = {"focusing": "gamma"}
     analytic_strip: ClassVar[float] = np.pi
+    steepest_dual: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "focusing", nonnegative("focusing", self.focusing))
@@ -63,7 +75,7 @@ class Focal(Loss):
     def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
         z = as_logits(logits)
         log_odds, rest, lse_rest = _log_odds(z, label)
-        slope = -np.exp(self._log_slope(log_odds))[..., None]
+        slope = -np.exp(log_slope(log_odds, np.asarray(self.focusing)))[..., None]
         weights = np.exp(np.where(rest, z - lse_rest[..., None], -np.inf))
         return np.where(rest, -slope * weights, slope)
 
@@ -77,30 +89,33 @@ class Focal(Loss):
         return self._of_log_odds(_shifted(margin, num_classes))
 
     def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
-        return -np.exp(self._log_slope(_shifted(margin, num_classes)))
+        return -np.exp(log_slope(_shifted(margin, num_classes), np.asarray(self.focusing)))
 
     def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
-        log_p, log_q = _log_probabilities(_shifted(margin, num_classes))
+        log_p, log_q = log_probabilities(_shifted(margin, num_classes))
         gamma, p, q = np.asarray(self.focusing), np.exp(log_p), np.exp(log_q)
         # -G'(p) p q, with G'(p) = -q^(gamma-1) R(p).
         return np.asarray(p * np.exp(gamma * log_q) * (q * (1 + 2 * gamma + gamma * log_p) - gamma**2 * p * log_p))
 
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
-        r"""The conjugate of the two-class convex hull; for more classes of the minorant ``A + B CE`` (see below).
+        r"""The conjugate of the two-class convex hull; for more classes of a convex minorant, no less than f*.
 
         Two classes: phi is convex beyond the point where its slope is -1, and left of it the hull is the line of
-        slope -1. More classes: the tangent of :math:`\Psi(x) = x(1-e^{-x})^\gamma`, with focal = Psi(CE), at any
-        x with :math:`\Psi'(x) \le 1` minorises Psi; the conjugate of the best such minorant is taken.
+        slope -1. More classes: focal loss is :math:`\Psi(x) = x(1-e^{-x})^\gamma` of the cross-entropy, and the tangent
+        of Psi at any x with :math:`\Psi'(x) \le 1` lies below Psi; the one that touches where f' = `slope` is taken.
         """
-        p, n = np.broadcast_arrays(np.asarray(slope, dtype=np.float64), np.asarray(num_classes, dtype=np.float64))
+        p, n, gamma = _together(slope, num_classes, self.focusing)
         inside = (p <= 0) & (p >= -1)
         target = np.where(inside, -p, 0.5)
-        if np.all(n == 2):
-            margin = self._margin_at_slope(target, n)
-            finite = np.isfinite(margin)
-            value = np.where(finite, -target * np.where(finite, margin, 0.0) - Focal.profile(self, margin, n), 0.0)
-        else:
-            value = self._minorant_conjugate(target, n)
+        log_odds = np.minimum(log_odds_at_slope(target, gamma), 800.0)
+        log_p, log_q = log_probabilities(log_odds)
+        hull = -target * log_odds + np.exp(gamma * log_q) * log_p
+        x = np.maximum(np.minimum(-log_p, tangent_limit(gamma)), 1e-300)
+        tangent = psi_slope(x, gamma)
+        # (A + B CE)*(-t) = B CE*(-t/B) - A.
+        share = np.divide(target, tangent, where=target > 0, out=np.zeros_like(target))
+        minorant = -tangent * entropy_of(np.minimum(share, 1.0), n) - psi(x, gamma) + tangent * x
+        value = np.where(target > 0, np.where(n == 2, hull, minorant), 0.0)
         return np.asarray(np.where(inside, value, np.inf))
 
     def convex_hull(self) -> Loss:
@@ -110,48 +125,38 @@ class Focal(Loss):
     def hull_start(self) -> FloatArray:
         """The margin t at which phi'(t) = -1: phi equals its convex hull from there on."""
         gamma = np.asarray(self.focusing, dtype=np.float64)
-        start = self._margin_at_slope(np.ones(gamma.shape), np.full(gamma.shape, 2.0))
-        return np.asarray(np.where(gamma > 0, start, -np.inf))
+        return np.asarray(np.where(gamma > 0, log_odds_at_slope(np.ones(gamma.shape), gamma), -np.inf))
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
         return np.full(np.broadcast_shapes(np.shape(num_classes), np.shape(self.focusing)), np.inf)
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
-        n, kappa, gamma = np.broadcast_arrays(np.asarray(num_classes, dtype=np.float64), cost.value, self.focusing)
-        loss = self.with_parameters(focusing=gamma)
-        critical = loss.critical_cost(n)
-        margin = loss._margin_at_slope(np.minimum(kappa, critical), n)
-        # Exactly at the jump 0 and the jump's top are both optimal; report 0, as at a continuous threshold.
-        margin = np.where(kappa < critical, np.maximum(margin, 0.0), 0.0)
-        return _polish_near_threshold(loss, cost, margin, critical, n)
+        n, kappa, gamma = _together(num_classes, cost.value, self.focusing)
+        critical = _critical_cost(n, gamma)
+        # Exactly at a jump 0 and the jump's top are both optimal; 0 is returned, as at a continuous threshold.
+        log_odds = log_odds_at_slope(np.minimum(kappa, critical), gamma)
+        margin = np.where(kappa < critical, np.maximum(log_odds + np.log(n - 1.0), 0.0), 0.0)
+        # ds/s = -kappa/(s f'') dkappa/kappa: where that factor is large, rounding kappa has cost digits.
+        curvature = Focal(gamma).profile_curvature(margin, n)
+        sensitive = np.abs(kappa - critical) <= 1e-6 * critical
+        sensitive |= (margin > 0) & (kappa > 30.0 * curvature * margin)
+        if np.any(sensitive):
+            margin = np.array(margin)
+            for at in zip(*np.nonzero(sensitive), strict=True) if n.ndim else [()]:
+                with mpmath.workdps(50):
+                    margin[at] = exact_margin(float(gamma[at]), float(n[at]), cost.exact(n.shape, at))
+        return margin
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        n, gamma = np.broadcast_arrays(np.asarray(num_classes, dtype=np.float64), np.asarray(self.focusing, np.float64))
-        loss = self.with_parameters(focusing=gamma)
-        slope = -loss.profile_derivative(np.zeros(n.shape), n)
-        jumps = loss.peak_probability() * n > 1.0
-        if not np.any(jumps):
-            return np.asarray(slope)
-        # The steepest chord from s = 0: f(0) - f(s) = -s f'(s), beyond the inflection.
-        chord = lambda s: loss.profile(np.zeros(n.shape), n) - loss.profile(s, n) + s * loss.profile_derivative(s, n)
-        inflection = np.maximum(logit(loss.peak_probability()) + np.log(n - 1.0), 0.0)
-        top = bisect(lambda s: -chord(s), inflection, inflection + np.log(n) + 60.0)
-        return np.asarray(np.where(jumps, -loss.profile_derivative(top, n), slope))
+        return _critical_cost(*_together(num_classes, self.focusing))
 
     def peak_probability(self) -> FloatArray:
         """The probability at which the profile is steepest; the profile is convex beyond it."""
-        gamma = np.asarray(self.focusing, dtype=np.float64)
-
-        def rising(log_p: FloatArray) -> FloatArray:
-            return np.asarray(1 + 2 * gamma + gamma * log_p + gamma**2 * log_p / np.expm1(-log_p))
-
-        peak = np.exp(bisect(rising, np.full(gamma.shape, -700.0), np.full(gamma.shape, -1e-9)))
-        return np.asarray(np.where(gamma > 0, peak, 0.0))
+        return logistic(peak_log_odds(np.asarray(self.focusing, dtype=np.float64)))
 
     def certified_probability(self) -> FloatArray:
         """p1(gamma): a margin with own-class probability at least p1 is globally optimal by a tangent minorant."""
-        gamma = np.asarray(self.focusing, dtype=np.float64)
-        return np.asarray(np.where(gamma > 0, np.exp(-self._hull_cross_entropy(gamma)), 0.0))
+        return np.exp(-tangent_limit(np.asarray(self.focusing, dtype=np.float64)))
 
     @classmethod
     def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
@@ -162,48 +167,8 @@ class Focal(Loss):
         return -((1 - p) ** gamma) * sp.log(p)
 
     def _of_log_odds(self, u: FloatArray) -> FloatArray:
-        log_p, log_q = _log_probabilities(u)
+        log_p, log_q = log_probabilities(u)
         return np.asarray(-np.exp(self.focusing * log_q) * log_p)
-
-    def _log_slope(self, u: FloatArray) -> FloatArray:
-        """``log G`` at log-odds u, with full relative accuracy of G for p near one."""
-        log_p, log_q = _log_probabilities(u)
-        # 1 - p - gamma p log p = q (1 + gamma p (-log p)/q), and (-log p)/q -> 1.
-        ratio = np.exp(log_p + np.log(-log_p, where=log_p < 0, out=np.full_like(log_p, -np.inf)) - log_q)
-        ratio = np.where(log_p < 0, ratio, 1.0)
-        return np.asarray((1.0 + self.focusing) * log_q + np.log1p(self.focusing * ratio))
-
-    def _margin_at_slope(self, target: FloatArray, n: FloatArray) -> FloatArray:
-        """The margin beyond the peak of -f' at which -f' equals `target` (inf at 0)."""
-        positive = np.where(target > 0, target, 0.5)
-        peak = np.where(np.asarray(self.focusing) > 0, self.peak_probability(), 1e-300)
-        low = np.maximum(logit(peak), -700.0)
-        high = np.maximum(-np.log(positive), 0.0) + np.log1p(self.focusing) + 2.0 + 0.0 * low
-        u = bisect(lambda u: np.log(positive) - self._log_slope(u), low + 0.0 * high, high)
-        return np.asarray(np.where(target > 0, u + np.log(n - 1.0), np.inf))
-
-    def _hull_cross_entropy(self, bound: FloatArray) -> FloatArray:
-        """The first x with Psi'(x) = 1."""
-        gamma = np.asarray(self.focusing, dtype=np.float64)
-        slope = lambda x: self._psi_slope(x) - 1.0
-        # Psi' rises from 0 to above 1 before it returns to 1: it exceeds 1 by x = 2 + log(1 + gamma).
-        return bisect(slope, np.full(gamma.shape, 1e-9), 2.0 + np.log1p(gamma))
-
-    def _psi_slope(self, x: FloatArray) -> FloatArray:
-        gamma, q = np.asarray(self.focusing), -np.expm1(-x)
-        return np.asarray(q**gamma * (1.0 + gamma * x * np.exp(-x) / q))
-
-    def _minorant_conjugate(self, target: FloatArray, n: FloatArray) -> FloatArray:
-        margin = self._margin_at_slope(target, n)
-        finite = np.isfinite(margin)
-        cross_entropy = np.logaddexp(0.0, np.log(n - 1.0) - np.where(finite, margin, 0.0))
-        x = np.minimum(np.where(finite, cross_entropy, 1e-300), self._hull_cross_entropy(np.asarray(self.focusing)))
-        slope = np.where(np.asarray(self.focusing) > 0, self._psi_slope(x), 1.0)
-        intercept = x * (-np.expm1(-x)) ** np.asarray(self.focusing) - slope * x
-        # (A + B CE)*(-t) = B CE*(-t/B) - A.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(target > 0, target / slope, 0.0)
-        return np.asarray(-slope * entropy_of(np.minimum(share, 1.0), n) - intercept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,64 +192,31 @@ class _FocalHull(Focal):
         return self.hull_start()
 
 
-def logit(p: ArrayLike) -> FloatArray:
-    """``log(p/(1-p))``."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(p) - np.log1p(-np.asarray(p)))
+def _critical_cost(n: FloatArray, gamma: FloatArray) -> FloatArray:
+    """``-f'(0)``, or the slope of the steepest chord from s = 0 where the profile starts out concave."""
+    log_rest = np.log(n - 1.0)
+    cost = np.array(np.exp(log_slope(-log_rest, gamma)))
+    inflection = peak_log_odds(gamma) + log_rest
+    jumps = inflection > 0
+    if np.any(jumps):
+        loss, classes, low = Focal(gamma[jumps]), n[jumps], inflection[jumps]
+        initial = loss.profile(0.0, classes)
+
+        def touching(s: FloatArray) -> FloatArray:
+            """``f(0) - f(s) + s f'(s)``: zero where the chord touches; it rises beyond the inflection."""
+            return initial - loss.profile(s, classes) + s * loss.profile_derivative(s, classes)
+
+        top = bisect(touching, low, low + np.log(classes) + 60.0)
+        cost[jumps] = -loss.profile_derivative(top, classes)
+    return cost
 
 
-def _polish_near_threshold(
-    loss: Focal, cost: MarginCost, margin: FloatArray, critical: FloatArray, n: FloatArray
-) -> FloatArray:
-    """Redo in 50 digits the few points where kappa and the initial slope agree to more than six digits."""
-    kappa = np.broadcast_to(cost.value, n.shape)
-    close = np.abs(kappa - critical) < 1e-4 * critical
-    if not np.any(close):
-        return margin
-    import mpmath
-
-    result = np.array(margin)
-    for index in np.argwhere(close):
-        at = tuple(index)
-        with mpmath.workdps(50):
-            factors = (cost.weight_decay, cost.feature_decay, cost.numerator, cost.denominator)
-            lam_w, lam_h, top, bottom = (mpmath.mpf(float(np.broadcast_to(x, n.shape)[at])) for x in factors)
-            exact = 2 * mpmath.sqrt(lam_w * lam_h * top / bottom)
-            result[at] = _exact_margin(float(np.asarray(loss.focusing)[at]), int(n[at]), exact, float(result[at]))
-    return result
-
-
-def _exact_margin(gamma: float, n: int, kappa: "Any", start: float) -> float:
-    import mpmath
-
-    def profile(s: "Any") -> "Any":
-        p = 1 / (1 + (n - 1) * mpmath.exp(-s))
-        return -((1 - p) ** gamma) * mpmath.log(p)
-
-    def slope(s: "Any") -> "Any":
-        p = 1 / (1 + (n - 1) * mpmath.exp(-s))
-        return -((1 - p) ** gamma) * (1 - p - gamma * p * mpmath.log(p))
-
-    rate = float(Focal(gamma).profile_curvature(0.0, n))
-    guess = start if start > 0 else max(float(-(slope(mpmath.mpf(0)) + kappa)) / rate, 0.0) if rate > 0 else 0.0
-    if guess == 0.0:
-        peak = float(Focal(gamma).peak_probability())
-        if peak * n <= 1 or start > 0:
-            return 0.0
-        critical_margin = Focal(gamma)._margin_at_slope(np.asarray(float(kappa)), np.asarray(float(n)))
-        guess = float(critical_margin)
-    root = mpmath.findroot(lambda s: slope(s) + kappa, guess)
-    better = root > 0 and profile(root) + kappa * root < profile(mpmath.mpf(0))
-    return float(root) if better else 0.0
+def _together(*values: ArrayLike) -> tuple[FloatArray, ...]:
+    return np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values))
 
 
 def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:
     return np.asarray(np.subtract(margin, np.log(np.subtract(num_classes, 1.0))))
-
-
-def _log_probabilities(u: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``log p`` and ``log(1-p)`` at log-odds u."""
-    return -np.logaddexp(0.0, -u), -np.logaddexp(0.0, u)
 
 
 def _log_odds(logits: FloatArray, label: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

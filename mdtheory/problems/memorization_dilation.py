@@ -110,7 +110,11 @@ class MemorizationDilation:
     @property
     def rate(self) -> FloatArray:
         """``D^q / C``: the constraint reads ``r >= noise * rate * memorization``."""
-        distance = self.configuration.mean_distance if self.scaling == "absolute" else 1.0
+        return self.rate_of(self.configuration)
+
+    def rate_of(self, configuration: "Configuration") -> FloatArray:
+        """`rate` for a configuration already at hand."""
+        distance = configuration.mean_distance if self.scaling == "absolute" else 1.0
         return np.asarray(distance / np.asarray(self.slope))
 
     def _check_not_collapsed(self) -> None:

@@ -138,14 +138,21 @@ class UFM:
         """
         n = np.asarray(self.num_classes, dtype=np.float64)
         decays = np.asarray(self.weight_decay), np.asarray(self.feature_decay)
+        proportion = np.ones(())
         if self.class_weights is not None:
             decays = decays[0][..., None], decays[1][..., None]
-            factors = n - 1.0, n * np.asarray(self.class_weights)
+            factors, proportion = (n - 1.0, n), np.asarray(self.class_weights)
         elif self.nonnegative and not self.pays_for_mean:
             factors = n - 1.0, np.ones(n.shape)
         else:
             factors = (n - 1.0) ** 2, n
-        return MarginCost(weight_decay=decays[0], feature_decay=decays[1], numerator=factors[0], denominator=factors[1])
+        return MarginCost(
+            weight_decay=decays[0],
+            feature_decay=decays[1],
+            numerator=factors[0],
+            denominator=factors[1],
+            proportion=proportion,
+        )
 
     @property
     def pays_for_mean(self) -> bool:

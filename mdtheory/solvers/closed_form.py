@@ -2,19 +2,31 @@
 
 import numpy as np
 
+from mdtheory.margin_cost import MarginCost
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MDSolution, UFMSolution
 from mdtheory.solvers.reduced import Points, Response, assemble, respond
 from mdtheory.special import lambert_r_log
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, scalar_or_array
+from mdtheory.validation import FloatArray, flat_block, scalar_or_array
+
+_BLOCK = 8192
 
 
 def solve_ufm(problem: UFM) -> UFMSolution:
     """The margin of a balanced UFM, or of a nonnegative one with class weights, in closed form."""
-    margin = problem.profile_loss.margin(problem.margin_cost, problem.num_classes)
-    return UFMSolution(problem, scalar_or_array(np.broadcast_to(margin, problem.shape)), "closed-form")
+    loss, cost, shape = problem.profile_loss, problem.margin_cost, problem.shape
+    margin = np.empty(shape)
+    flat = margin.reshape(-1)
+    # Blocks keep the dozen temporaries of an elementwise formula in cache.
+    for start in range(0, flat.size, _BLOCK):
+        stop = min(start + _BLOCK, flat.size)
+        names = loss.parameter_names()
+        part = loss.with_parameters(**{n: flat_block(getattr(loss, n), shape, start, stop) for n in names})
+        costs = MarginCost(**{n: flat_block(getattr(cost, n), shape, start, stop) for n in MarginCost.__slots__})
+        flat[start:stop] = part.margin(costs, flat_block(problem.num_classes, shape, start, stop))
+    return UFMSolution(problem, scalar_or_array(margin), "closed-form")
 
 
 def solve_expansion(problem: MemorizationDilation) -> MDSolution:

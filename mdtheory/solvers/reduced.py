@@ -12,15 +12,16 @@ iteration in log nu needs few evaluations of the expectation F'.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mdtheory.errors import SolverError
-from mdtheory.expectation import flatten, restrict, slopes
+from mdtheory.expectation import restrict, slopes
 from mdtheory.losses import Hinge, Loss, MeanSquaredError
-from mdtheory.problems import MemorizationDilation
+from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.solutions import MDSolution
 from mdtheory.spreads import Spread
 from mdtheory.status import Status, status_field
-from mdtheory.validation import FloatArray, scalar_or_array
+from mdtheory.validation import FloatArray, flat_block, scalar_or_array
 
 _BLOCK = 4096
 _MAX_STEPS = 120
@@ -110,36 +111,41 @@ def solve_reduced(problem: MemorizationDilation) -> MDSolution:
 
 def assemble(problem, kernel, method: str, status: Status) -> MDSolution:  # type: ignore[no-untyped-def]
     """Run `kernel` on blocks of points and shape the answer like the problem."""
-    points = flat_points(problem)
-    size = points.s.size
+    configuration = problem.configuration
+    size = int(np.prod(problem.shape))
     rows = np.empty((4, size))
     for start in range(0, size, _BLOCK):
-        block = points.take(slice(start, start + _BLOCK))
+        block = block_of_points(problem, configuration, start)
         rows[:, start : start + _BLOCK] = _with_silent_points(block, kernel)
     dilation, memorization, margin, level = (scalar_or_array(row.reshape(problem.shape)) for row in rows)
     codes = np.full(problem.shape, status, dtype=np.int64)
     return MDSolution(problem, dilation, memorization, margin, level, method, status_field(codes))
 
 
-def flat_points(problem: MemorizationDilation) -> Points:
-    """The reduced problem at every point of the broadcast shape, flattened."""
-    c = problem.configuration
+def block_of_points(problem: MemorizationDilation, configuration: Configuration, start: int) -> Points:
+    """The reduced problem at the points ``start, start + 1, ...`` of the broadcast shape, in C order."""
+    c, q = configuration, problem
+    stop = min(start + _BLOCK, max(int(np.prod(q.shape)), 1))
+
+    def flat(value: ArrayLike) -> FloatArray:
+        return np.broadcast_to(flat_block(value, q.shape, start, stop), (stop - start,))
+
+    parameters = {n: flat(getattr(q.ufm.loss, n)) for n in q.ufm.loss.parameter_names() if np.size(getattr(q.ufm.loss, n)) > 1}
     fields = (
         *(c.margin, c.weight_distance, c.mean_distance, c.centre_norm, c.mean_margin, c.weight_sum),
-        *(np.asarray(problem.noise), problem.rate, np.asarray(problem.noisy_feature_decay)),
+        *(q.noise, q.rate_of(c), q.noisy_feature_decay),
     )
-    arrays = (np.broadcast_to(x, problem.shape).ravel() for x in fields)
-    loss = flatten(problem.ufm.loss, problem.shape)
-    return Points(loss, problem.spread, *arrays, constrained=problem.nonnegative_noisy_features)
+    loss = q.ufm.loss.with_parameters(**parameters) if parameters else q.ufm.loss
+    return Points(loss, q.spread, *(flat(field) for field in fields), constrained=q.nonnegative_noisy_features)
 
 
-def respond(points: Points, nu: FloatArray) -> Response:
+def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> Response:
     """The noisy feature for multiplier nu >= 0, for a loss that is a function of the margin alone."""
     total = points.lam + nu
     with np.errstate(divide="ignore", invalid="ignore"):
         step = np.where(total > 0, 0.5 * points.kap**2 / total, np.inf)
         share = np.where(total > 0, points.lam / total, 0.0)
-    w = points.loss.displacement(points.s, step, share * points.s)
+    w = points.loss.displacement(points.s, step, share * points.s, start)
     t = w - points.s
     drop = share * points.centre
     rho = np.hypot(w / points.kap, drop)
@@ -160,9 +166,12 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
         factor = 0.25 * points.eta * points.c**2
     log_nu = np.log(factor) + np.log(points.initial_curvature())
     low, high = np.full(log_nu.shape, -np.inf), np.full(log_nu.shape, np.inf)
+    start: FloatArray | None = None
     for _ in range(_MAX_STEPS):
-        answer = respond(points, np.exp(log_nu))
+        answer = respond(points, np.exp(log_nu), start)
         r = points.eta * points.c * answer.rho
+        if not points.constrained:
+            start = answer.margin + points.s
         first, second = points.slope(r)
         residual = log_nu - np.log(factor) - np.log(first / r)
         derivative = 1.0 - (r * second / first - 1.0) * answer.elasticity
@@ -176,7 +185,7 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
         settled = (np.abs(updated - log_nu) < 1e-7) & ~outside | (bracketed & (high - low < 1e-14))
         log_nu = updated
         if np.all(settled):
-            answer = respond(points, np.exp(log_nu))
+            answer = respond(points, np.exp(log_nu), start)
             return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
     raise SolverError(f"the reduced problem did not converge in {_MAX_STEPS} safeguarded Newton steps")
 

@@ -1,0 +1,206 @@
+"""The command line: every command is a Python call."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.losses import Loss
+from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.problems.memorization_dilation import SCALINGS
+from mdtheory.solve import MD_METHODS, UFM_METHODS, solve
+from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
+
+_LOSS_PARAMETERS = ("smoothing", "relaxation", "focusing")
+
+
+class _UsageError(Exception):
+    """The command line cannot be understood."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes no abbreviations and leaves the reporting of errors to `main`."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs["allow_abbrev"] = False
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is 0, 2 for bad input or an unwritable directory, 1 if a solver fails."""
+    try:
+        arguments = _parser().parse_args(argv)
+        return _report(arguments) if arguments.command == "report" else _solve(arguments)
+    except (_UsageError, AssumptionError, OSError) as error:
+        return _failed(error, 2)
+    except SolverError as error:
+        return _failed(error, 1)
+
+
+def loss_from(name: str, parameters: dict[str, float | None]) -> Loss:
+    """The loss of that name; parameters that are not None must be its own, and required ones present."""
+    kind = LOSSES[name]
+    own = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]
+    given = {key: value for key, value in parameters.items() if value is not None}
+    for key in given:
+        if key not in own:
+            raise AssumptionError(f"{key} = {given[key]!r}: {name} has no parameter {key}")
+    for key, required in own.items():
+        if required and key not in given:
+            raise AssumptionError(f"{key}: {name} needs --{key}")
+    return kind(**given)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from mdtheory.report import default_setting, describe_setting, summary, to_json, with_changes, write_report
+
+    names = ("noise", "slope", "weight_decay", "feature_decay", "noisy_feature_decay", "nonnegative", "scaling")
+    spread = SPREADS[arguments.spread](arguments.dim)
+    changes = {name: getattr(arguments, name) for name in names}
+    setting = with_changes(default_setting(), spread=spread, **changes)
+    written = write_report(arguments.output, setting, lambda line: print(f"mdtheory: {line}", file=sys.stderr))
+    if arguments.json:
+        sys.stdout.write(to_json(describe_setting(setting), written.solutions))
+    else:
+        print(summary(written.solutions))
+    return 0
+
+
+def _solve(arguments: argparse.Namespace) -> int:
+    problem = _ufm(arguments) if arguments.problem == "ufm" else _md(arguments)
+    record = describe(solve(problem, method=arguments.method))
+    print(json.dumps(record, indent=2, allow_nan=False) if arguments.json else solution_text(record))
+    return 0
+
+
+def _ufm(arguments: argparse.Namespace) -> UFM:
+    weights = arguments.class_weights
+    classes = arguments.num_classes
+    if classes is None:
+        classes = 2 if weights is None else len(weights)
+    return UFM(
+        loss_from(arguments.loss, {name: getattr(arguments, name) for name in _LOSS_PARAMETERS}),
+        num_classes=classes,
+        weight_decay=arguments.weight_decay,
+        feature_decay=arguments.feature_decay,
+        nonnegative=arguments.nonnegative,
+        bias=arguments.bias,
+        class_weights=None if weights is None else np.array(weights),
+        feature_dim=arguments.feature_dim,
+    )
+
+
+def _md(arguments: argparse.Namespace) -> MemorizationDilation:
+    return MemorizationDilation(
+        _ufm(arguments),
+        noise=arguments.noise,
+        slope=arguments.slope,
+        spread=SPREADS[arguments.spread](arguments.dim),
+        scaling=arguments.scaling,
+        noisy_feature_decay=arguments.noisy_feature_decay,
+        nonnegative_noisy_features=arguments.nonnegative_noisy_features,
+    )
+
+
+def _failed(error: Exception, code: int) -> int:
+    if isinstance(error, OSError):
+        error = Exception(f"{error.filename or 'output'}: {error.strerror or error}")
+    print("mdtheory: error: " + " ".join(str(error).split()), file=sys.stderr)
+    return code
+
+
+# ------------------------------------------------------------------------------ the parsers
+
+
+def _parser() -> argparse.ArgumentParser:
+    from mdtheory import __version__
+
+    parser = _Parser(prog="mdtheory", description="Exact, certified solutions for neural collapse under label noise.")
+    parser.add_argument("--version", action="version", version=f"mdtheory {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_report(commands.add_parser("report", help="solve every loss and draw the figures into a directory"))
+    solving = commands.add_parser("solve", help="solve one problem")
+    problems = solving.add_subparsers(dest="problem", required=True, metavar="PROBLEM", parser_class=_Parser)
+    ufm = problems.add_parser("ufm", help="the unconstrained features model")
+    _add_ufm(ufm, UFM_METHODS)
+    md = problems.add_parser("md", help="the memorization-dilation problem of two classes")
+    _add_ufm(md, MD_METHODS)
+    _add_md(md)
+    md.add_argument("--nonnegative-noisy-features", action="store_true", help="constrain the noisy features too")
+    return parser
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        *("-o", "--output"),
+        type=Path,
+        metavar="DIR",
+        default=Path("mdtheory-report"),
+        help="directory of the report, created if need be (default: ./mdtheory-report)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _add_decays(parser)
+    parser.add_argument(
+        "--nonnegative", action=argparse.BooleanOptionalAction, default=True, help="features at least zero"
+    )
+    _add_md(parser)
+    parser.set_defaults(noisy_feature_decay=1e-4)
+
+
+def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
+    parser.add_argument("--loss", choices=tuple(LOSSES), default="cross-entropy", help="default: cross-entropy")
+    for name, help_text in (
+        ("smoothing", "label smoothing in [0, 1): cross-entropy, mean-squared-error"),
+        ("relaxation", "label relaxation in (0, 1): label-relaxation"),
+        ("focusing", "focusing parameter, at least 0: focal"),
+    ):
+        parser.add_argument(f"--{name}", type=float, metavar="X", help=help_text)
+    parser.add_argument("--num-classes", type=int, metavar="N", help="default: 2, or the number of class weights")
+    _add_decays(parser)
+    parser.add_argument(
+        "--nonnegative", action=argparse.BooleanOptionalAction, default=False, help="features at least zero"
+    )
+    parser.add_argument("--bias", action=argparse.BooleanOptionalAction, default=False, help="an unregularised bias")
+    parser.add_argument("--class-weights", type=_weights, metavar="P1,P2,...", help="class proportions, with sum 1")
+    parser.add_argument("--feature-dim", type=int, metavar="M", help="dimension of the features (default: N)")
+    parser.add_argument("--method", choices=methods, default="auto", help="default: auto")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_decays(parser: argparse.ArgumentParser) -> None:
+    for name in ("weight", "feature"):
+        parser.add_argument(f"--{name}-decay", type=float, metavar="X", default=5e-3, help="default: 0.005")
+
+
+def _add_md(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--noise", type=float, metavar="X", default=0.1, help="noise level in [0, 1] (default: 0.1)")
+    parser.add_argument(
+        "--slope", type=float, metavar="X", default=1.0, help="memorization-dilation slope (default: 1)"
+    )
+    parser.add_argument(
+        "--spread", choices=tuple(SPREADS), default="sphere", help="law of clean examples (default: sphere)"
+    )
+    parser.add_argument("--dim", type=int, metavar="D", default=8, help="dimension of the spread (default: 8)")
+    parser.add_argument("--scaling", choices=SCALINGS, default="absolute", help="default: absolute")
+    parser.add_argument(
+        "--noisy-feature-decay",
+        type=float,
+        metavar="X",
+        help="decay of noisy features (default: 1e-4 in the report, else that of the features)",
+    )
+
+
+def _weights(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a list of numbers separated by commas: {text!r}") from None
