@@ -21,6 +21,7 @@ from mdtheory.solutions import MDSolution, UFMSolution
 from mdtheory.solve import solve
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
+from mdtheory.thresholds import collapse_threshold
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,7 @@ __all__ = [
     "Status",
     "TwoPoint",
     "UFMSolution",
+    "collapse_threshold",
     "solve",
 ]
 

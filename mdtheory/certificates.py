@@ -5,6 +5,7 @@ Bounds are computed in double precision, so a gap of a few rounding errors of th
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdtheory.expectation import mean_loss, mean_slope
 from mdtheory.losses import Loss
@@ -35,7 +36,7 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
     loss, n = problem.profile_loss, problem.num_classes
     tau = np.minimum(np.abs(loss.profile_derivative(margin, n)), np.minimum(problem.kappa, loss.steepest_dual))
     if not loss.smooth_slope:
-        # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any slope up to 1 is one.
+        # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any up to 1 is one.
         tau = np.minimum(np.where(np.asarray(margin) > 0, problem.kappa, tau), loss.critical_cost(n))
     bound = -loss.profile_conjugate(-tau, n)
     if problem.pays_for_mean:
@@ -88,7 +89,7 @@ def md_lower_bound(problem: MemorizationDilation, dilation: FloatArray, margin: 
     th = 0.5 * slope * problem.rate
     p = loss.profile_derivative(margin)
     if not loss.smooth_slope:
-        p = _kink_slope(problem, th, margin, p)
+        p = _kink_slope(problem, th, margin, level, p)
     sum_slope = 0.5 * (c.weight_sum * level - 1.0) if problem.ufm.pays_for_mean else np.zeros(np.shape(level))
     multiplier = np.zeros(np.shape(p))
     for _ in range(2):
@@ -123,12 +124,9 @@ def _dual_vector(
     if not problem.nonnegative_noisy_features:
         return along, across, np.zeros(np.shape(along))
     # e_2 has coordinates (-1, 1)/sqrt2; v cancels the pull that would drive the second coordinate below zero.
-    step = np.stack(np.broadcast_arrays(margin / c.weight_distance + 0.5 * c.mean_distance, level - c.centre_norm))
-    length = np.hypot(step[0], step[1])
-    direction = step / np.where(length > 0, length, 1.0)
-    boundary = np.abs(level - margin / c.weight_distance) <= 1e-9 * c.mean_distance
+    direction, length = _travelled(problem, margin, level)
     pull = (across - along) / np.sqrt(2.0) + (th + 2.0 * lam * length) * (direction[1] - direction[0]) / np.sqrt(2.0)
-    v = np.where(boundary, np.maximum(pull, 0.0), 0.0)
+    v = np.where(_on_boundary(problem, margin, level), np.maximum(pull, 0.0), 0.0)
     return along + v / np.sqrt(2.0), across - v / np.sqrt(2.0), v
 
 
@@ -139,6 +137,9 @@ def _clean_part(
     c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
     scale = c.weight_distance * dilation
     value = 2.0 * mean_loss(loss, problem.spread, c.margin, scale)
+    if not loss.smooth_slope:
+        # With the margin on the kink F' is constant near r = 0+, where ``s + kap r zeta`` would round to s.
+        scale = np.maximum(scale, 1e-9)
     slope = 2.0 * c.weight_distance * mean_slope(loss, problem.spread, c.margin, scale)
     value = value + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
     slope = slope + 4.0 * lam * dilation
@@ -149,26 +150,35 @@ def _clean_part(
     return value, slope
 
 
-def _kink_slope(problem: MemorizationDilation, th: FloatArray, margin: FloatArray, p: FloatArray) -> FloatArray:
-    """The subgradient at a kink that balances the pull of the constraint, between the one-sided slopes."""
+def _kink_slope(
+    problem: MemorizationDilation, th: FloatArray, margin: FloatArray, level: FloatArray, p: FloatArray
+) -> FloatArray:
+    """The subgradient at a kink that makes the noisy feature stationary, between the one-sided slopes.
+
+    Where the answer also lies on the boundary of ``u >= 0``, the coordinate of the own class mean decides, which the
+    multiplier of that constraint does not touch.
+    """
     c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
     at_kink = np.isclose(margin, problem.ufm.loss.profile_minimizer(), rtol=1e-9, atol=0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        travelled = margin / c.weight_distance + 0.5 * c.mean_distance
-        radius = np.where(lam > 0, np.maximum(_memorization_at(problem, th, margin), travelled), travelled)
-        balance = -(th * travelled / radius + 2.0 * lam * margin / c.weight_distance) / c.weight_distance
-    return np.where(at_kink, np.clip(np.nan_to_num(balance), -1.0, 0.0), p)
+    direction, _ = _travelled(problem, margin, level)
+    pull = th * direction[0] + 2.0 * lam * margin / c.weight_distance
+    if problem.nonnegative_noisy_features:
+        pull = pull + np.where(_on_boundary(problem, margin, level), th * direction[1] + 2.0 * lam * level, 0.0)
+    return np.where(at_kink, np.clip(-pull / c.weight_distance, -1.0, 0.0), p)
 
 
-def _memorization_at(problem: MemorizationDilation, th: FloatArray, margin: FloatArray) -> FloatArray:
-    """||u - h_2|| when only the coordinate along the mean is free, given ``th = 2 nu rho``."""
-    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
-    travelled = margin / c.weight_distance + 0.5 * c.mean_distance
-    radius = np.hypot(travelled, c.centre_norm)
-    for _ in range(60):
-        pulled = 2.0 * lam * radius / np.where(lam > 0, 2.0 * lam * radius + th, 1.0)
-        radius = np.hypot(travelled, c.centre_norm * pulled)
-    return np.asarray(radius)
+def _travelled(problem: MemorizationDilation, margin: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Direction (along h_1 - h_2, along the mean) and length of ``u - h_2``."""
+    c = problem.configuration
+    step = np.stack(np.broadcast_arrays(margin / c.weight_distance + 0.5 * c.mean_distance, level - c.centre_norm))
+    length = np.hypot(step[0], step[1])
+    return step / np.where(length > 0, length, 1.0), length
+
+
+def _on_boundary(problem: MemorizationDilation, margin: FloatArray, level: FloatArray) -> NDArray[np.bool_]:
+    """Whether the coordinate of u along the other class mean is zero."""
+    c = problem.configuration
+    return np.asarray(np.abs(level - margin / c.weight_distance) <= 1e-9 * c.mean_distance)
 
 
 def _mean_part(problem: UFM) -> tuple[FloatArray, FloatArray]:

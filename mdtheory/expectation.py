@@ -10,7 +10,6 @@ from mdtheory.spreads import Spread
 from mdtheory.validation import FloatArray
 
 _BLOCK = 4096
-_WIDE = 64.0
 _Kernel = Callable[[Loss, Spread, FloatArray, FloatArray], FloatArray]
 
 
@@ -38,7 +37,7 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
         second += (0.5 * weight * node * node) * curvature
     if np.any(inside):
         part = restrict(loss, inside, as_column=True)
-        nodes, weights = spread.split_rule(position[inside], scale[inside])
+        nodes, weights = spread.split_rule(position[inside], scale[inside] * _sharpness(loss))
         at = centre[inside, None] + scale[inside, None] * nodes
         first[inside] = np.sum(weights * nodes * part.profile_derivative(at), axis=-1)
         second[inside] = np.sum(weights * nodes**2 * part.profile_curvature(at), axis=-1)
@@ -73,7 +72,7 @@ def _mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray
         value += 0.5 * weight * (loss.profile(centre + scale * node) + loss.profile(centre - scale * node))
     if np.any(inside):
         part = restrict(loss, inside, as_column=True)
-        nodes, weights = spread.split_rule(position[inside], scale[inside])
+        nodes, weights = spread.split_rule(position[inside], scale[inside] * _sharpness(loss))
         at = centre[inside, None] + scale[inside, None] * nodes
         value[inside] = np.sum(weights * part.profile(at), axis=-1)
     return value
@@ -84,18 +83,25 @@ def _split_positions(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Where to split the spread, and the points to split it for.
 
-    At a kink inside the spread; and where ``scale zeta`` is so wide that phi' is a step at the margin 0 to it.
+    At a kink inside the spread; and at the margin 0 where phi' is nearly a step on the scale of the spread, so that no
+    rule for smooth functions has few nodes.
     """
-    kink = loss.kinks()
-    wide = np.asarray(scale * spread.deviation > _WIDE)
-    if kink is None and not (np.isfinite(loss.analytic_strip) and np.any(wide)):
-        return np.zeros(centre.shape), np.zeros(centre.shape, dtype=bool)
-    # A kink further than 40 from the transition of a softmax loss is smaller than rounding.
-    far = kink is None or (np.isfinite(loss.analytic_strip) & (kink > 40.0))
+    kink, smooth = loss.kinks(), not np.isfinite(loss.analytic_strip)
+    wide = np.zeros(scale.shape, dtype=bool) if smooth else scale * _sharpness(loss) > spread.wide_scale
+    if kink is None:
+        kink = np.full((), np.inf)
+        if not np.any(wide):
+            return np.zeros(centre.shape), wide
+    # Beyond 40 the slope of a softmax loss is smaller than rounding, and so is its kink.
+    kinked = np.isfinite(kink) if smooth else kink <= 40.0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        position = np.where(scale > 0, (np.where(far, 0.0, 0.0 if kink is None else kink) - centre) / scale, np.inf)
-    kinked = ~np.asarray(far) & (np.abs(position) < spread.radius)
-    return position, kinked | (wide & np.isfinite(loss.analytic_strip))
+        position = np.where(scale > 0, (np.where(kinked, kink, 0.0) - centre) / scale, np.inf)
+    return position, wide | (kinked & (np.abs(position) < spread.radius))
+
+
+def _sharpness(loss: Loss) -> float:
+    """How much closer the poles of the profile are than those of a softmax loss."""
+    return max(1.0, np.pi / loss.analytic_strip)
 
 
 def _blockwise(kernel: _Kernel, loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:

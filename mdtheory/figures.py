@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdtheory.losses import CrossEntropy, Loss
 from mdtheory.problems import UFM, MemorizationDilation
@@ -79,6 +80,11 @@ class Phase:
     noisy_margin: FloatArray
     boundary: FloatArray
 
+    @property
+    def visible(self) -> NDArray[np.bool_]:
+        """Where the boundary lies within the range of noise shown."""
+        return (self.boundary > NOISE_RANGE[0]) & (self.boundary < NOISE_RANGE[1])
+
 
 def phase_problem(setting: Setting, size: int = 200) -> MemorizationDilation:
     """The problem on the grid of the phase diagram: smoothing down, noise across."""
@@ -87,7 +93,7 @@ def phase_problem(setting: Setting, size: int = 200) -> MemorizationDilation:
 
 
 def phase(setting: Setting, size: int = 200) -> Phase:
-    """Solve the grid, at the slope of the setting or, if no boundary is in view there, at a smaller one."""
+    """Solve the grid, at the slope of the setting or, if no boundary is in view there, at another one."""
     chosen, boundary = _slope_with_boundary(setting, np.linspace(*SMOOTHING_RANGE, size))
     problem = phase_problem(chosen, size)
     solution = solve(problem)
@@ -131,7 +137,7 @@ def dilation_curves(setting: Setting, losses: Sequence[Loss], size: int = 120) -
 
 def _slope_with_boundary(setting: Setting, smoothing: FloatArray) -> tuple[Setting, FloatArray]:
     coarse = np.linspace(smoothing[0], smoothing[-1], 11)
-    for factor in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01):
+    for factor in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0):
         candidate = replace(setting, slope=setting.slope * factor)
         curve = memorization_boundary(candidate, coarse)
         if np.all((curve > NOISE_RANGE[0]) & (curve < NOISE_RANGE[1])):
@@ -167,11 +173,10 @@ def draw_phase(data: Phase) -> "Figure":
         ylabel=r"label smoothing $\alpha$",
         title=f"Cross-entropy, slope $C = {data.slope:g}$",
     )
-    visible = (data.boundary > NOISE_RANGE[0]) & (data.boundary < NOISE_RANGE[1])
-    if np.any(visible):
+    if np.any(data.visible):
         axes.plot(data.boundary, data.smoothing, color="white", linewidth=3.5)
         axes.plot(data.boundary, data.smoothing, color="black", linewidth=1.6)
-        _label_sides(figure, data, visible)
+        _label_sides(figure, data)
     return figure
 
 
@@ -202,14 +207,13 @@ def draw_dilation(noise: FloatArray, dilation: FloatArray, losses: Sequence[Loss
     return figure
 
 
-def _label_sides(figure: "Figure", data: Phase, visible: np.ndarray) -> None:
+def _label_sides(figure: "Figure", data: Phase) -> None:
     """Write "memorised" left of the boundary and "not memorised" along its right, clear of the line."""
     axes = figure.axes[0]
-    left, right = np.log(np.min(data.boundary[visible])), np.log(np.max(data.boundary[visible]))
-    low, high = np.log(NOISE_RANGE)
-    text = {"ha": "center", "va": "center", "fontsize": 11}
+    inside = data.boundary[data.visible]
+    low, high = NOISE_RANGE
+    left, right = np.sqrt(low * np.min(inside)), np.sqrt(np.max(inside) * high)
     height = 0.5 * sum(SMOOTHING_RANGE)
-    axes.text(np.exp(0.5 * (low + left)), height, "memorised\n" + r"($t > 0$)", color="white", **text)
-    axes.text(
-        np.exp(0.5 * (right + high)), height, "not memorised\n" + r"($t < 0$)", color="black", rotation=90, **text
-    )
+    box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    for x, text, rotation in ((left, "memorised, $t > 0$", 0), (right, "not memorised, $t < 0$", 90)):
+        axes.text(x, height, text, rotation=rotation, ha="center", va="center", fontsize=11, bbox=box)

@@ -25,7 +25,8 @@ def class_mean_columns(solution: "UFMSolution") -> FloatArray:
     n, m = _dimensions(solution)
     if solution.problem.class_weights is not None:
         return _weighted_means(solution, n, m)
-    return np.swapaxes(_scaled_frame(solution, n, m) * _feature_scales(solution)[..., None, None], -1, -2)
+    rows = _scaled_frame(solution, n, m) * _feature_scales(solution)[..., None, None]
+    return np.asarray(np.swapaxes(rows, -1, -2))
 
 
 def weight_rows(solution: "UFMSolution") -> FloatArray:
@@ -36,11 +37,11 @@ def weight_rows(solution: "UFMSolution") -> FloatArray:
         means = _weighted_means(solution, n, m)
         norms = np.linalg.norm(means, axis=-2)
         scale = np.divide(solution.margin, norms, where=norms > 0, out=np.zeros(norms.shape))
-        return _centred(n) @ (np.eye(n, m) * scale[..., :, None])
+        return np.asarray(_centred(n) @ (np.eye(n, m) * scale[..., :, None]))
     features = _feature_scales(solution)
     scale = 1.0 / np.where(features > 0, features, 1.0) * (features > 0)
     if problem.pays_for_mean:
-        return _scaled_frame(solution, n, m) * scale[..., None, None]
+        return np.asarray(_scaled_frame(solution, n, m) * scale[..., None, None])
     if problem.nonnegative:
         margin = np.asarray(solution.margin)[..., None, None]
         return np.where(margin > 0, _centred(n) @ np.eye(n, m) * np.sqrt(margin), 0.0) * scale[..., None, None]
@@ -87,7 +88,9 @@ def _dimensions(solution: "UFMSolution") -> tuple[int, int]:
     m = problem.feature_dim if problem.feature_dim is not None else n
     size = 8 * n * m * max(int(np.prod(problem.shape)), 1)
     if size > _MAX_BYTES:
-        raise AssumptionError(f"num_classes = {n}: explicit matrices would take {size} bytes, the limit is {_MAX_BYTES}")
+        raise AssumptionError(
+            f"num_classes = {n}: explicit matrices would take {size} bytes, the limit is {_MAX_BYTES}"
+        )
     return n, m
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdtheory import double_double as dd
 from mdtheory.validation import FloatArray
@@ -74,7 +75,7 @@ class MarginCost:
         weight, feature, above, below, share = (mp.mpf(float(np.broadcast_to(x, shape)[at])) for x in factors)
         return 2 * mp.sqrt(weight * feature * above / (below * share))
 
-    def _select(self, mask: FloatArray) -> "MarginCost":
+    def _select(self, mask: NDArray[np.bool_]) -> "MarginCost":
         names = ("weight_decay", "feature_decay", "numerator", "denominator", "proportion")
         return MarginCost(**{name: np.broadcast_to(getattr(self, name), mask.shape)[mask] for name in names})
 

@@ -153,8 +153,8 @@ def phase_caption(diagram: Phase, setting: Setting) -> str:
         text += (
             f" (at the slope {setting.slope:g} of the table the boundary is not within the picture for every smoothing)"
         )
-    if np.all(np.isnan(diagram.boundary)):
-        return text + ". The noisy margin t does not change sign for any noise between 1e-6 and 1."
+    if not np.any(diagram.visible):
+        return text + ". The margin t of a noisy example for its wrong label does not change sign within the picture."
     return text + (
         ". The line is where the margin t of a noisy example for its wrong label vanishes: to its left noisy examples "
         "are memorised, to its right they are not."

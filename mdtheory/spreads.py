@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import linalg, special
+from scipy import special
 
 from mdtheory.validation import FloatArray, Real, fail, integer, scalar_or_array
 
@@ -48,6 +48,11 @@ class Spread(ABC):
     @abstractmethod
     def mean_absolute(self) -> float:
         """``E|zeta|``."""
+
+    @property
+    @abstractmethod
+    def wide_scale(self) -> float:
+        """The scale of zeta beyond which `split_rule` is the better rule for a softmax loss."""
 
     @abstractmethod
     def tail(self, x: ArrayLike) -> Real:
@@ -95,6 +100,10 @@ class Sphere(Spread):
         d = self.dim
         return float(np.exp(special.gammaln(d / 2) - special.gammaln((d + 1) / 2)) / np.sqrt(np.pi))
 
+    @property
+    def wide_scale(self) -> float:
+        return 64.0 if self.dim > 1 else np.inf
+
     def tail(self, x: ArrayLike) -> Real:
         return _scaled_tail(x, 1.0, self.dim)
 
@@ -116,6 +125,10 @@ class Ball(Spread):
     @property
     def mean_absolute(self) -> float:
         return self.radius * Sphere(self.dim + 2).mean_absolute
+
+    @property
+    def wide_scale(self) -> float:
+        return 64.0 / self.radius
 
     def tail(self, x: ArrayLike) -> Real:
         return _scaled_tail(x, self.radius, self.dim + 2)
@@ -141,6 +154,10 @@ class Gaussian(Spread):
     @property
     def mean_absolute(self) -> float:
         return float(np.sqrt(2.0 / (np.pi * self.dim)))
+
+    @property
+    def wide_scale(self) -> float:
+        return float(8.0 * np.sqrt(self.dim))
 
     def tail(self, x: ArrayLike) -> Real:
         return scalar_or_array(0.5 * special.erfc(np.asarray(x) * np.sqrt(self.dim / 2.0)))
@@ -176,6 +193,10 @@ class TwoPoint(Spread):
     @property
     def mean_absolute(self) -> float:
         return self.radius
+
+    @property
+    def wide_scale(self) -> float:
+        return np.inf
 
     def tail(self, x: ArrayLike) -> Real:
         return scalar_or_array(np.where(np.less(x, self.radius), 0.5, 0.0))
@@ -220,6 +241,8 @@ def _gauss_rule(dim: int, order: int) -> tuple[FloatArray, FloatArray]:
     """Gauss-Gegenbauer rule for one coordinate of the sphere in R^dim, by the Golub-Welsch eigenvalue problem."""
     if dim == 1:
         return np.ones(1), np.ones(1)
+    from scipy import linalg  # half the import time of the package, needed only here
+
     k = np.arange(1, order)
     with np.errstate(invalid="ignore", divide="ignore"):
         squared = k * (k + dim - 3.0) / ((2.0 * k + dim - 2.0) * (2.0 * k + dim - 4.0))

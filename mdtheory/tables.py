@@ -112,7 +112,8 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
 
 def solution_text(record: Record) -> str:
     """A record of :func:`describe` as aligned text: parameters, scalars, then matrices that are small enough."""
-    blocks = [_pairs(record["problem"])]
+    parameters = {name: "default" if value is None else value for name, value in record["problem"].items()}
+    blocks = [_pairs(parameters)]
     matrices = {name: value for name, value in record.items() if _is_matrix(value)}
     hidden = {"problem", *matrices, *(name for name in _MATRICES if record.get(name) is None)}
     blocks.append(_pairs({name: value for name, value in record.items() if name not in hidden}, digits=12))

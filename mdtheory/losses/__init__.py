@@ -8,4 +8,13 @@ from mdtheory.losses.label_relaxation import LabelRelaxation
 from mdtheory.losses.margin_loss import MarginLoss
 from mdtheory.losses.mean_squared_error import MeanSquaredError
 
-__all__ = ["CrossEntropy", "Focal", "Hinge", "LabelRelaxation", "Loss", "MarginLoss", "MeanSquaredError", "SquaredHinge"]
+__all__ = [
+    "CrossEntropy",
+    "Focal",
+    "Hinge",
+    "LabelRelaxation",
+    "Loss",
+    "MarginLoss",
+    "MeanSquaredError",
+    "SquaredHinge",
+]

@@ -135,7 +135,9 @@ class Loss(ABC):
 
     @classmethod
     @abstractmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         """The profile as a sympy expression; `parameters` in the order of the fields."""
 
     # ------------------------------------------------------------------ shared by all
@@ -249,7 +251,7 @@ def entropy_of(p: ArrayLike, num_classes: ArrayLike) -> FloatArray:
 def x_log_x(x: ArrayLike) -> FloatArray:
     """``x log x`` with the value 0 at 0."""
     x = np.asarray(x, dtype=np.float64)
-    return x * np.log(x, where=x > 0, out=np.zeros_like(x))
+    return np.asarray(x * np.log(x, where=x > 0, out=np.zeros_like(x)))
 
 
 def _solve_displacement(
@@ -259,7 +261,7 @@ def _solve_displacement(
     # The right-hand side offset - step phi'(w - s) falls in w: its value at 0 and the zero of phi' bound the root.
     low = np.array(offset)
     high = offset - step * loss.profile_derivative(-margin)
-    high = np.maximum(np.minimum(high, loss.profile_minimizer() + margin), low)
+    high = np.array(np.maximum(np.minimum(high, loss.profile_minimizer() + margin), low))
     if start is None:
         # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.
         start = offset + margin + np.log1p(step / np.maximum(margin, 1e-3))

@@ -119,8 +119,7 @@ class CrossEntropy(Loss):
 
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
-        minus = np.expm1(-offset)
-        decay = 1.0 + minus
+        minus, decay = np.expm1(-offset), np.exp(-offset)
         square = decay * decay
         cross = decay * (2.0 * np.cosh(np.minimum(np.abs(centre), 700.0)))
         inverse = 1.0 / (1.0 + square + cross)
@@ -128,7 +127,9 @@ class CrossEntropy(Loss):
         return difference, (4.0 * square + (1.0 + square) * cross) * (inverse * inverse)
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         import sympy as sp
 
         (alpha,) = parameters

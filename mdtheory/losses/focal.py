@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import mpmath
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.losses.base import Loss, as_logits, entropy_of, log_sum_exp, logistic, own_and_rest
 from mdtheory.losses.focal_roots import (
@@ -159,7 +159,9 @@ class Focal(Loss):
         return np.exp(-tangent_limit(np.asarray(self.focusing, dtype=np.float64)))
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         import sympy as sp
 
         (gamma,) = parameters
@@ -219,7 +221,7 @@ def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:
     return np.asarray(np.subtract(margin, np.log(np.subtract(num_classes, 1.0))))
 
 
-def _log_odds(logits: FloatArray, label: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _log_odds(logits: FloatArray, label: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
     own, rest = own_and_rest(logits, label)
     lse_rest = log_sum_exp(logits, where=rest)
     return own - lse_rest, rest, lse_rest

@@ -1,7 +1,7 @@
 r"""The scalar equations of focal loss, as functions of the log-odds u of the own class.
 
-The negative slope of the profile is :math:`G(p) = (1-p)^\gamma (1 - p - \gamma p\log p)` with ``p = sigma(u)``; focal loss
-is :math:`\Psi(x) = x(1-e^{-x})^\gamma` of the cross-entropy ``x = -log p``.
+The negative slope of the profile is :math:`G(p) = (1-p)^\gamma (1 - p - \gamma p\log p)` with ``p = sigma(u)``; focal
+loss is :math:`\Psi(x) = x(1-e^{-x})^\gamma` of the cross-entropy ``x = -log p``.
 """
 
 from typing import Any

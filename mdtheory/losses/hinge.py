@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
 from mdtheory.losses.base import Loss, as_logits, own_and_rest
@@ -77,7 +77,9 @@ class Hinge(Loss):
         return np.ones(())
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         import sympy as sp
 
         return sp.Piecewise((1 - margin, margin < 1), (0, True))
@@ -140,7 +142,9 @@ class SquaredHinge(Loss):
         return np.ones(())
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         import sympy as sp
 
         return sp.Piecewise(((1 - margin) ** 2 / 2, margin < 1), (0, True))
@@ -159,7 +163,7 @@ def violation_gradient(logits: FloatArray, label: ArrayLike) -> FloatArray:
     return np.asarray((np.arange(logits.shape[-1]) == rival[..., None]) * 1.0 - ~rest)
 
 
-def simplex_dual(dual: FloatArray, label: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def simplex_dual(dual: FloatArray, label: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
     """``tau = -v_n``, and whether v sums to zero with nonnegative entries off the label."""
     own, rest = own_and_rest(dual, label)
     inside = (np.abs(np.sum(dual, axis=-1)) <= 1e-12) & np.all(np.where(rest, dual, 0.0) >= -1e-12, axis=-1)

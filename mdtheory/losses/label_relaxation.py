@@ -14,7 +14,6 @@ from mdtheory.losses.base import (
     log_sum_exp,
     logistic,
     margin_from_remaining,
-    one_minus,
     own_and_rest,
     x_log_x,
 )
@@ -97,7 +96,10 @@ class LabelRelaxation(Loss):
         alpha = float(self.relaxation)
         rest = [j for j in range(logits.size) if j != label]
         log_odds = cp.Variable()
-        constraints = [cp.log_sum_exp(logits[rest]) <= logits[label] - log_odds, log_odds <= np.log((1 - alpha) / alpha)]
+        constraints = [
+            cp.log_sum_exp(logits[rest]) <= logits[label] - log_odds,
+            log_odds <= np.log((1 - alpha) / alpha),
+        ]
         return cp.logistic(log_odds) - (1 - alpha) * log_odds - float(binary_entropy(alpha)), constraints
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
@@ -132,7 +134,9 @@ class LabelRelaxation(Loss):
         return self.profile_minimizer()
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         import sympy as sp
 
         (alpha,) = parameters

@@ -96,7 +96,9 @@ class MeanSquaredError(Loss):
         return offset * 1.0, np.ones(np.broadcast_shapes(np.shape(centre), np.shape(offset)))
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         (alpha,) = parameters
         return (num_classes - 1) / (2 * num_classes) * (margin - (1 - alpha)) ** 2
 

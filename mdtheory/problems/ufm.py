@@ -94,7 +94,9 @@ class UFM:
         for name, value in clean.items():
             object.__setattr__(self, name, value)
         if np.any(np.not_equal(self.num_classes, 2)) and self.loss.two_classes_only:
-            raise fail("num_classes", self.num_classes, f"must be 2 for {type(self.loss).__name__}, a function of one margin")
+            raise fail(
+                "num_classes", self.num_classes, f"must be 2 for {type(self.loss).__name__}, a function of one margin"
+            )
         if self.class_weights is not None:
             object.__setattr__(self, "class_weights", self._checked_weights())
         self.shape  # noqa: B018  raises where the shapes do not broadcast
@@ -122,12 +124,14 @@ class UFM:
     @property
     def mu(self) -> Real:
         r""":math:`\mu = \sqrt{\lambda_W\lambda_H}`."""
-        return np.sqrt(self.weight_decay) * np.sqrt(self.feature_decay)
+        mu: Real = scalar_or_array(np.sqrt(self.weight_decay) * np.sqrt(self.feature_decay))
+        return mu
 
     @property
     def kappa(self) -> Real:
         """The cost of a unit of margin: the regulariser charges ``kappa s`` (per class, with class weights)."""
-        return scalar_or_array(self.margin_cost.value)
+        kappa: Real = scalar_or_array(self.margin_cost.value)
+        return kappa
 
     @property
     def margin_cost(self) -> MarginCost:
@@ -179,7 +183,8 @@ class UFM:
             raise fail("class_weights", weights.tolist(), f"must sum to 1 (they miss it by {excess:.3g})")
         if not self.nonnegative or self.bias or not self.loss.shift_invariant:
             raise fail(
-                "class_weights", weights.tolist(),
+                "class_weights",
+                weights.tolist(),
                 "have a closed form only for nonnegative features, no bias and a shift-invariant loss",
             )
         return weights
@@ -189,7 +194,9 @@ class UFM:
             return
         needed = int(np.max(self.num_classes)) - (0 if self.nonnegative or self.pays_for_mean else 1)
         if self.feature_dim < needed:
-            geometry = "class means" if self.pays_for_mean else "orthogonal frame" if self.nonnegative else "simplex ETF"
+            geometry = (
+                "class means" if self.pays_for_mean else "orthogonal frame" if self.nonnegative else "simplex ETF"
+            )
             raise fail("feature_dim", self.feature_dim, f"must be at least {needed} to hold the {geometry}")
 
 

@@ -42,7 +42,7 @@ def _clarabel(tolerance: float, reduced: float) -> dict[str, Any]:
 _ATTEMPTS: tuple[dict[str, Any], ...] = (
     _clarabel(1e-12, 1e-9),
     _clarabel(1e-9, 1e-6),
-    {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 100_000},
+    {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000},
 )
 
 
@@ -127,6 +127,8 @@ def solve_md_convex(problem: MemorizationDilation) -> MDSolution:
         candidates.append(_feasible(problem, margin, level, face=True))
         if near_kink:
             candidates.append(_feasible(problem, kink, level, face=True))
+    if not problem.ufm.loss.smooth_slope:
+        candidates.append(_feasible(problem, -float(c.margin), float(c.centre_norm), face=False))
     # A conic answer stops just short of kinks and faces; where one lies on them, the bound shows it.
     return min(candidates, key=lambda solution: float(solution.gap))
 
@@ -166,11 +168,12 @@ def md_programme(problem: MemorizationDilation) -> MDAnswer:
     reach = 1.5 * kap * float(solve_expansion(problem).dilation)
     rule = _Rule(problem, max(reach, 1e-12))
     for count in range(1, _MAX_RULES + 1):
-        noisy, dilation, value = _solve_with_rule(problem, rule)
-        if rule.serves(kap * dilation):
-            return MDAnswer(noisy, dilation, value, count)
-        rule = _Rule(problem, max((1.0 if loss.kinks() is not None else 1.5) * kap * dilation, 1e-12))
-    raise SolverError(f"the dilation did not settle over {_MAX_RULES} quadrature rules")
+        answer = MDAnswer(*_solve_with_rule(problem, rule), count)
+        if rule.serves(kap * answer.dilation):
+            break
+        # A mismatch that is left after the last rule shows in the duality gap.
+        rule = _Rule(problem, max((1.0 if rule.kinked else 1.5) * kap * answer.dilation, 1e-12))
+    return answer
 
 
 class _Rule:
@@ -202,7 +205,7 @@ class _Rule:
             return scale <= self.reach or self.reach > _QUADRATIC_SPREAD or scale <= _QUADRATIC_SPREAD
         beyond = self.distance >= max(scale, self.reach) * self.radius
         if self.kinked and not beyond and self.distance > 0:
-            return abs(scale - self.reach) <= 1e-6 * self.reach
+            return abs(scale - self.reach) <= 1e-5 * self.reach
         return scale <= self.reach
 
 

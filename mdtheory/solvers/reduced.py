@@ -9,6 +9,7 @@ log nu minus the logarithm of the right-hand side increases in log nu with a slo
 iteration in log nu needs few evaluations of the expectation F'.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,12 +92,16 @@ class Response:
     elasticity: FloatArray
 
 
+Kernel = Callable[[Points], tuple[FloatArray, ...]]
+
+
 def solve_reduced(problem: MemorizationDilation) -> MDSolution:
     """Solve by the exact reduction: vectorised, with closed forms for the squared error and the hinge."""
     from mdtheory.solvers.closed_form import hinge_points, quadratic_points
     from mdtheory.solvers.scan import scan_points
 
     loss = problem.ufm.loss
+    kernel: Kernel
     if isinstance(loss, MeanSquaredError):
         kernel = quadratic_points
     elif isinstance(loss, Hinge):
@@ -109,7 +114,7 @@ def solve_reduced(problem: MemorizationDilation) -> MDSolution:
     return assemble(problem, kernel, "reduced", status)
 
 
-def assemble(problem, kernel, method: str, status: Status) -> MDSolution:  # type: ignore[no-untyped-def]
+def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status: Status) -> MDSolution:
     """Run `kernel` on blocks of points and shape the answer like the problem."""
     configuration = problem.configuration
     size = int(np.prod(problem.shape))
@@ -167,7 +172,7 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
     log_nu = np.log(factor) + np.log(points.initial_curvature())
     low, high = np.full(log_nu.shape, -np.inf), np.full(log_nu.shape, np.inf)
     start: FloatArray | None = None
-    for _ in range(_MAX_STEPS):
+    for step in range(_MAX_STEPS):
         answer = respond(points, np.exp(log_nu), start)
         r = points.eta * points.c * answer.rho
         if not points.constrained:
@@ -181,6 +186,9 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
         bracketed = np.isfinite(low) & np.isfinite(high)
         middle = 0.5 * (np.where(bracketed, low, 0.0) + np.where(bracketed, high, 0.0))
         outside = bracketed & ~((updated >= low) & (updated <= high))
+        if step > 8 and step % 3 == 0:
+            # Newton jumps to and fro across a steep fall of F'(r)/r; halving ends that.
+            outside |= bracketed & (np.abs(change) > 1e-3)
         updated = np.where(outside, middle, updated)
         settled = (np.abs(updated - log_nu) < 1e-7) & ~outside | (bracketed & (high - low < 1e-14))
         log_nu = updated
@@ -210,7 +218,7 @@ def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
     return Response(*pick)
 
 
-def _with_silent_points(points: Points, kernel) -> FloatArray:  # type: ignore[no-untyped-def]
+def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
     """Run `kernel` where there is noise; without noise there is no dilation, and the rest are the limits."""
     noisy = points.eta > 0
     if np.all(noisy):

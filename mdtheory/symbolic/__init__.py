@@ -2,10 +2,11 @@ r"""The closed forms as sympy expressions.
 
 Nothing else in the package imports sympy at load time: write ``import mdtheory.symbolic``. A function takes a loss
 instance, whose parameters become the exact rationals of their decimal form (0.1 is 1/10), or a loss class, whose
-parameter stays the symbol alpha or gamma. Everything else is a symbol of this module: substitute with ``subs`` and
-evaluate with ``evalf``, to any number of digits. Notation: lambda_W and lambda_H are the decays, eta the noise, C the
-memorization-dilation slope, d the dimension of the spread, lam the decay of noisy features, q the exponent of the
-scaling, s a margin.
+parameter stays the symbol alpha or gamma. Everything else is a symbol of this module: substitute with ``subs``, with
+the symbols and not their names as keys, and evaluate with ``evalf`` to any number of digits.
+
+Notation: lambda_W and lambda_H are the decays, eta the noise, C the memorization-dilation slope, d the dimension of the
+spread, lam the decay of noisy features, q the exponent of the scaling, s a margin.
 """
 
 from mdtheory.symbolic.dilation import dilation_expansion, small_noise

@@ -37,9 +37,9 @@ def dilation_expansion(
     .. math:: \rho^2 = \Big(\frac{\lambda}{\lambda+\nu}\Big)^2 \Big\|\frac{h_1+h_2}{2}\Big\|^2
               + \Big(\frac{t+s}{\kappa_w}\Big)^2
 
-    and the noisy margin t solves :math:`(\lambda+\nu)t + \tfrac12\kappa_w^2\varphi'(t) + \nu s = 0`: an r-Lambert function
-    for cross-entropy and label relaxation, rational for the squared error and the squared hinge. The relative error is
-    :math:`O((\kappa_w r)^2)`; there is none for the squared error and the hinge.
+    and the noisy margin t solves :math:`(\lambda+\nu)t + \tfrac12\kappa_w^2\varphi'(t) + \nu s = 0`: an r-Lambert
+    function for cross-entropy and label relaxation, rational for the squared error and the squared hinge. The relative
+    error is :math:`O((\kappa_w r)^2)`; there is none for the squared error and the hinge.
 
     Parameters
     ----------
@@ -70,11 +70,11 @@ def dilation_expansion(
     Examples
     --------
     >>> import mdtheory as mdt
-    >>> from mdtheory.symbolic import dilation_expansion
+    >>> from mdtheory.symbolic import C, d, dilation_expansion, eta, lambda_H, lambda_W
     >>> nd = dilation_expansion(mdt.CrossEntropy(), nonnegative=True, noisy_feature_decay=1e-4)
-    >>> values = {"lambda_W": "1/200", "lambda_H": "1/200", "eta": "1/100", "C": 1, "d": 8}
+    >>> values = {lambda_W: "1/200", lambda_H: "1/200", eta: "1/100", C: 1, d: 8}
     >>> nd.subs(values).evalf(20)
-    0.036823014567452187823
+    0.036833068668501661657
     """
     kind, _ = loss_parameters(loss)
     problem = _TwoClasses.of(loss, nonnegative, bias, scaling, noisy_feature_decay)
@@ -118,10 +118,10 @@ def small_noise(
     Examples
     --------
     >>> import mdtheory as mdt
-    >>> from mdtheory.symbolic import lambda_H, small_noise
+    >>> from mdtheory.symbolic import C, eta, lambda_H, lambda_W, small_noise
     >>> term = small_noise(mdt.CrossEntropy(0.1), noisy_feature_decay=lambda_H)
-    >>> term.subs({"lambda_W": "1/100", "lambda_H": "1/100", "eta": "1/100", "C": 1}).evalf(8)
-    0.023154607
+    >>> term.subs({lambda_W: "1/100", lambda_H: "1/100", eta: "1/100", C: 1}).evalf(8)
+    0.027533995
     """
     kind, parameters = loss_parameters(loss)
     problem = _TwoClasses.of(loss, nonnegative, bias, scaling, noisy_feature_decay)
@@ -215,7 +215,7 @@ class _TwoClasses:
     def undecayed_memorization(self) -> Any:
         """Rho without decay and without a multiplier: the way to the smallest minimiser of the loss."""
         kind, parameters = loss_parameters(self.loss)
-        goals = {
+        goals: dict[Any, Any] = {
             CrossEntropy: lambda a: sp.log((2 - a) / a),
             LabelRelaxation: lambda a: sp.log((1 - a) / a),
             MeanSquaredError: lambda a: 1 - a,
@@ -227,9 +227,11 @@ class _TwoClasses:
     def hinge_dilation(self) -> Any:
         """The exact dilation of the hinge without decay: all or nothing, with a threshold in C."""
         if not self.decay.is_zero:
-            raise fail("noisy_feature_decay", self.decay, "must be 0 for a closed form of the hinge loss; use mdtheory.solve")
+            raise fail(
+                "noisy_feature_decay", self.decay, "must be 0 for a closed form with the hinge; use mdtheory.solve"
+            )
         mean_absolute = sp.gamma(d / sp.S(2)) / (sp.sqrt(sp.pi) * sp.gamma((d + 1) / sp.S(2)))
-        return sp.Piecewise((eta * self.rate, 2 > mean_absolute * self.rate), (0, True))
+        return sp.Piecewise((eta * self.rate, mean_absolute * self.rate < 2), (0, True))
 
     def _noisy_margin(self, multiplier: Any) -> Any:
         """The root t of ``(lambda + nu) t + kap^2/2 phi'(t) + nu s = 0``."""

@@ -39,7 +39,7 @@ def kappa(nonnegative: bool = False) -> Any:
     2*sqrt(lambda_H)*sqrt(lambda_W)*sqrt(N - 1)
     """
     mu = sp.sqrt(lambda_W) * sp.sqrt(lambda_H)
-    return 2 * sp.sqrt(N - 1) * mu if flag("nonnegative", nonnegative) else 2 * (N - 1) * mu / sp.sqrt(N)
+    return 2 * sp.sqrt(N - 1) * mu if flag("nonnegative", nonnegative) else mu * (N - 1) * 2 / sp.sqrt(N)
 
 
 def margin(loss: LossLike, *, nonnegative: bool = False, bias: bool = False) -> Any:
@@ -121,11 +121,12 @@ def margin_equation(loss: LossLike, *, nonnegative: bool = False, bias: bool = F
     Examples
     --------
     >>> import mdtheory as mdt
-    >>> from mdtheory.symbolic import margin_equation, s
-    >>> equation = margin_equation(mdt.Focal(2), nonnegative=True).subs({"N": 2, "lambda_W": "1/200", "lambda_H": "1/200"})
     >>> import sympy as sp
+    >>> from mdtheory.symbolic import N, lambda_H, lambda_W, margin_equation, s
+    >>> values = {N: 2, lambda_W: "1/200", lambda_H: "1/200"}
+    >>> equation = margin_equation(mdt.Focal(2), nonnegative=True).subs(values)
     >>> sp.nsolve(equation.lhs, s, 2, prec=20)
-    2.6005066414066640282
+    1.7178883166585965517
     """
     kind, _ = loss_parameters(loss)
     if not kind.smooth_slope:
@@ -157,8 +158,8 @@ def probability(loss: LossLike, *, nonnegative: bool = False, bias: bool = False
     Examples
     --------
     >>> import mdtheory as mdt
-    >>> from mdtheory.symbolic import probability
-    >>> probability(mdt.LabelRelaxation, nonnegative=True).subs({"N": 2, "lambda_W": "1/20", "lambda_H": "1/20"})
+    >>> from mdtheory.symbolic import N, lambda_H, lambda_W, probability
+    >>> probability(mdt.LabelRelaxation, nonnegative=True).subs({N: 2, lambda_W: "1/20", lambda_H: "1/20"})
     Piecewise((9/10 - alpha, alpha < 2/5), (1/2, True))
     """
     kind, _ = loss_parameters(loss)
@@ -170,7 +171,7 @@ def probability(loss: LossLike, *, nonnegative: bool = False, bias: bool = False
 
 
 def threshold(loss: LossLike, *, nonnegative: bool = False, bias: bool = False) -> Any:
-    r"""The collapse-to-zero threshold: the margin is zero if and only if :math:`\mu = \sqrt{\lambda_W\lambda_H}` reaches it.
+    r"""The collapse-to-zero threshold: the margin is zero iff :math:`\mu = \sqrt{\lambda_W\lambda_H}` reaches it.
 
     It is :math:`-f'(0)\mu/\kappa` for a convex profile. The squared error without a bias keeps equal and nonzero class
     means from here to :math:`\mu = 1/(2\sqrt N)`.
@@ -247,7 +248,7 @@ def scales(loss: LossLike, *, nonnegative: bool = False, bias: bool = False, at:
     N**(1/4)*lambda_W**(1/4)*sqrt(s)/lambda_H**(1/4)
     """
     at = margin(loss, nonnegative=nonnegative, bias=bias) if at is None else exact("at", at)
-    count = N - 1 if flag("nonnegative", nonnegative) and not pays_for_mean(loss, bias) else N
+    count = N - 1 if not pays_for_mean(loss, bias) and flag("nonnegative", nonnegative) else N
     stretch = (count * lambda_W / lambda_H) ** sp.Rational(1, 4)
     a, c = stretch * sp.sqrt(at), sp.sqrt(at) / stretch
     return {
@@ -284,8 +285,8 @@ def objective(loss: LossLike, *, nonnegative: bool = False, bias: bool = False, 
     Examples
     --------
     >>> import mdtheory as mdt
-    >>> from mdtheory.symbolic import objective
-    >>> objective(mdt.SquaredHinge(), nonnegative=True).subs({"N": 2, "lambda_W": "1/20", "lambda_H": "1/20"})
+    >>> from mdtheory.symbolic import N, lambda_H, lambda_W, objective
+    >>> objective(mdt.SquaredHinge(), nonnegative=True).subs({N: 2, lambda_W: "1/20", lambda_H: "1/20"})
     19/200
     """
     price = cost(loss, nonnegative, bias)
@@ -300,12 +301,12 @@ def objective(loss: LossLike, *, nonnegative: bool = False, bias: bool = False, 
 
 def cost(loss: LossLike, nonnegative: bool, bias: bool) -> Any:
     """Kappa for this loss: the squared error without a bias pays the free cost in both settings."""
-    return kappa(flag("nonnegative", nonnegative) and not pays_for_mean(loss, bias))
+    return kappa(not pays_for_mean(loss, bias) and flag("nonnegative", nonnegative))
 
 
 def pays_for_mean(loss: LossLike, bias: bool) -> bool:
     """Whether the mean logit matters and costs: a loss that is not shift invariant, without a bias."""
-    return not loss_parameters(loss)[0].shift_invariant and not flag("bias", bias)
+    return not flag("bias", bias) and not loss_parameters(loss)[0].shift_invariant
 
 
 def profile(loss: LossLike, at: Any) -> Any:

@@ -1,5 +1,7 @@
 """LaTeX of the closed forms."""
 
+from typing import Any
+
 import sympy as sp
 
 from mdtheory.symbolic.dilation import dilation_expansion, small_noise
@@ -7,7 +9,7 @@ from mdtheory.symbolic.features_model import margin, margin_equation, objective,
 from mdtheory.symbolic.symbols import LossLike
 from mdtheory.validation import choice
 
-_QUANTITIES = {
+_QUANTITIES: dict[str, Any] = {
     "dilation_expansion": dilation_expansion,
     "margin": margin,
     "margin_equation": margin_equation,
@@ -18,7 +20,7 @@ _QUANTITIES = {
 }
 
 
-def latex(loss: LossLike, quantity: str, **options: object) -> str:
+def latex(loss: LossLike, quantity: str, **options: Any) -> str:
     """A closed form in LaTeX.
 
     Parameters
@@ -47,4 +49,4 @@ def latex(loss: LossLike, quantity: str, **options: object) -> str:
     \\frac{1 - \\alpha}{2 \\sqrt{N}}
     """
     choice("quantity", quantity, tuple(_QUANTITIES))
-    return str(sp.latex(_QUANTITIES[quantity](loss, **options)))  # type: ignore[operator]
+    return str(sp.latex(_QUANTITIES[quantity](loss, **options)))

@@ -74,10 +74,12 @@ class LambertR(sp.Function):  # type: ignore[misc]  # sympy has no types
 
     def _eval_evalf(self, prec: int) -> Any:
         working = prec + _GUARD_BITS
+        if self.free_symbols:
+            return None
         try:
             y, r = (arg._to_mpmath(working, allow_ints=False) for arg in self.args)
         except ValueError:
-            return None  # a symbol is left
+            return None  # an argument is not a number
         if not (isinstance(y, mpmath.mpf) and isinstance(r, mpmath.mpf)) or y < 0 or r < 0:
             return None
         with mpmath.workprec(working):
