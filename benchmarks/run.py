@@ -1,6 +1,6 @@
 """The project's speed figures, as ratios of medians measured side by side in one process.
 
-    python benchmarks/run.py
+python benchmarks/run.py
 """
 
 import resource
@@ -46,7 +46,9 @@ def import_cost() -> None:
     ours, theirs = paired(importing("import mdtheory"), importing("import numpy, scipy.special"))
     heavy = "import sys, mdtheory; print([m for m in ('cvxpy', 'matplotlib', 'sympy') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", heavy], check=True, capture_output=True, text=True).stdout.strip()
-    print(f"import mdtheory: {ours / theirs:.2f} times `import numpy, scipy.special` ({ours:.3f} s); heavy modules: {loaded}")
+    print(
+        f"import mdtheory: {ours / theirs:.2f} times `import numpy, scipy.special` ({ours:.3f} s); heavy modules: {loaded}"
+    )
 
 
 def broadcast_ufm() -> None:
@@ -84,15 +86,19 @@ def md_grid() -> None:
 
     def conic() -> None:
         for pick in picks:
-            model, dilation = conic_model(*pick)
+            model, _ = conic_model(*pick)
             model.solve(solver=cp.CLARABEL)
             own_time.append(model.solver_stats.solve_time)
 
     grid, programmes = paired(lambda: mdt.solve(problem(smoothing, noise)), conic, 5)
     per_point, per_programme = grid / 1e6, programmes / len(picks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"M-D reduced, 1000 x 1000: {per_point * 1e6:.3f} us a point; cvxpy with Clarabel: {per_programme * 1e3:.1f} ms")
-    print(f"    speed-up per point: {per_programme / per_point:,.0f} (cvxpy as a user writes it: build, compile, solve)")
+    print(
+        f"M-D reduced, 1000 x 1000: {per_point * 1e6:.3f} us a point; cvxpy with Clarabel: {per_programme * 1e3:.1f} ms"
+    )
+    print(
+        f"    speed-up per point: {per_programme / per_point:,.0f} (cvxpy as a user writes it: build, compile, solve)"
+    )
     clarabel = statistics.median(own_time)
     print(f"    against Clarabel's own time alone ({clarabel * 1e3:.2f} ms): {clarabel / per_point:,.0f}")
     print(f"    peak memory of this process: {peak:.2f} GiB")

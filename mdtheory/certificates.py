@@ -34,7 +34,10 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
         The bound, summed over classes where there are class weights.
     """
     loss, n = problem.profile_loss, problem.num_classes
-    tau = np.minimum(np.abs(loss.profile_derivative(margin, n)), np.minimum(problem.kappa, loss.steepest_dual))
+    tau, kappa = np.abs(loss.profile_derivative(margin, n)), np.asarray(problem.kappa)
+    # A slope that is kappa up to rounding is meant to be kappa; every tau up to kappa gives a bound.
+    tau = np.minimum(np.where(np.abs(tau - kappa) <= 1e-14 + 1e-9 * kappa, kappa, tau), kappa)
+    tau = np.minimum(tau, loss.steepest_dual)
     if not loss.smooth_slope:
         # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any up to 1 is one.
         tau = np.minimum(np.where(np.asarray(margin) > 0, problem.kappa, tau), loss.critical_cost(n))

@@ -25,11 +25,7 @@ class _UsageError(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that takes no abbreviations and leaves the reporting of errors to `main`."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        kwargs["allow_abbrev"] = False
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    """A parser that leaves the reporting of errors to `main`."""
 
     def error(self, message: str) -> NoReturn:
         raise _UsageError(message)
@@ -61,12 +57,19 @@ def loss_from(name: str, parameters: dict[str, float | None]) -> Loss:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from mdtheory.report import default_setting, describe_setting, summary, to_json, with_changes, write_report
+    from mdtheory.figures import Setting
+    from mdtheory.report import describe_setting, summary, to_json, write_report
 
-    names = ("noise", "slope", "weight_decay", "feature_decay", "noisy_feature_decay", "nonnegative", "scaling")
-    spread = SPREADS[arguments.spread](arguments.dim)
-    changes = {name: getattr(arguments, name) for name in names}
-    setting = with_changes(default_setting(), spread=spread, **changes)
+    setting = Setting(
+        noise=arguments.noise,
+        slope=arguments.slope,
+        weight_decay=arguments.weight_decay,
+        feature_decay=arguments.feature_decay,
+        noisy_feature_decay=arguments.noisy_feature_decay,
+        nonnegative=arguments.nonnegative,
+        spread=SPREADS[arguments.spread](arguments.dim),
+        scaling=arguments.scaling,
+    )
     written = write_report(arguments.output, setting, lambda line: print(f"mdtheory: {line}", file=sys.stderr))
     if arguments.json:
         sys.stdout.write(to_json(describe_setting(setting), written.solutions))
@@ -124,15 +127,17 @@ def _failed(error: Exception, code: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     from mdtheory import __version__
 
-    parser = _Parser(prog="mdtheory", description="Exact, certified solutions for neural collapse under label noise.")
+    description = "Exact, certified solutions for neural collapse under label noise."
+    parser = _Parser(prog="mdtheory", description=description, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mdtheory {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    _add_report(commands.add_parser("report", help="solve every loss and draw the figures into a directory"))
-    solving = commands.add_parser("solve", help="solve one problem")
+    report = commands.add_parser("report", help="solve every loss, draw figures into a directory", allow_abbrev=False)
+    _add_report(report)
+    solving = commands.add_parser("solve", help="solve one problem", allow_abbrev=False)
     problems = solving.add_subparsers(dest="problem", required=True, metavar="PROBLEM", parser_class=_Parser)
-    ufm = problems.add_parser("ufm", help="the unconstrained features model")
+    ufm = problems.add_parser("ufm", help="the unconstrained features model", allow_abbrev=False)
     _add_ufm(ufm, UFM_METHODS)
-    md = problems.add_parser("md", help="the memorization-dilation problem of two classes")
+    md = problems.add_parser("md", help="the memorization-dilation problem of two classes", allow_abbrev=False)
     _add_ufm(md, MD_METHODS)
     _add_md(md)
     md.add_argument("--nonnegative-noisy-features", action="store_true", help="constrain the noisy features too")

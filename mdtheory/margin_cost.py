@@ -39,8 +39,8 @@ class MarginCost:
     @property
     def value(self) -> FloatArray:
         """Kappa itself, rounded to double precision."""
-        mu = np.sqrt(self.weight_decay) * np.sqrt(self.feature_decay)
-        return np.asarray(2.0 * mu * np.sqrt(self.numerator / (self.denominator * self.proportion)))
+        factor = self.numerator / (self.denominator * self.proportion)
+        return 2.0 * root_of_product(self.weight_decay, self.feature_decay, factor)
 
     def remaining(self, slope: dd.Pair) -> FloatArray:
         """``slope - kappa`` with a relative error near machine precision, however close the two are.
@@ -78,6 +78,14 @@ class MarginCost:
     def _select(self, mask: NDArray[np.bool_]) -> "MarginCost":
         names = ("weight_decay", "feature_decay", "numerator", "denominator", "proportion")
         return MarginCost(**{name: np.broadcast_to(getattr(self, name), mask.shape)[mask] for name in names})
+
+
+def root_of_product(a: FloatArray, b: FloatArray, factor: FloatArray | float = 1.0) -> FloatArray:
+    """``sqrt(a b factor)`` for a moderate `factor`, rounded once more than needed; exact for exact squares."""
+    (a, a_exponent), (b, b_exponent) = np.frexp(a), np.frexp(b)
+    exponent = a_exponent + b_exponent
+    odd = exponent % 2
+    return np.asarray(np.ldexp(np.sqrt(np.ldexp(a * b * factor, odd)), (exponent - odd) // 2))
 
 
 def _scaled_product(factor: float, a: FloatArray, b: FloatArray) -> dd.Pair:

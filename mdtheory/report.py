@@ -4,7 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BytesIO
@@ -150,9 +150,7 @@ def phase_caption(diagram: Phase, setting: Setting) -> str:
         f"Normalised dilation of smoothed cross-entropy over noise and label smoothing, for slope C = {diagram.slope:g}"
     )
     if diagram.slope != setting.slope:
-        text += (
-            f" (at the slope {setting.slope:g} of the table the boundary is not within the picture for every smoothing)"
-        )
+        text += f" (at the slope of the table, {setting.slope:g}, the boundary below would lie outside the picture, at least in part)"
     if not np.any(diagram.visible):
         return text + ". The margin t of a noisy example for its wrong label does not change sign within the picture."
     return text + (
@@ -229,8 +227,3 @@ def _save_curves(path: Path, noise: FloatArray, dilation: FloatArray, losses: Se
     header = ",".join(["noise", *(f'"{loss_label(loss)}"' for loss in losses)])
     rows = (",".join(repr(float(x)) for x in row) for row in np.column_stack([noise, dilation.T]))
     path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-
-
-def with_changes(setting: Setting, **changes: object) -> Setting:
-    """The setting with the parameters that are not None replaced."""
-    return replace(setting, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]

@@ -82,10 +82,10 @@ def same_fields(left: object, right: object, names: tuple[str, ...]) -> bool:
     return type(left) is type(right) and all(_equal(getattr(left, name), getattr(right, name)) for name in names)
 
 
-def scalar_or_array(value: ArrayLike) -> Any:
-    """A NumPy result as a Python float (or int, str) where it has no axes, unchanged otherwise."""
-    array = np.asarray(value)
-    return array.item() if array.ndim == 0 else array
+def scalar_or_array(value: ArrayLike) -> Real:
+    """A NumPy result as a Python float where it has no axes, unchanged otherwise."""
+    array = np.asarray(value, dtype=np.float64)
+    return float(array) if array.ndim == 0 else array
 
 
 def flat_block(value: ArrayLike, shape: tuple[int, ...], start: int, stop: int) -> FloatArray:

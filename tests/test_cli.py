@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import pytest
 import mdtheory as mdt
 from mdtheory.cli import main
 from mdtheory.figures import memorization_boundary
-from mdtheory.report import default_losses, default_setting, with_changes
+from mdtheory.report import default_losses, default_setting
 
 FILES = (
     *("index.html", "phase.png", "phase.svg", "phase.npz", "dilation.png", "dilation.svg", "dilation.csv"),
@@ -94,7 +94,7 @@ def test_report_noisy_margin_vanishes_on_the_boundary(report):
     with np.load(report.directory / "phase.npz") as data:
         slope, smoothing, boundary = float(data["slope"]), data["smoothing"], data["boundary"]
         noise, margins = data["noise"], data["noisy_margin"]
-    setting = with_changes(default_setting(), slope=slope)
+    setting = replace(default_setting(), slope=slope)
     assert np.all((boundary > noise[0]) & (boundary < noise[-1]))
     on_curve = mdt.solve(setting.problem(mdt.CrossEntropy(smoothing), noise=boundary)).noisy_margin
     # Bisection leaves log(noise) uncertain by 14/2^45 = 4e-13 and the margin moves by less than 10 per unit of it.
@@ -129,13 +129,13 @@ def test_report_prints_one_aligned_line_for_each_loss(tmp_path, capsys):
     assert len(lines) == 1 + len(default_losses())
     end = lines[0].index("dilation") + len("dilation")
     for line, loss in zip(lines[1:], default_losses(), strict=True):
-        setting = with_changes(default_setting(), noise=0.05, spread=mdt.Gaussian(8))
+        setting = replace(default_setting(), noise=0.05, spread=mdt.Gaussian(8))
         assert line[:end].endswith(f" {mdt.solve(setting.problem(loss)).dilation:.6g}")
 
 
 def test_boundary_is_nan_where_the_noisy_margin_keeps_its_sign():
     # At slope 100 the noisy examples are memorised at every noise.
-    setting = with_changes(default_setting(), slope=100.0)
+    setting = replace(default_setting(), slope=100.0)
     assert np.all(np.isnan(memorization_boundary(setting, np.array([0.0, 0.1]))))
 
 

@@ -22,7 +22,7 @@ SETTINGS = [(nonnegative, bias) for nonnegative in (False, True) for bias in (Fa
 def value(expression, points=None):
     """A float, through 60 digits. Substituting floats is fast: exact roots of rationals factor integers."""
     floats = {k: v if k in (N, d) else sp.Float(v, 60) for k, v in (points or {}).items()}
-    number = sp.sympify(expression).subs(floats).evalf(30)
+    number = sp.sympify(expression).xreplace(floats).evalf(30)
     assert number.is_number
     assert number.is_real
     return float(number)

@@ -147,7 +147,9 @@ class LabelRelaxation(Loss):
 
     def _of_log_odds(self, u: FloatArray) -> FloatArray:
         alpha = np.asarray(self.relaxation)
-        below = np.logaddexp(0.0, u) - (1.0 - alpha) * u - binary_entropy(alpha)
+        # log(1 + e^u) - (1 - alpha) u, from the side on which nothing large cancels.
+        linear = np.where(u > 0, alpha * u, (alpha - 1.0) * u)
+        below = np.log1p(np.exp(-np.abs(u))) + linear - binary_entropy(alpha)
         return np.asarray(np.where(u < self.profile_minimizer(), np.maximum(below, 0.0), 0.0))
 
     def _slope_of_log_odds(self, u: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _GRID = 4001
 _MAX_BOXES = 20_000
+_FUNCTIONS = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +78,11 @@ class MarginLoss(Loss):
             raise fail("strip", self.strip, "must be positive")
         (symbol,) = symbols
         derivatives = [sp.diff(self.expression, symbol, order) for order in range(3)]
+        _refuse_unknown_functions(self.expression)
+        object.__setattr__(self, "_convex", _is_nonnegative(derivatives[2], symbol, low, high))
         kernels = tuple(sp.lambdify(symbol, expression, modules="numpy") for expression in derivatives)
         object.__setattr__(self, "_kernels", kernels)
         self._check_finite()
-        object.__setattr__(self, "_convex", _is_nonnegative(derivatives[2], symbol, low, high))
 
     @property
     def analytic_strip(self) -> float:  # type: ignore[override]  # an instance fact here, a class fact elsewhere
@@ -107,11 +109,13 @@ class MarginLoss(Loss):
         return np.where(np.abs(np.sum(v, axis=-1)) <= 1e-12, self.profile_conjugate(own), np.inf)
 
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
-        raise fail("loss", self.expression, "has no cvxpy atom: a sympy expression is not a disciplined convex programme")
+        raise fail(
+            "loss", self.expression, "has no cvxpy atom: a sympy expression is not a disciplined convex programme"
+        )
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         inside, beyond = self._split(margin)
-        return self._evaluate(0, inside) + beyond * self._evaluate(1, inside)
+        return np.asarray(self._evaluate(0, inside) + beyond * self._evaluate(1, inside))
 
     def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         return self._evaluate(1, self._split(margin)[0])
@@ -135,7 +139,9 @@ class MarginLoss(Loss):
         kappa = np.asarray(cost.value)
         low = -self._evaluate(1, np.array(self.interval[1]))
         if np.any(kappa <= low):
-            raise fail("interval", self.interval, f"must reach further: the margin leaves it for kappa = {np.min(kappa):.6g}")
+            raise fail(
+                "interval", self.interval, f"must reach further: the margin leaves it for kappa = {np.min(kappa):.6g}"
+            )
         best = self._minimize(-kappa, start=0.0)
         return np.asarray(np.where(kappa < self.critical_cost(num_classes), best, 0.0))
 
@@ -152,7 +158,9 @@ class MarginLoss(Loss):
         return self if self._convex else None
 
     @classmethod
-    def symbolic_profile(cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr") -> "sympy.Expr":
+    def symbolic_profile(
+        cls, margin: "sympy.Expr", num_classes: "sympy.Expr", *parameters: "sympy.Expr"
+    ) -> "sympy.Expr":
         (expression,) = parameters
         (symbol,) = expression.free_symbols
         return expression.subs(symbol, margin)
@@ -167,8 +175,10 @@ class MarginLoss(Loss):
         return self
 
     def __eq__(self, other: object) -> bool:
-        same = isinstance(other, MarginLoss) and (other.interval, other.strip) == (self.interval, self.strip)
-        return same and bool(self.expression == other.expression)  # type: ignore[attr-defined]
+        if not isinstance(other, MarginLoss):
+            return False
+        mine, theirs = ((loss.expression, tuple(loss.interval), loss.strip) for loss in (self, other))
+        return bool(mine == theirs)
 
     def __hash__(self) -> int:
         return hash((type(self), self.expression))
@@ -194,7 +204,7 @@ class MarginLoss(Loss):
             # An end that is itself the minimiser is its own root.
             return np.where(rising, t - low, np.where(falling, t - high, self._evaluate(1, t) - flat))
 
-        return bisect(slope, low, high).reshape(np.shape(q))
+        return np.asarray(bisect(slope, low, high).reshape(np.shape(q)))
 
     def _check_finite(self) -> None:
         grid = np.linspace(*self.interval, _GRID)
@@ -203,7 +213,9 @@ class MarginLoss(Loss):
                 values = self._evaluate(order, grid)
             if not np.all(np.isfinite(values)):
                 where = float(grid[~np.isfinite(values)][0])
-                raise fail("expression", self.expression, f"must be smooth and finite on the interval (not at t = {where:g})")
+                raise fail(
+                    "expression", self.expression, f"must be smooth and finite on the interval (not at t = {where:g})"
+                )
         if not float(self._evaluate(1, np.zeros(()))) < 0:
             raise fail("expression", self.expression, "must fall at margin 0")
 
@@ -247,7 +259,11 @@ def _is_nonnegative(expression: "sympy.Expr", symbol: "sympy.Symbol", low: float
         if upper(flint.arb(middle)) < -slack:
             return False
         if examined > _MAX_BOXES:
-            raise fail("expression", expression, f"convexity could not be decided on [{left:g}, {right:g}]; state another interval")
+            raise fail(
+                "expression",
+                expression,
+                f"convexity could not be decided on [{left:g}, {right:g}]; state another interval",
+            )
         boxes += [(left, middle), (middle, right)]
     return True
 
@@ -277,7 +293,15 @@ def _enclose(expression: "sympy.Expr", symbol: "sympy.Symbol", ball: Any) -> Any
     if expression.is_Pow:
         exponent = expression.exp
         return parts[0] ** int(exponent) if exponent.is_Integer else parts[0] ** parts[1]
-    name = type(expression).__name__
-    if name in {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan"}:
-        return getattr(parts[0], name)()
-    raise fail("expression", expression, "uses a function whose convexity cannot be checked")
+    return getattr(parts[0], type(expression).__name__)()
+
+
+def _refuse_unknown_functions(expression: "sympy.Expr") -> None:
+    import sympy as sp
+
+    for part in sp.preorder_traversal(expression):
+        known = part.is_Symbol or part.is_number or part.is_Add or part.is_Mul or part.is_Pow
+        if not known and type(part).__name__ not in _FUNCTIONS:
+            raise fail(
+                "expression", expression, f"may use, besides arithmetic, only {', '.join(_FUNCTIONS)} (not {part})"
+            )

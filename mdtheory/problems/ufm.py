@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.losses import Loss
-from mdtheory.margin_cost import MarginCost
+from mdtheory.margin_cost import MarginCost, root_of_product
 from mdtheory.validation import (
     FloatArray,
     Real,
@@ -124,7 +124,7 @@ class UFM:
     @property
     def mu(self) -> Real:
         r""":math:`\mu = \sqrt{\lambda_W\lambda_H}`."""
-        mu: Real = scalar_or_array(np.sqrt(self.weight_decay) * np.sqrt(self.feature_decay))
+        mu: Real = scalar_or_array(root_of_product(np.asarray(self.weight_decay), np.asarray(self.feature_decay)))
         return mu
 
     @property

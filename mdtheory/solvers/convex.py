@@ -32,15 +32,17 @@ _LEAST_WEIGHT = 1e-20
 _NOT_BALANCED = "has a closed form only: method 'convex' needs balanced classes"
 
 
-def _clarabel(tolerance: float, reduced: float) -> dict[str, Any]:
+def _clarabel(tolerance: float, reduced: float, regularization: float = 1e-8) -> dict[str, Any]:
     names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
-    settings = {"max_iter": 400} | dict.fromkeys(names, tolerance)
+    settings = {"max_iter": 400, "static_regularization_constant": regularization} | dict.fromkeys(names, tolerance)
     return {"solver": cp.CLARABEL} | settings | {f"reduced_{name}": reduced for name in names}
 
 
 # In this order, until one gives an answer; what the answer is worth is decided by its duality gap.
 _ATTEMPTS: tuple[dict[str, Any], ...] = (
     _clarabel(1e-12, 1e-9),
+    _clarabel(1e-12, 1e-9, regularization=1e-10),
+    _clarabel(1e-12, 1e-8, regularization=1e-11),
     _clarabel(1e-9, 1e-6),
     {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000},
 )
