@@ -150,7 +150,7 @@ def phase_caption(diagram: Phase, setting: Setting) -> str:
         f"Normalised dilation of smoothed cross-entropy over noise and label smoothing, for slope C = {diagram.slope:g}"
     )
     if diagram.slope != setting.slope:
-        text += f" (at the slope of the table, {setting.slope:g}, the boundary below would lie outside the picture, at least in part)"
+        text += f" (not the {setting.slope:g} of the table, where the boundary lies at least partly out of view)"
     if not np.any(diagram.visible):
         return text + ". The margin t of a noisy example for its wrong label does not change sign within the picture."
     return text + (

@@ -266,13 +266,16 @@ def _solve_displacement(
         # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.
         start = offset + margin + np.log1p(step / np.maximum(margin, 1e-3))
     root = np.clip(start, low, high)
-    for _ in range(200):
+    for count in range(200):
         slope, curvature = loss.slope_and_curvature(root - margin)
         residual = root - offset + step * slope
         np.copyto(low, root, where=residual < 0)
         np.copyto(high, root, where=residual > 0)
         newton = root - residual / (1.0 + step * curvature)
         inside = (newton >= low) & (newton <= high)
+        if count > 8 and count % 3 == 0:
+            # Across an inflection of phi' Newton can run in circles inside the bracket; halving ends that.
+            inside &= np.abs(newton - root) <= 1e-3 * root
         updated = np.where(inside, newton, 0.5 * (low + high))
         settled = (np.abs(newton - root) <= 1e-8 * root) | (high - low <= 4e-16 * high)
         root = updated

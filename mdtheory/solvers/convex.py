@@ -40,7 +40,6 @@ def _clarabel(tolerance: float, reduced: float, regularization: float = 1e-8) ->
 
 # In this order, until one gives an answer; what the answer is worth is decided by its duality gap.
 _ATTEMPTS: tuple[dict[str, Any], ...] = (
-    _clarabel(1e-12, 1e-9),
     _clarabel(1e-12, 1e-9, regularization=1e-10),
     _clarabel(1e-12, 1e-8, regularization=1e-11),
     _clarabel(1e-9, 1e-6),

@@ -10,7 +10,7 @@ iteration in log nu needs few evaluations of the expectation F'.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -221,7 +221,8 @@ def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
 def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
     """Run `kernel` where there is noise; without noise there is no dilation, and the rest are the limits."""
     noisy = points.eta > 0
-    if np.all(noisy):
+    # The multiplier of the hinge does not vanish with the noise, and its closed form holds without noise too.
+    if np.all(noisy) or isinstance(points.loss, Hinge):
         return np.stack(kernel(points))
     rows = np.zeros((4, noisy.size))
     if np.any(noisy):
@@ -234,6 +235,7 @@ def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
 def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
     """Memorisation, noisy margin and level as the noise goes to zero: the multiplier vanishes."""
     from mdtheory.solvers.closed_form import quadratic_response
+    from mdtheory.solvers.scan import scan_points
 
     zero = np.zeros(points.s.shape)
     if isinstance(points.loss, MeanSquaredError):
@@ -241,7 +243,10 @@ def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
         return answer.rho, answer.margin, answer.level
     decays = points.lam > 0
     rows = np.empty((3, points.s.size))
-    if np.any(decays):
+    if np.any(decays) and not points.loss.is_convex:
+        # Several margins may be stationary: ask for the best at a noise too small to matter.
+        rows[:, decays] = scan_points(replace(points, eta=np.full(zero.shape, 1e-100)).take(decays))[1:]
+    elif np.any(decays):
         answer = respond(points.take(decays), zero[decays])
         rows[:, decays] = answer.rho, answer.margin, answer.level
     if np.any(~decays):
