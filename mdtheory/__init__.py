@@ -1,7 +1,5 @@
 """Exact, certified solutions for the theory of neural collapse under label noise."""
 
-
-
 from importlib import import_module
 from types import ModuleType
 

@@ -55,7 +55,9 @@ def ufm_objective(problem: UFM, margin: FloatArray) -> FloatArray:
     return _weighted_sum(problem, value)
 
 
-def md_objective(problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray) -> FloatArray:
+def md_objective(
+    problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray
+) -> FloatArray:
     """The objective (both classes, clean and noisy) at a dilation and symmetric noisy features.
 
     Parameters
@@ -74,7 +76,9 @@ def md_objective(problem: MemorizationDilation, dilation: FloatArray, margin: Fl
     return _clean_part(problem, problem.ufm.loss, dilation)[0] + 2.0 * np.asarray(problem.noise) * noisy
 
 
-def md_lower_bound(problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray) -> FloatArray:
+def md_lower_bound(
+    problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray
+) -> FloatArray:
     r"""Lower bound on the memorization-dilation objective, from a tangent in r and one in the noisy logits.
 
     With ``th = F'(r) D^q/(2C)`` and slopes ``p`` of the loss in t (and ``p'`` in the logit sum where the mean matters),
@@ -133,9 +137,7 @@ def _dual_vector(
     return along + v / np.sqrt(2.0), across - v / np.sqrt(2.0), v
 
 
-def _clean_part(
-    problem: MemorizationDilation, loss: Loss, dilation: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
     """F(r) and F'(r)."""
     c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
     scale = c.weight_distance * dilation

@@ -10,6 +10,7 @@ from mdtheory.spreads import Spread
 from mdtheory.validation import FloatArray
 
 _BLOCK = 4096
+Selection = NDArray[np.bool_] | NDArray[np.intp] | slice
 _Kernel = Callable[[Loss, Spread, FloatArray, FloatArray], FloatArray]
 
 
@@ -44,7 +45,7 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
     return first, second
 
 
-def restrict(loss: Loss, selection: FloatArray | slice, *, as_column: bool = False) -> Loss:
+def restrict(loss: Loss, selection: Selection, *, as_column: bool = False) -> Loss:
     """The loss at the selected points, where its parameters are arrays over points."""
     parameters: dict[str, FloatArray] = {}
     for name in loss.parameter_names():

@@ -1,16 +1,17 @@
 """What the unconstrained features model charges for a unit of margin."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
 from mdtheory.validation import FloatArray
 
-# Below this share of the initial slope a cost cannot cancel against it, and plain doubles are accurate.
-_CANCELLATION = 0.5
+# A difference above this share of the slope loses at most four bits, and plain doubles are accurate.
+_CANCELLATION = 1.0 / 16.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +43,24 @@ class MarginCost:
         factor = self.numerator / (self.denominator * self.proportion)
         return 2.0 * root_of_product(self.weight_decay, self.feature_decay, factor)
 
-    def remaining(self, slope: dd.Pair) -> FloatArray:
+    def remaining(self, slope: FloatArray, exact_slope: Callable[..., dd.Pair], *arguments: ArrayLike) -> FloatArray:
         """``slope - kappa`` with a relative error near machine precision, however close the two are.
 
         Parameters
         ----------
-        slope : pair of arrays
-            A positive slope as a double-double number.
+        slope : array
+            A positive slope, rounded.
+        exact_slope : callable
+            The same slope as a double-double number, as a function of `arguments`; called where the two are close.
+        *arguments : arrays
+            They broadcast against the slope.
         """
-        kappa = self.value
-        high, low, kappa = np.broadcast_arrays(slope[0], slope[1], kappa)
-        remaining = high - kappa
-        close = (np.abs(remaining) < _CANCELLATION * high) & (high > 0)
+        remaining = np.asarray(slope - self.value)
+        close = np.abs(remaining) < _CANCELLATION * slope
         if np.any(close):
-            remaining = np.array(remaining)
-            remaining[close] = self._select(close)._exactly_remaining((high[close], low[close]))
+            close = np.broadcast_to(close, remaining.shape)
+            selected = exact_slope(*(np.broadcast_to(x, remaining.shape)[close] for x in arguments))
+            remaining[close] = self._select(close)._exactly_remaining(selected)
         return remaining
 
     def _exactly_remaining(self, slope: dd.Pair) -> FloatArray:
@@ -81,7 +85,7 @@ class MarginCost:
 
 
 def root_of_product(a: FloatArray, b: FloatArray, factor: FloatArray | float = 1.0) -> FloatArray:
-    """``sqrt(a b factor)`` for a moderate `factor`, rounded once more than needed; exact for exact squares."""
+    """``sqrt(a b factor)`` for a moderate `factor`, however large or small a and b are; exact for exact squares."""
     (a, a_exponent), (b, b_exponent) = np.frexp(a), np.frexp(b)
     exponent = a_exponent + b_exponent
     odd = exponent % 2

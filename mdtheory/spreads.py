@@ -224,7 +224,11 @@ def _gauss_order(centre: FloatArray, scale: FloatArray, strip: float, dim: int) 
     if not np.isfinite(strip):
         return _LADDER[0]
     # The nearest pole of the widest point bounds all others.
-    widest, nearest, farthest = max(float(np.max(scale)), 1e-12), float(np.min(np.abs(centre))), float(np.max(np.abs(centre)))
+    widest, nearest, farthest = (
+        max(float(np.max(scale)), 1e-12),
+        float(np.min(np.abs(centre))),
+        float(np.max(np.abs(centre))),
+    )
     pole = complex(nearest, strip) / widest
     rho = abs(pole + np.sqrt(pole - 1.0) * np.sqrt(pole + 1.0))
     # The expectation itself may be as small as e^-centre, or 1/d.

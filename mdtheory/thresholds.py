@@ -34,4 +34,5 @@ def collapse_threshold(problem: UFM) -> Real:
     cost = problem.margin_cost
     unit = 2.0 * np.sqrt(cost.numerator / (cost.denominator * cost.proportion))
     threshold = problem.profile_loss.critical_cost(problem.num_classes) / unit
-    return scalar_or_array(np.broadcast_to(threshold, problem.shape))  # type: ignore[no-any-return]
+    mu: Real = scalar_or_array(np.broadcast_to(threshold, problem.shape))
+    return mu

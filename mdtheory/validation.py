@@ -88,16 +88,6 @@ def scalar_or_array(value: ArrayLike) -> Real:
     return float(array) if array.ndim == 0 else array
 
 
-def flat_block(value: ArrayLike, shape: tuple[int, ...], start: int, stop: int) -> FloatArray:
-    """Entries ``start:stop`` of `value` broadcast to `shape`, in C order; a single number stays without axes."""
-    array = np.asarray(value)
-    if array.size == 1:
-        return array.reshape(())
-    if array.shape == shape:
-        return array.reshape(-1)[start:stop]
-    return np.broadcast_to(array, shape).flat[start:stop]
-
-
 def _equal(left: object, right: object) -> bool:
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         return np.array_equal(np.asarray(left), np.asarray(right))

@@ -295,12 +295,10 @@ def test_the_focal_jump_is_the_steepest_chord(focusing, classes):
     assert loss.critical_cost(classes) >= steepest * (1 - 1e-12)
 
 
-@pytest.mark.parametrize("focusing", [1e-3, 0.5, 1.0, 2.0, 5.0, 50.0, 1e4])
+@pytest.mark.parametrize("focusing", [0.01, 0.5, 1.0, 2.0, 5.0, 50.0, 1e4])
 def test_focal_loss_is_steepest_at_the_peak_probability(focusing):
     with mp.workdps(40):
         peak = mp.mpf(mdt.Focal(focusing).peak_probability().item())
-        if peak == 0:
-            pytest.skip("underflow")
 
         def slope(p):
             return (1 - p) ** focusing * (1 - p - focusing * p * mp.log(p))
@@ -397,7 +395,8 @@ def exact_pair(loss, centre, offset):
 @pytest.mark.parametrize("step", [1e-9, 0.1, 3.0, 1e6])
 def test_displacement_solves_its_equation(loss, margin, step):
     if loss.profile_derivative(-margin) >= 0:
-        pytest.skip("nothing pulls")
+        assert loss.profile_minimizer() <= -margin  # nothing pulls
+        return
     with mp.workdps(40):
         _, slope, _ = exact_profile(loss, 2)
 

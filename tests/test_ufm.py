@@ -252,22 +252,20 @@ def test_thresholds_broadcast_and_follow_class_weights():
     np.testing.assert_allclose(weights, 4 * mu**2 * 3 / (2 * 0.9**2), rtol=1e-14)
     for n in range(3):
         for factor in (1 - 1e-9, 1 + 1e-9):
-            near = model(mdt.CrossEntropy(0.1), 3, mu[n] * factor, nonnegative=True, class_weights=weights)
-            near = mdt.UFM(
-                near.loss,
-                num_classes=3,
-                weight_decay=mu[n] * factor,
-                feature_decay=mu[n],
-                nonnegative=True,
-                class_weights=weights,
-            )
-            exact = oracle.ufm_margin(
-                ("cross-entropy", 0.1), 3, near.weight_decay, near.feature_decay, True, class_weight=weights[n]
-            )
+            decays = mu[n] * factor, mu[n]
+            near = model(mdt.CrossEntropy(0.1), 3, *decays, True, class_weights=weights)
+            exact = oracle.ufm_margin(("cross-entropy", 0.1), 3, *decays, True, class_weight=weights[n])
             assert abs(mdt.solve(near).margin[n] - exact) <= 1e-12 * exact
 
 
 # ------------------------------------------------------------------ focal loss
+
+
+@pytest.mark.parametrize("classes", [10, 30])
+def test_focal_loss_does_not_collapse_at_moderate_decay(classes):
+    problem = model(mdt.Focal(2.0), classes, 5e-3, 4e-3)
+    assert mdt.solve(problem).margin > 1
+    assert_margin(problem)
 
 
 @pytest.mark.parametrize("classes", [18, 30, 1000])

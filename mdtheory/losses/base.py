@@ -181,10 +181,9 @@ def margin_from_remaining(remaining: FloatArray, complement: FloatArray, num_cla
     return np.asarray(margin)
 
 
-def one_minus(value: ArrayLike) -> dd.Pair:
-    """``1 - value`` exactly, as a double-double number."""
-    array = np.asarray(value, dtype=np.float64)
-    return dd.two_sum(np.ones_like(array), -array)
+def smoothed_slope(smoothing: FloatArray, n: FloatArray) -> dd.Pair:
+    """``(1-alpha)(N-1)/N``, the initial slope of a smoothed loss, as a double-double number."""
+    return dd.divide(dd.multiply(dd.two_sum(np.ones(n.shape), -smoothing), dd.pair(n - 1.0)), dd.pair(n))
 
 
 def smoothed_target(smoothing: Real, num_classes: int, label: ArrayLike) -> FloatArray:
@@ -260,7 +259,7 @@ def _solve_displacement(
     margin, step, offset = np.broadcast_arrays(margin, step, offset)
     # The right-hand side offset - step phi'(w - s) falls in w: its value at 0 and the zero of phi' bound the root.
     low = np.array(offset)
-    high = offset - step * loss.profile_derivative(-margin)
+    high = offset - step * loss.slope_and_curvature(-margin)[0]
     high = np.array(np.maximum(np.minimum(high, loss.profile_minimizer() + margin), low))
     if start is None:
         # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory import double_double as dd
 from mdtheory.losses.base import (
     Loss,
     as_logits,
@@ -14,7 +13,7 @@ from mdtheory.losses.base import (
     log_sum_exp,
     logistic,
     margin_from_remaining,
-    one_minus,
+    smoothed_slope,
     smoothed_target,
     x_log_x,
 )
@@ -112,10 +111,13 @@ class CrossEntropy(Loss):
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         n = np.asarray(num_classes, dtype=np.float64)
         complement = (n - 1.0) / n * self.smoothing + cost.value
-        return margin_from_remaining(cost.remaining(self._initial_slope(n)), complement, n)
+        return margin_from_remaining(
+            cost.remaining(self.critical_cost(n), smoothed_slope, self.smoothing, n), complement, n
+        )
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        return self._initial_slope(np.asarray(num_classes, dtype=np.float64))[0]
+        n = np.asarray(num_classes, dtype=np.float64)
+        return np.asarray((1.0 - np.asarray(self.smoothing)) * ((n - 1.0) / n))
 
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
@@ -134,7 +136,3 @@ class CrossEntropy(Loss):
 
         (alpha,) = parameters
         return sp.log(1 + (num_classes - 1) * sp.exp(-margin)) + alpha * margin * (num_classes - 1) / num_classes
-
-    def _initial_slope(self, n: FloatArray) -> dd.Pair:
-        """``-f'(0) = (1-alpha)(N-1)/N``."""
-        return dd.divide(dd.multiply(one_minus(self.smoothing), dd.pair(n - 1.0)), dd.pair(n))

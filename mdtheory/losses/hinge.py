@@ -68,7 +68,7 @@ class Hinge(Loss):
         return np.ones(np.shape(num_classes))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
-        return np.where(cost.remaining(dd.pair(np.ones(np.shape(num_classes)))) > 0, 1.0, 0.0)
+        return np.where(cost.remaining(np.ones(np.shape(num_classes)), dd.pair, np.ones(())) > 0, 1.0, 0.0)
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
         return np.ones(np.shape(num_classes))
@@ -133,7 +133,7 @@ class SquaredHinge(Loss):
         return np.ones(np.shape(num_classes))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
-        return np.maximum(cost.remaining(dd.pair(np.ones(np.shape(num_classes)))), 0.0)
+        return np.maximum(cost.remaining(np.ones(np.shape(num_classes)), dd.pair, np.ones(())), 0.0)
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
         return np.ones(np.shape(num_classes))

@@ -125,10 +125,15 @@ class LabelRelaxation(Loss):
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         n = np.asarray(num_classes, dtype=np.float64)
-        return margin_from_remaining(cost.remaining(self._initial_slope(n)), self.relaxation + cost.value, n)
+        return margin_from_remaining(
+            cost.remaining(self.critical_cost(n), _exact_initial_slope, self.relaxation, n),
+            self.relaxation + cost.value,
+            n,
+        )
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        return np.maximum(self._initial_slope(np.asarray(num_classes, dtype=np.float64))[0], 0.0)
+        n = np.asarray(num_classes, dtype=np.float64)
+        return np.asarray(np.maximum((n - 1.0) / n - self.relaxation, 0.0))
 
     def kinks(self) -> FloatArray | None:
         return self.profile_minimizer()
@@ -157,10 +162,6 @@ class LabelRelaxation(Loss):
         distance = np.maximum(self.profile_minimizer() - u, 0.0)
         return np.asarray((1.0 - np.asarray(self.relaxation)) * logistic(-u) * np.expm1(-distance))
 
-    def _initial_slope(self, n: FloatArray) -> dd.Pair:
-        """``-f'(0) = (N-1)/N - alpha``."""
-        return dd.add(dd.divide(dd.pair(n - 1.0), dd.pair(n)), (-np.asarray(self.relaxation), np.zeros(())))
-
 
 def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:
     return np.asarray(np.subtract(margin, np.log(np.subtract(num_classes, 1.0))))
@@ -169,3 +170,8 @@ def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:
 def _log_odds(logits: FloatArray, label: ArrayLike) -> FloatArray:
     own, rest = own_and_rest(logits, label)
     return own - log_sum_exp(logits, where=rest)
+
+
+def _exact_initial_slope(relaxation: FloatArray, n: FloatArray) -> dd.Pair:
+    """``-f'(0) = (N-1)/N - alpha``."""
+    return dd.add(dd.divide(dd.pair(n - 1.0), dd.pair(n)), dd.pair(-relaxation))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory import double_double as dd
-from mdtheory.losses.base import Loss, as_logits, one_minus, smoothed_target
+from mdtheory.losses.base import Loss, as_logits, smoothed_slope, smoothed_target
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, unit_interval
 
@@ -87,10 +86,13 @@ class MeanSquaredError(Loss):
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         n = np.asarray(num_classes, dtype=np.float64)
-        return np.asarray(np.maximum(cost.remaining(self._initial_slope(n)), 0.0) * (n / (n - 1.0)))
+        return np.asarray(
+            np.maximum(cost.remaining(self.critical_cost(n), smoothed_slope, self.smoothing, n), 0.0) * (n / (n - 1.0))
+        )
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        return self._initial_slope(np.asarray(num_classes, dtype=np.float64))[0]
+        n = np.asarray(num_classes, dtype=np.float64)
+        return np.asarray((1.0 - np.asarray(self.smoothing)) * ((n - 1.0) / n))
 
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         return offset * 1.0, np.ones(np.broadcast_shapes(np.shape(centre), np.shape(offset)))
@@ -105,9 +107,6 @@ class MeanSquaredError(Loss):
     @property
     def _target_margin(self) -> FloatArray:
         return np.asarray(np.subtract(1.0, self.smoothing))
-
-    def _initial_slope(self, n: FloatArray) -> dd.Pair:
-        return dd.divide(dd.multiply(one_minus(self.smoothing), dd.pair(n - 1.0)), dd.pair(n))
 
 
 def _share(num_classes: ArrayLike) -> FloatArray:

@@ -6,7 +6,18 @@ import numpy as np
 
 from mdtheory.problems.ufm import UFM
 from mdtheory.spreads import Sphere, Spread
-from mdtheory.validation import FloatArray, Real, choice, common_shape, fail, flag, nonnegative, positive, real, same_fields
+from mdtheory.validation import (
+    FloatArray,
+    Real,
+    choice,
+    common_shape,
+    fail,
+    flag,
+    nonnegative,
+    positive,
+    real,
+    same_fields,
+)
 
 SCALINGS = ("absolute", "relative")
 
@@ -99,7 +110,10 @@ class MemorizationDilation:
     def shape(self) -> tuple[int, ...]:
         """The broadcast shape of all parameters."""
         return common_shape(
-            ufm=np.empty(self.ufm.shape), noise=self.noise, slope=self.slope, noisy_feature_decay=self.noisy_feature_decay
+            ufm=np.empty(self.ufm.shape),
+            noise=self.noise,
+            slope=self.slope,
+            noisy_feature_decay=self.noisy_feature_decay,
         )
 
     @property

@@ -1,15 +1,18 @@
 """Closed forms: the UFM's margin, and the dilation where it is rational or an r-Lambert function."""
 
+from dataclasses import fields
+
 import numpy as np
 
-from mdtheory.margin_cost import MarginCost
+from mdtheory.blocks import blocks, take_block
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
+from mdtheory.margin_cost import MarginCost
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MDSolution, UFMSolution
-from mdtheory.solvers.reduced import Points, Response, assemble, respond
+from mdtheory.solvers.reduced import Points, Position, assemble, respond
 from mdtheory.special import lambert_r_log
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, flat_block, scalar_or_array
+from mdtheory.validation import FloatArray, scalar_or_array
 
 _BLOCK = 8192
 
@@ -18,14 +21,13 @@ def solve_ufm(problem: UFM) -> UFMSolution:
     """The margin of a balanced UFM, or of a nonnegative one with class weights, in closed form."""
     loss, cost, shape = problem.profile_loss, problem.margin_cost, problem.shape
     margin = np.empty(shape)
-    flat = margin.reshape(-1)
     # Blocks keep the dozen temporaries of an elementwise formula in cache.
-    for start in range(0, flat.size, _BLOCK):
-        stop = min(start + _BLOCK, flat.size)
-        names = loss.parameter_names()
-        part = loss.with_parameters(**{n: flat_block(getattr(loss, n), shape, start, stop) for n in names})
-        costs = MarginCost(**{n: flat_block(getattr(cost, n), shape, start, stop) for n in MarginCost.__slots__})
-        flat[start:stop] = part.margin(costs, flat_block(problem.num_classes, shape, start, stop))
+    for index in blocks(shape, _BLOCK):
+        parameters = {n: take_block(getattr(loss, n), shape, index) for n in loss.parameter_names()}
+        part = MarginCost(**{f.name: take_block(getattr(cost, f.name), shape, index) for f in fields(cost)})
+        target = margin[(*index, ...)]
+        solved = loss.with_parameters(**parameters).margin(part, take_block(problem.num_classes, shape, index))
+        target[...] = np.broadcast_to(solved, (target.size,)).reshape(target.shape)
     return UFMSolution(problem, scalar_or_array(margin), "closed-form")
 
 
@@ -42,6 +44,7 @@ def solve_expansion(problem: MemorizationDilation) -> MDSolution:
 def expansion_points(points: Points) -> tuple[FloatArray, ...]:
     """With F'(r) = F2 r the multiplier is known, ``nu = F2 eta c^2/4``, and the noisy margin follows from it."""
     nu = 0.25 * points.initial_curvature() * points.eta * points.c**2
+    answer: Position
     if isinstance(points.loss, (CrossEntropy, LabelRelaxation)) and not points.constrained:
         answer = _lambert_response(points, nu)
     else:
@@ -49,7 +52,7 @@ def expansion_points(points: Points) -> tuple[FloatArray, ...]:
     return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
 
 
-def _lambert_response(points: Points, nu: FloatArray) -> Response:
+def _lambert_response(points: Points, nu: FloatArray) -> Position:
     """``x = t + tau`` is the r-Lambert function W_r(A e^tau) with r = e^tau."""
     loss = points.loss
     smoothing = 0.5 * np.asarray(loss.smoothing) if isinstance(loss, CrossEntropy) else np.asarray(loss.relaxation)  # type: ignore[attr-defined]
@@ -57,13 +60,10 @@ def _lambert_response(points: Points, nu: FloatArray) -> Response:
     amplitude = 0.5 * points.kap**2 / total
     tau = smoothing * amplitude + nu * points.s / total
     x = np.asarray(lambert_r_log(np.log(amplitude) + tau, tau))
-    # t + s = x - (tau - s) cancels where x is large; one Newton step on the equation of w restores the digits.
-    offset = points.lam * points.s / total
-    w = np.maximum(x - (tau - points.s), 0.0)
-    slope, curvature = loss.profile_derivative(w - points.s), loss.profile_curvature(w - points.s)
-    w = w - (w - offset + amplitude * slope) / (1.0 + amplitude * curvature)
+    # t + s = x - (tau - s) cancels where tau is large; the equation of w itself restores the digits from there.
+    w = loss.displacement(points.s, amplitude, points.lam * points.s / total, start=x - (tau - points.s))
     drop = points.lam / total * points.centre
-    return Response(np.hypot(w / points.kap, drop), w - points.s, points.centre - drop, np.zeros(w.shape))
+    return Position(np.hypot(w / points.kap, drop), w - points.s, points.centre - drop)
 
 
 def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
@@ -72,7 +72,7 @@ def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
     return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
 
 
-def quadratic_response(points: Points, nu: FloatArray) -> Response:
+def quadratic_response(points: Points, nu: FloatArray) -> Position:
     """The noisy feature of the squared error for a given multiplier.
 
     In the coordinates along h_1 - h_2 (scaled to t) and along the mean (scaled to the logit sum) both equations are
@@ -94,7 +94,7 @@ def quadratic_response(points: Points, nu: FloatArray) -> Response:
         t, level, moved = _quadratic_face(points, total, nu, t, level)
         w = np.where(moved, t + points.s, w)
         drop = np.where(moved, points.centre - level, drop)
-    return Response(np.hypot(w / points.kap, drop), t, level, np.zeros(w.shape))
+    return Position(np.hypot(w / points.kap, drop), t, level)
 
 
 def _quadratic_face(
@@ -175,7 +175,7 @@ def _hinge_on_cone(points: Points) -> tuple[FloatArray, ...]:
     return points.eta * points.c * rho, rho, margin, level
 
 
-def hinge_response(points: Points, nu: FloatArray) -> Response:
+def hinge_response(points: Points, nu: FloatArray) -> Position:
     """The noisy feature of the hinge loss for multiplier nu, in the cone u >= 0."""
     total = points.lam + nu
     w = np.minimum((points.lam + 0.5 * points.kap**2) / total, 2.0)
@@ -186,4 +186,4 @@ def hinge_response(points: Points, nu: FloatArray) -> Response:
     on_face = np.minimum(0.5 * c**2 / total, 1.0)
     rho = np.where(outside, np.hypot(points.distance / np.sqrt(2.0), on_face / c), np.hypot(w / points.kap, drop))
     level = np.where(outside, on_face / c / np.sqrt(2.0), level)
-    return Response(rho, np.where(outside, on_face, t), level, np.zeros(rho.shape))
+    return Position(rho, np.where(outside, on_face, t), level)

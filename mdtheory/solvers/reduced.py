@@ -15,14 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.blocks import Index, blocks, take_block
 from mdtheory.errors import SolverError
-from mdtheory.expectation import restrict, slopes
+from mdtheory.expectation import Selection, restrict, slopes
 from mdtheory.losses import Hinge, Loss, MeanSquaredError
 from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.solutions import MDSolution
 from mdtheory.spreads import Spread
 from mdtheory.status import Status, status_field
-from mdtheory.validation import FloatArray, flat_block, scalar_or_array
+from mdtheory.validation import FloatArray, scalar_or_array
 
 _BLOCK = 4096
 _MAX_STEPS = 120
@@ -59,11 +60,10 @@ class Points:
     lam: FloatArray
     constrained: bool
 
-    def take(self, selection: FloatArray | slice) -> "Points":
+    def take(self, selection: Selection) -> "Points":
         """The points selected by a slice or mask."""
         names = ("s", "kap", "distance", "centre", "s0", "kp", "eta", "c", "lam")
-        arrays = (getattr(self, name)[selection] for name in names)
-        return Points(restrict(self.loss, selection), self.spread, *arrays, constrained=self.constrained)
+        return replace(self, loss=restrict(self.loss, selection), **{n: getattr(self, n)[selection] for n in names})
 
     def initial_curvature(self) -> FloatArray:
         """F2 = F''(0), so that F'(r) ~ F2 r."""
@@ -83,13 +83,20 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """Where a noisy feature goes for a given multiplier: ``rho``, ``t``, ``level``, and ``d log rho/d log nu``."""
+class Position:
+    """A noisy feature: memorisation rho, noisy margin t, and coordinate along the mean."""
 
     rho: FloatArray
     margin: FloatArray
     level: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Position):
+    """A noisy feature with ``d log rho/d log nu`` (elasticity) and ``dt/d log nu`` (velocity)."""
+
     elasticity: FloatArray
+    velocity: FloatArray
 
 
 Kernel = Callable[[Points], tuple[FloatArray, ...]]
@@ -116,32 +123,41 @@ def solve_reduced(problem: MemorizationDilation) -> MDSolution:
 
 def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status: Status) -> MDSolution:
     """Run `kernel` on blocks of points and shape the answer like the problem."""
-    configuration = problem.configuration
-    size = int(np.prod(problem.shape))
-    rows = np.empty((4, size))
-    for start in range(0, size, _BLOCK):
-        block = block_of_points(problem, configuration, start)
-        rows[:, start : start + _BLOCK] = _with_silent_points(block, kernel)
-    dilation, memorization, margin, level = (scalar_or_array(row.reshape(problem.shape)) for row in rows)
-    codes = np.full(problem.shape, status, dtype=np.int64)
+    configuration, shape = problem.configuration, problem.shape
+    rows = np.empty((4, *shape))
+    for index in blocks(shape, _BLOCK):
+        target = rows[(slice(None), *index)]
+        points = _block_of_points(problem, configuration, index, target[0].size)
+        target[...] = _with_silent_points(points, kernel).reshape(target.shape)
+    dilation, memorization, margin, level = (scalar_or_array(row) for row in rows)
+    codes = np.full(shape, status, dtype=np.int64)
     return MDSolution(problem, dilation, memorization, margin, level, method, status_field(codes))
 
 
-def block_of_points(problem: MemorizationDilation, configuration: Configuration, start: int) -> Points:
-    """The reduced problem at the points ``start, start + 1, ...`` of the broadcast shape, in C order."""
-    c, q = configuration, problem
-    stop = min(start + _BLOCK, max(int(np.prod(q.shape)), 1))
+def _block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
+    """The reduced problem at one block of the broadcast shape."""
 
-    def flat(value: ArrayLike) -> FloatArray:
-        return np.broadcast_to(flat_block(value, q.shape, start, stop), (stop - start,))
+    def flat(value: ArrayLike | None) -> FloatArray:
+        return np.broadcast_to(take_block(value, problem.shape, index), (size,))
 
-    parameters = {n: flat(getattr(q.ufm.loss, n)) for n in q.ufm.loss.parameter_names() if np.size(getattr(q.ufm.loss, n)) > 1}
-    fields = (
-        *(c.margin, c.weight_distance, c.mean_distance, c.centre_norm, c.mean_margin, c.weight_sum),
-        *(q.noise, q.rate_of(c), q.noisy_feature_decay),
+    loss = problem.ufm.loss
+    loss = loss.with_parameters(
+        **{n: take_block(getattr(loss, n), problem.shape, index) for n in loss.parameter_names()}
     )
-    loss = q.ufm.loss.with_parameters(**parameters) if parameters else q.ufm.loss
-    return Points(loss, q.spread, *(flat(field) for field in fields), constrained=q.nonnegative_noisy_features)
+    return Points(
+        loss=loss,
+        spread=problem.spread,
+        s=flat(c.margin),
+        kap=flat(c.weight_distance),
+        distance=flat(c.mean_distance),
+        centre=flat(c.centre_norm),
+        s0=flat(c.mean_margin),
+        kp=flat(c.weight_sum),
+        eta=flat(problem.noise),
+        c=flat(problem.rate_of(c)),
+        lam=flat(problem.noisy_feature_decay),
+        constrained=problem.nonnegative_noisy_features,
+    )
 
 
 def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> Response:
@@ -156,13 +172,13 @@ def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> 
     rho = np.hypot(w / points.kap, drop)
     level = points.centre - drop
     # Implicit differentiation: (lam + nu + kap^2 phi''/2) dw = -w dnu and d(drop) = -drop/(lam + nu) dnu.
-    curvature = points.loss.profile_curvature(t)
+    _, curvature = points.loss.slope_and_curvature(t)
     with np.errstate(divide="ignore", invalid="ignore"):
-        fall = (w / points.kap) ** 2 / (total + 0.5 * points.kap**2 * curvature) + drop**2 / total
+        rate = w / (total + 0.5 * points.kap**2 * curvature)
+        fall = w * rate / points.kap**2 + drop**2 / total
         elasticity = -nu * fall / rho**2
-    if points.constrained:
-        return _on_face(points, nu, Response(rho, t, level, elasticity))
-    return Response(rho, t, level, elasticity)
+    answer = Response(rho, t, level, elasticity, -nu * rate)
+    return _on_face(points, nu, answer) if points.constrained else answer
 
 
 def newton_points(points: Points) -> tuple[FloatArray, ...]:
@@ -175,8 +191,6 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
     for step in range(_MAX_STEPS):
         answer = respond(points, np.exp(log_nu), start)
         r = points.eta * points.c * answer.rho
-        if not points.constrained:
-            start = answer.margin + points.s
         first, second = points.slope(r)
         residual = log_nu - np.log(factor) - np.log(first / r)
         derivative = 1.0 - (r * second / first - 1.0) * answer.elasticity
@@ -191,6 +205,8 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
             outside |= bracketed & (np.abs(change) > 1e-3)
         updated = np.where(outside, middle, updated)
         settled = (np.abs(updated - log_nu) < 1e-7) & ~outside | (bracketed & (high - low < 1e-14))
+        if not points.constrained:
+            start = answer.margin + points.s + answer.velocity * (updated - log_nu)
         log_nu = updated
         if np.all(settled):
             answer = respond(points, np.exp(log_nu), start)
@@ -211,11 +227,10 @@ def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
         t = points.loss.displacement(zero, 0.5 * c**2 / total, zero)
     reach = t / c
     rho = np.hypot(a, reach)
-    curvature = points.loss.profile_curvature(t)
-    elasticity = -nu * reach**2 / (total + 0.5 * c**2 * curvature) / rho**2
-    face = Response(rho, t, reach / np.sqrt(2.0), elasticity)
-    pick = [np.where(outside, getattr(face, n), getattr(interior, n)) for n in ("rho", "margin", "level", "elasticity")]
-    return Response(*pick)
+    rate = reach / (total + 0.5 * c**2 * points.loss.profile_curvature(t))
+    face = Response(rho, t, reach / np.sqrt(2.0), -nu * reach * rate / rho**2, -nu * rate * c)
+    names = ("rho", "margin", "level", "elasticity", "velocity")
+    return Response(*(np.where(outside, getattr(face, n), getattr(interior, n)) for n in names))
 
 
 def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
