@@ -57,7 +57,7 @@ def small_noise_dilation(problem: MemorizationDilation, order: int = 1) -> Real:
     if problem.nonnegative_noisy_features:
         raise fail("nonnegative_noisy_features", True, "must be False in the expansion for small noise")
     loss, c = problem.ufm.loss, problem.configuration
-    lam, s = (np.broadcast_to(x, problem.shape) for x in (problem.noisy_feature_decay, c.margin))
+    lam, s = (np.broadcast_to(x, problem.shape) for x in (problem.decay, c.margin))
     stiff = np.broadcast_to(0.5 * np.asarray(c.weight_distance) ** 2, problem.shape)
     decays = lam > 0
     free = loss.profile_minimizer()
@@ -118,7 +118,7 @@ def cross_entropy_small_noise(problem: MemorizationDilation) -> Real:
     loss, c = problem.ufm.loss, problem.configuration
     if not isinstance(loss, CrossEntropy) or np.any(np.asarray(loss.smoothing) > 0):
         raise fail("loss", loss, "must be CrossEntropy(smoothing=0)")
-    if np.any(np.asarray(problem.noisy_feature_decay) > 0):
+    if np.any(problem.decay > 0):
         raise fail("noisy_feature_decay", problem.noisy_feature_decay, "must be 0")
     if problem.nonnegative_noisy_features:
         raise fail("nonnegative_noisy_features", True, "must be False in the expansion for small noise")
@@ -163,7 +163,7 @@ def small_slope_dilation(problem: MemorizationDilation) -> Real:
     _needs_smooth_convex(problem)
     if np.any(np.asarray(problem.noise) == 0):
         raise fail("noise", 0.0, "must be positive in the expansion for small slopes")
-    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    c, lam = problem.configuration, problem.decay
     along = problem.ufm.loss.profile_derivative(-np.asarray(c.margin)) * c.weight_distance - lam * c.mean_distance
     across = 2.0 * lam * c.centre_norm
     if problem.ufm.pays_for_mean:
@@ -179,7 +179,7 @@ def _clean_curvature(problem: MemorizationDilation) -> FloatArray:
     curvature = problem.ufm.loss.profile_curvature(c.margin) * c.weight_distance**2
     if problem.ufm.pays_for_mean:
         curvature = curvature + 0.5 * c.weight_sum**2
-    return np.asarray(2.0 * curvature / problem.spread.dim + 4.0 * np.asarray(problem.noisy_feature_decay))
+    return np.asarray(2.0 * curvature / problem.spread.dim + 4.0 * problem.decay)
 
 
 def _needs_smooth_convex(problem: MemorizationDilation) -> None:

@@ -69,7 +69,7 @@ def md_objective(
     level : array
         Coordinate of u along the mean ``(h_1 + h_2)/2``.
     """
-    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    c, lam = problem.configuration, problem.decay
     noisy = problem.ufm.loss.profile(margin) + lam * ((margin / c.weight_distance) ** 2 + level**2)
     if problem.ufm.pays_for_mean:
         noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
@@ -89,7 +89,7 @@ def md_lower_bound(
     where v >= 0 is the multiplier of ``u >= 0`` (zero without that constraint). Without decay ``b <= th`` is needed,
     and the slopes are scaled down to it.
     """
-    loss, c, lam = problem.ufm.loss.convex_hull(), problem.configuration, np.asarray(problem.noisy_feature_decay)
+    loss, c, lam = problem.ufm.loss.convex_hull(), problem.configuration, problem.decay
     if loss is None:
         return np.full(problem.shape, -np.inf)
     clean, slope = _clean_part(problem, loss, dilation)
@@ -113,7 +113,7 @@ def md_lower_bound(
     if problem.ufm.pays_for_mean:
         value = value + sum_slope * c.mean_margin - sum_slope * (sum_slope + 1.0)
     value = value - multiplier * c.mean_distance / np.sqrt(2.0)
-    return clean - dilation * slope + 2.0 * np.asarray(problem.noise) * (value - excess)
+    return np.asarray(clean - dilation * slope + 2.0 * np.asarray(problem.noise) * (value - excess))
 
 
 def _dual_vector(
@@ -125,7 +125,7 @@ def _dual_vector(
     level: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """``p (w_1-w_2) + p' (w_1+w_2) + 2 lam h_2 - v e_2`` along h_1 - h_2 and along the mean, and v >= 0."""
-    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    c, lam = problem.configuration, problem.decay
     along = p * c.weight_distance - lam * c.mean_distance
     across = sum_slope * c.weight_sum + 2.0 * lam * c.centre_norm
     if not problem.nonnegative_noisy_features:
@@ -139,7 +139,7 @@ def _dual_vector(
 
 def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
     """F(r) and F'(r)."""
-    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    c, lam = problem.configuration, problem.decay
     scale = c.weight_distance * dilation
     value = 2.0 * mean_loss(loss, problem.spread, c.margin, scale)
     if not loss.smooth_slope:
@@ -163,7 +163,7 @@ def _kink_slope(
     Where the answer also lies on the boundary of ``u >= 0``, the coordinate of the own class mean decides, which the
     multiplier of that constraint does not touch.
     """
-    c, lam = problem.configuration, np.asarray(problem.noisy_feature_decay)
+    c, lam = problem.configuration, problem.decay
     at_kink = np.isclose(margin, problem.ufm.loss.profile_minimizer(), rtol=1e-9, atol=0.0)
     direction, _ = _travelled(problem, margin, level)
     pull = th * direction[0] + 2.0 * lam * margin / c.weight_distance

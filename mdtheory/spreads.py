@@ -4,6 +4,8 @@ A clean example is ``h_n + r xi`` with ``E||xi||^2 = 1`` in R^d. All the theory 
 zeta of xi, symmetric with variance 1/d: its tail (the error of unseen examples) and expectations over it.
 """
 
+import cmath
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +17,7 @@ from scipy import special
 from mdtheory.validation import FloatArray, Real, fail, integer, scalar_or_array
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
-_LADDER = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
+_LADDER: tuple[int, ...] = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
 # Split rules reach this many standard deviations, for laws that a factor e^-t tilts; their panels are a sixth of that.
 _REACH = 18.0
 _PANELS = 6
@@ -224,16 +226,13 @@ def _gauss_order(centre: FloatArray, scale: FloatArray, strip: float, dim: int) 
     if not np.isfinite(strip):
         return _LADDER[0]
     # The nearest pole of the widest point bounds all others.
-    widest, nearest, farthest = (
-        max(float(np.max(scale)), 1e-12),
-        float(np.min(np.abs(centre))),
-        float(np.max(np.abs(centre))),
-    )
+    widest, distances = max(float(np.max(scale)), 1e-12), np.abs(centre)
+    nearest, farthest = float(np.min(distances)), float(np.max(distances))
     pole = complex(nearest, strip) / widest
-    rho = abs(pole + np.sqrt(pole - 1.0) * np.sqrt(pole + 1.0))
+    rho = abs(pole + cmath.sqrt(pole - 1.0) * cmath.sqrt(pole + 1.0))
     # The expectation itself may be as small as e^-centre, or 1/d.
-    digits = 30.0 + np.log(dim) + min(widest, farthest)
-    needed = int(np.ceil(digits / (2.0 * np.log(rho))))
+    digits = 30.0 + math.log(dim) + min(widest, farthest)
+    needed = math.ceil(digits / (2.0 * math.log(rho)))
     for order in _LADDER:
         if order >= needed:
             return order
@@ -253,7 +252,7 @@ def _gauss_rule(dim: int, order: int) -> tuple[FloatArray, FloatArray]:
     squared[0] = 1.0 / dim  # the variance; the general formula is 0/0 for dim = 2
     nodes, vectors = linalg.eigh_tridiagonal(np.zeros(order), np.sqrt(squared))
     half = order // 2
-    return nodes[order - half :], 2.0 * vectors[0, order - half :] ** 2
+    return np.asarray(nodes[order - half :]), np.asarray(2.0 * vectors[0, order - half :] ** 2)
 
 
 def _split_sphere_rule(kink: FloatArray, scale: FloatArray, dim: int) -> tuple[FloatArray, FloatArray]:

@@ -297,7 +297,7 @@ def test_the_focal_jump_is_the_steepest_chord(focusing, classes):
 
 @pytest.mark.parametrize("focusing", [0.01, 0.5, 1.0, 2.0, 5.0, 50.0, 1e4])
 def test_focal_loss_is_steepest_at_the_peak_probability(focusing):
-    with mp.workdps(40):
+    with mp.workdps(80):
         peak = mp.mpf(mdt.Focal(focusing).peak_probability().item())
 
         def slope(p):

@@ -159,7 +159,9 @@ def test_dilation_and_objective_agree_with_the_oracle(case):
     solution, expected = mdt.solve(build(case), method="reduced"), ask(oracle.md, case)
     for name in ("dilation", "normalized_dilation", "memorization"):
         assert float(abs(getattr(solution, name) - expected[name])) <= 1e-9 * float(expected[name])
-    assert solution.noisy_margin == pytest.approx(float(expected["noisy_margin"]), rel=1e-9, abs=1e-9 * float(expected["s"]))
+    assert solution.noisy_margin == pytest.approx(
+        float(expected["noisy_margin"]), rel=1e-9, abs=1e-9 * float(expected["s"])
+    )
     assert solution.objective == pytest.approx(float(expected["objective"]), rel=1e-12, abs=1e-13)
 
 

@@ -92,14 +92,11 @@ def test_label_relaxation_dilates_at_least_as_much_as_label_smoothing(options, n
 @few
 @given(options=settings_of, alpha=st.floats(0.01, 0.7))
 def test_cross_entropy_dilates_more_than_label_smoothing_as_the_noise_vanishes(options, alpha):
-    options = options | {"lam": 0.0}
-    plain, smoothed = problem(mdt.CrossEntropy(), noise=1e-300, **options), mdt.CrossEntropy(alpha)
-    # log(1/noise) must beat the ratio of the other factors of the two limits.
-    limit = small_noise_dilation(problem(smoothed, noise=1e-300, **options))
-    assume(cross_entropy_small_noise(plain) > 1.01 * limit)
-    # The limit holds for every configuration; the noise at which it is reached is not bounded.
-    noises = 1e-300, 1e-200
-    assert all(dilation(mdt.CrossEntropy(), noise=x, **options) > dilation(smoothed, noise=x, **options) for x in noises[:1])
+    options = options | {"lam": 0.0, "noise": 1e-60}
+    limit = small_noise_dilation(problem(mdt.CrossEntropy(alpha), **options))
+    # The theorem needs log(1/noise) to beat the ratio of the remaining factors.
+    assume(cross_entropy_small_noise(problem(mdt.CrossEntropy(), **options)) > 1.01 * limit)
+    assert dilation(mdt.CrossEntropy(), **options) > dilation(mdt.CrossEntropy(alpha), **options)
 
 
 # ------------------------------------------------------------------ bounds and the sign change, without decay
@@ -123,7 +120,7 @@ def test_bounds_for_every_noise_without_decay(options, noise, alpha):
     assert solution.normalized_dilation >= unit * max(low + c.margin, 0.0) * (1 - 1e-12)
 
 
-@few
+@settings(deadline=None, max_examples=15)
 @given(options=settings_of, alpha=st.floats(0.0, 0.5))
 def test_noisy_examples_are_memorised_exactly_below_a_critical_noise(options, alpha):
     """At eta*, where the noisy margin is zero: F'(eta* D^(1+q)/(2C)) = C kap (1-alpha)/D^q."""
@@ -135,7 +132,7 @@ def test_noisy_examples_are_memorised_exactly_below_a_critical_noise(options, al
     change = np.flatnonzero((margin[:-1] > 0) & (margin[1:] <= 0))
     for i in change:
         low, high = md.noise[i], md.noise[i + 1]
-        for _ in range(50):
+        for _ in range(25):
             middle = np.sqrt(low * high)
             positive = mdt.solve(problem(mdt.CrossEntropy(alpha), noise=middle, **options)).noisy_margin > 0
             low, high = (middle, high) if positive else (low, middle)
@@ -149,7 +146,8 @@ def test_noisy_examples_are_memorised_exactly_below_a_critical_noise(options, al
             law = weights * np.cos(angle) ** (md.spread.dim - 2)
             law = law / np.sum(law)
         slopes = md.ufm.loss.profile_derivative
-        mean = 0.5 * np.sum(law * zeta * (slopes(c.margin + c.weight_distance * r * zeta) - slopes(c.margin - c.weight_distance * r * zeta)))
+        offset = c.weight_distance * r * zeta
+        mean = 0.5 * np.sum(law * zeta * (slopes(c.margin + offset) - slopes(c.margin - offset)))
         assert 2 * c.weight_distance * mean == pytest.approx(c.weight_distance * (1 - alpha) / rate, rel=1e-6)
 
 
@@ -332,7 +330,8 @@ def test_phase_boundary_of_the_relative_scaling():
         for alpha in (0.05, 0.3, 0.5):
             kappa = np.sqrt(2.0) * decay
             plain, smoothed = (
-                dilation(mdt.CrossEntropy(a), decay, noise=1e-6, q=0, lam=decay, nonnegative=False) for a in (0.0, alpha)
+                dilation(mdt.CrossEntropy(a), decay, noise=1e-6, q=0, lam=decay, nonnegative=False)
+                for a in (0.0, alpha)
             )
             assert (smoothed > plain) == (h(0.5 * alpha + kappa) > h(kappa))
 

@@ -225,7 +225,7 @@ def _margin(logits: ArrayLike, label: ArrayLike) -> FloatArray:
     if z.shape[-1] != 2:
         raise fail("logits", z.shape, "must hold two classes on the last axis for a function of one margin")
     own, rest = own_and_rest(z, label)
-    return own - np.sum(np.where(rest, z, 0.0), axis=-1)
+    return np.asarray(own - np.sum(np.where(rest, z, 0.0), axis=-1))
 
 
 def _is_nonnegative(expression: "sympy.Expr", symbol: "sympy.Symbol", low: float, high: float) -> bool:

@@ -122,6 +122,11 @@ class MemorizationDilation:
         return Configuration.of(self.ufm)
 
     @property
+    def decay(self) -> FloatArray:
+        """lambda, the decay of noisy features, as an array."""
+        return np.asarray(self.noisy_feature_decay, dtype=np.float64)
+
+    @property
     def rate(self) -> FloatArray:
         """``D^q / C``: the constraint reads ``r >= noise * rate * memorization``."""
         return self.rate_of(self.configuration)

@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdtheory.blocks import blocks, take_block
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
@@ -99,7 +100,7 @@ def quadratic_response(points: Points, nu: FloatArray) -> Position:
 
 def _quadratic_face(
     points: Points, total: FloatArray, nu: FloatArray, t: FloatArray, level: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Move to the face u = x e_own, x >= 0, where the rational solution left the cone u >= 0."""
     root = np.sqrt(2.0)
     outside = level < t / points.kap

@@ -219,7 +219,7 @@ def _solve_with_rule(problem: MemorizationDilation, rule: _Rule) -> tuple[FloatA
     c, loss, dim = problem.configuration, problem.ufm.loss, problem.spread.dim
     s, kap, kp = float(c.margin), float(c.weight_distance), float(c.weight_sum)
     distance, centre, eta = float(c.mean_distance), float(c.centre_norm), float(problem.noise)
-    lam = float(np.asarray(problem.noisy_feature_decay))
+    lam = float(problem.decay)
     unit = eta * float(problem.rate) * distance
 
     x = cp.Variable(nonneg=True)

@@ -137,7 +137,7 @@ def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status:
 def _block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
     """The reduced problem at one block of the broadcast shape."""
 
-    def flat(value: ArrayLike | None) -> FloatArray:
+    def flat(value: ArrayLike) -> FloatArray:
         return np.broadcast_to(take_block(value, problem.shape, index), (size,))
 
     loss = problem.ufm.loss
@@ -155,7 +155,7 @@ def _block_of_points(problem: MemorizationDilation, c: Configuration, index: Ind
         kp=flat(c.weight_sum),
         eta=flat(problem.noise),
         c=flat(problem.rate_of(c)),
-        lam=flat(problem.noisy_feature_decay),
+        lam=flat(problem.decay),
         constrained=problem.nonnegative_noisy_features,
     )
 
