@@ -1,9 +1,10 @@
 """The memorization-dilation problem: against the independent oracle, its certificate, and its defining properties."""
 
-import mdtheory as mdt
 import numpy as np
 import oracle
 import pytest
+
+import mdtheory as mdt
 from mdtheory.certificates import md_lower_bound, md_objective
 
 LOSSES = {

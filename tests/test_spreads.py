@@ -1,11 +1,12 @@
 """The law of one coordinate of the spread: moments, tails, and the rules that integrate against it."""
 
-import mdtheory as mdt
 import numpy as np
 import oracle
 import pytest
 from mpmath import mp
 from scipy import special
+
+import mdtheory as mdt
 
 KINDS = {"sphere": mdt.Sphere, "ball": mdt.Ball, "gaussian": mdt.Gaussian, "two-point": mdt.TwoPoint}
 DIMS = (1, 2, 3, 8, 1000)
