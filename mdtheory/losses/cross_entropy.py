@@ -104,9 +104,11 @@ class CrossEntropy(Loss):
         return -entropy_of(self.smoothing * rest / (rest + 1.0) - np.asarray(slope), num_classes)
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            odds = np.divide(np.subtract(1.0, self.smoothing), self.smoothing)
-        return np.asarray(np.log1p(np.multiply(num_classes, odds)))
+        with np.errstate(divide="ignore", over="ignore"):
+            ratio = np.multiply(num_classes, np.divide(np.subtract(1.0, self.smoothing), self.smoothing))
+            # The ratio overflows for subnormal smoothing, its logarithm does not.
+            split = np.log(num_classes) - np.log(self.smoothing)
+        return np.asarray(np.where(np.isfinite(ratio), np.log1p(ratio), split))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         n = np.asarray(num_classes, dtype=np.float64)
