@@ -32,8 +32,9 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
     position, inside = _split_positions(loss, spread, centre, scale)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
     first, second = np.zeros(centre.shape), np.zeros(centre.shape)
+    pair = loss.paired_slopes_at(centre)
     for node, weight in zip(nodes, weights, strict=True):
-        difference, curvature = loss.paired_slopes(centre, scale * node)
+        difference, curvature = pair(scale * node)
         first += (0.5 * weight * node) * difference
         second += (0.5 * weight * node * node) * curvature
     if np.any(inside):

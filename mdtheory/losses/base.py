@@ -1,7 +1,9 @@
 """What a loss owes the rest of the library."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -120,6 +122,10 @@ class Loss(ABC):
         difference = self.profile_derivative(above) - self.profile_derivative(below)
         # phi' has absolute error eps, so below 1e-5 the trapezoidal rule (error o^3) is the better difference.
         return np.where(offset < 1e-5, offset * curvature, difference), curvature
+
+    def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+        """:meth:`paired_slopes` for many offsets about one centre."""
+        return partial(self.paired_slopes, centre)
 
     def displacement(
         self, margin: FloatArray, step: FloatArray, offset: FloatArray, start: FloatArray | None = None

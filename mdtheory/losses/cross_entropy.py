@@ -1,5 +1,6 @@
 """Cross-entropy with label smoothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -121,14 +122,28 @@ class CrossEntropy(Loss):
         n = np.asarray(num_classes, dtype=np.float64)
         return np.asarray((1.0 - np.asarray(self.smoothing)) * ((n - 1.0) / n))
 
+    def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+        twice_cosh = 2.0 * np.cosh(np.minimum(np.abs(centre), 700.0))
+
+        def pair(offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+            # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
+            decay = np.exp(-offset)
+            # 1 - e^-o cancels only where o is small; expm1 is then the better, and slower, way to it.
+            rise = 1.0 - decay if np.min(offset) > 1e-2 else -np.expm1(-offset)
+            square = decay * decay
+            cross = decay * twice_cosh
+            square_above = square + 1.0
+            inverse = 1.0 / (square_above + cross)
+            cross *= square_above
+            square *= 4.0
+            cross += square
+            cross *= inverse * inverse
+            return (1.0 + decay) * rise * inverse, cross
+
+        return pair
+
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
-        # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
-        minus, decay = np.expm1(-offset), np.exp(-offset)
-        square = decay * decay
-        cross = decay * (2.0 * np.cosh(np.minimum(np.abs(centre), 700.0)))
-        inverse = 1.0 / (1.0 + square + cross)
-        difference = -minus * (2.0 + minus) * inverse
-        return difference, (4.0 * square + (1.0 + square) * cross) * (inverse * inverse)
+        return self.paired_slopes_at(centre)(offset)
 
     @classmethod
     def symbolic_profile(

@@ -204,7 +204,7 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
             # Newton jumps to and fro across a steep fall of F'(r)/r; halving ends that.
             outside |= bracketed & (np.abs(change) > 1e-3)
         updated = np.where(outside, middle, updated)
-        settled = (np.abs(updated - log_nu) < 1e-7) & ~outside | (bracketed & (high - low < 1e-14))
+        settled = (np.abs(updated - log_nu) < 1e-6) & ~outside | (bracketed & (high - low < 1e-14))
         if not points.constrained:
             start = answer.margin + points.s + answer.velocity * (updated - log_nu)
         log_nu = updated
