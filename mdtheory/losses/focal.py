@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import mpmath
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -141,6 +140,8 @@ class Focal(Loss):
         sensitive = np.abs(kappa - critical) <= 1e-6 * critical
         sensitive |= (margin > 0) & (kappa > 30.0 * curvature * margin)
         if np.any(sensitive):
+            import mpmath
+
             margin = np.array(margin)
             for at in zip(*np.nonzero(sensitive), strict=True) if n.ndim else [()]:
                 with mpmath.workdps(50):

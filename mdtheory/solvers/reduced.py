@@ -9,6 +9,7 @@ log nu minus the logarithm of the right-hand side increases in log nu with a slo
 iteration in log nu needs few evaluations of the expectation F'.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -25,7 +26,9 @@ from mdtheory.spreads import Spread
 from mdtheory.status import Status, status_field
 from mdtheory.validation import FloatArray, scalar_or_array
 
-_BLOCK = 4096
+# Large enough that threads spend their time inside NumPy rather than waiting for one another.
+_BLOCK = 65_536
+_MOST_THREADS = 4
 _MAX_STEPS = 120
 
 
@@ -125,13 +128,32 @@ def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status:
     """Run `kernel` on blocks of points and shape the answer like the problem."""
     configuration, shape = problem.configuration, problem.shape
     rows = np.empty((4, *shape))
-    for index in blocks(shape, _BLOCK):
+
+    def solve_block(index: Index) -> None:
         target = rows[(slice(None), *index)]
         points = _block_of_points(problem, configuration, index, target[0].size)
         target[...] = _with_silent_points(points, kernel).reshape(target.shape)
+
+    _run_side_by_side(solve_block, list(blocks(shape, _BLOCK)))
     dilation, memorization, margin, level = (scalar_or_array(row) for row in rows)
     codes = np.full(shape, status, dtype=np.int64)
     return MDSolution(problem, dilation, memorization, margin, level, method, status_field(codes))
+
+
+def _run_side_by_side(task: Callable[[Index], None], indices: list[Index]) -> None:
+    """Run independent tasks on a few threads: NumPy releases the interpreter lock inside its loops."""
+    if len(indices) == 1:
+        task(indices[0])
+        return
+    from concurrent.futures import ThreadPoolExecutor  # not needed for a single block, and slow to import
+
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS, len(indices))) as pool:
+        try:
+            for future in [pool.submit(task, index) for index in indices]:
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
@@ -169,7 +191,7 @@ def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> 
     w = points.loss.displacement(points.s, step, share * points.s, start)
     t = w - points.s
     drop = share * points.centre
-    rho = np.hypot(w / points.kap, drop)
+    rho = np.sqrt((w / points.kap) ** 2 + drop**2)
     level = points.centre - drop
     # Implicit differentiation: (lam + nu + kap^2 phi''/2) dw = -w dnu and d(drop) = -drop/(lam + nu) dnu.
     _, curvature = points.loss.slope_and_curvature(t)
@@ -185,14 +207,15 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
     """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss."""
     with np.errstate(under="ignore"):
         factor = 0.25 * points.eta * points.c**2
-    log_nu = np.log(factor) + np.log(points.initial_curvature())
+    log_factor = np.log(factor)
+    log_nu = log_factor + np.log(points.initial_curvature())
     low, high = np.full(log_nu.shape, -np.inf), np.full(log_nu.shape, np.inf)
     start: FloatArray | None = None
     for step in range(_MAX_STEPS):
         answer = respond(points, np.exp(log_nu), start)
         r = points.eta * points.c * answer.rho
         first, second = points.slope(r)
-        residual = log_nu - np.log(factor) - np.log(first / r)
+        residual = log_nu - log_factor - np.log(first / r)
         derivative = 1.0 - (r * second / first - 1.0) * answer.elasticity
         low, high = np.where(residual < 0, log_nu, low), np.where(residual > 0, log_nu, high)
         change = -residual / np.maximum(derivative, 1e-3)
