@@ -50,7 +50,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    # sympy costs more to import than the rest together, so the symbolic half loads on first use.
-    if name == "symbolic":
-        return import_module("mdtheory.symbolic")
+    # sympy costs more to import than the rest together, so what not every user needs loads on first use.
+    if name in ("asymptotics", "symbolic"):
+        return import_module(f"mdtheory.{name}")
     raise AttributeError(f"module 'mdtheory' has no attribute {name!r}")

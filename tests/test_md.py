@@ -450,3 +450,21 @@ def test_problems_compare_by_value():
     assert build(BASE) == build(BASE)
     assert hash(build(BASE)) == hash(build(BASE))
     assert build(BASE) != build(BASE | {"noise": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("loss", "decays", "nonnegative", "noise", "slope", "dim", "expected"),
+    [
+        (mdt.LabelRelaxation(0.4646405917145981), (0.30342320545394275, 0.0010078283635633453), True,
+         2.984740854086678e-05, 2.836035252431303, 189, 1.1309704252702e-4),
+        (mdt.CrossEntropy(0.4404648545880535), (0.0023045511066573762, 16.955564677797106), False,
+         6.416250187746733e-07, 89.23007182246931, 57, 2.820e-8),
+    ],
+)  # fmt: skip
+def test_expansion_survives_an_enormous_shift(loss, decays, nonnegative, noise, slope, dim, expected):
+    """tau, the shift of the r-Lambert argument, is 2e9 and 2e16; expected from a 60-digit bisection of its equation."""
+    ufm = mdt.UFM(loss, num_classes=2, weight_decay=decays[0], feature_decay=decays[1], nonnegative=nonnegative)
+    md = mdt.MemorizationDilation(ufm, noise=noise, slope=slope, spread=mdt.Sphere(dim), noisy_feature_decay=0.0)
+    solution = mdt.solve(md, method="expansion")
+    digits = 1e-12 if expected > 1e-6 else 3e-4
+    assert solution.normalized_dilation == pytest.approx(expected, rel=digits)

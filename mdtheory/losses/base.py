@@ -44,7 +44,7 @@ class Loss(ABC):
     two_classes_only: ClassVar[bool] = False
     #: Below minus this the profile has no conjugate for any number of classes.
     steepest_dual: ClassVar[float] = np.inf
-    #: Between its kinks the profile is analytic for complex margins with |Im| < this.
+    #: Between its kinks the profile is analytic for complex margins with imaginary part below this.
     analytic_strip: ClassVar[float] = np.inf
 
     # ------------------------------------------------------------------ vector faces

@@ -16,8 +16,21 @@ if TYPE_CHECKING:
     import sympy
 
 
+class _UnitMargin(Loss):
+    """What the hinge losses share: the margin 1 suffices, and the slope at zero is -1."""
+
+    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
+        return np.ones(np.shape(num_classes))
+
+    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
+        return np.ones(np.shape(num_classes))
+
+    def kinks(self) -> FloatArray | None:
+        return np.ones(())
+
+
 @dataclass(frozen=True, eq=False)
-class Hinge(Loss):
+class Hinge(_UnitMargin):
     r"""Multiclass hinge loss, ``max_{j != n} (1 + z_j - z_n)_+``. Two classes: :math:`\varphi(t) = (1-t)_+`.
 
     Its margin is 1 below the critical cost kappa = 1 and 0 from there on (at kappa = 1 every margin in [0, 1]
@@ -64,17 +77,8 @@ class Hinge(Loss):
         p = np.asarray(slope, dtype=np.float64)
         return np.where((p >= -1.0) & (p <= 0.0), p, np.inf)
 
-    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
-        return np.ones(np.shape(num_classes))
-
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         return np.where(cost.remaining(np.ones(np.shape(num_classes)), dd.pair, np.ones(())) > 0, 1.0, 0.0)
-
-    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        return np.ones(np.shape(num_classes))
-
-    def kinks(self) -> FloatArray | None:
-        return np.ones(())
 
     @classmethod
     def symbolic_profile(
@@ -86,7 +90,7 @@ class Hinge(Loss):
 
 
 @dataclass(frozen=True, eq=False)
-class SquaredHinge(Loss):
+class SquaredHinge(_UnitMargin):
     r"""Half the squared multiclass hinge loss. Two classes: :math:`\varphi(t) = (1-t)_+^2/2`.
 
     References
@@ -129,17 +133,8 @@ class SquaredHinge(Loss):
         p = np.asarray(slope, dtype=np.float64)
         return np.asarray(np.where(p <= 0.0, p * (0.5 * p + 1.0), np.inf))
 
-    def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
-        return np.ones(np.shape(num_classes))
-
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         return np.maximum(cost.remaining(np.ones(np.shape(num_classes)), dd.pair, np.ones(())), 0.0)
-
-    def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        return np.ones(np.shape(num_classes))
-
-    def kinks(self) -> FloatArray | None:
-        return np.ones(())
 
     @classmethod
     def symbolic_profile(

@@ -98,7 +98,7 @@ class UFM:
                 "num_classes", self.num_classes, f"must be 2 for {type(self.loss).__name__}, a function of one margin"
             )
         if self.class_weights is not None:
-            object.__setattr__(self, "class_weights", self._checked_weights())
+            object.__setattr__(self, "class_weights", self._checked_weights(self.class_weights))
         self.shape  # noqa: B018  raises where the shapes do not broadcast
         self._check_feature_dim()
 
@@ -171,10 +171,8 @@ class UFM:
         parameters = {name: np.asarray(getattr(self.loss, name))[..., None] for name in self.loss.parameter_names()}
         return self.loss.with_parameters(**parameters)
 
-    def _checked_weights(self) -> FloatArray:
-        weights = np.asarray(
-            real("class_weights", self.class_weights, lambda x: (x > 0) & (x <= 1), "lie in (0, 1]")  # type: ignore[arg-type]
-        )
+    def _checked_weights(self, given: FloatArray) -> FloatArray:
+        weights = np.asarray(real("class_weights", given, lambda x: (x > 0) & (x <= 1), "lie in (0, 1]"))
         n = self.num_classes
         if not isinstance(n, int) or weights.ndim == 0 or weights.shape[-1] != n:
             raise fail("class_weights", weights.shape, f"must have num_classes = {n} entries on the last axis")

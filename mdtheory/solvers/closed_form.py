@@ -47,16 +47,15 @@ def expansion_points(points: Points) -> tuple[FloatArray, ...]:
     nu = 0.25 * points.initial_curvature() * points.eta * points.c**2
     answer: Position
     if isinstance(points.loss, (CrossEntropy, LabelRelaxation)) and not points.constrained:
-        answer = _lambert_response(points, nu)
+        answer = _lambert_response(points, points.loss, nu)
     else:
         answer = respond(points, nu)
     return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
 
 
-def _lambert_response(points: Points, nu: FloatArray) -> Position:
+def _lambert_response(points: Points, loss: CrossEntropy | LabelRelaxation, nu: FloatArray) -> Position:
     """``x = t + tau`` is the r-Lambert function W_r(A e^tau) with r = e^tau."""
-    loss = points.loss
-    smoothing = 0.5 * np.asarray(loss.smoothing) if isinstance(loss, CrossEntropy) else np.asarray(loss.relaxation)  # type: ignore[attr-defined]
+    smoothing = 0.5 * np.asarray(loss.smoothing) if isinstance(loss, CrossEntropy) else np.asarray(loss.relaxation)
     total = points.lam + nu
     amplitude = 0.5 * points.kap**2 / total
     tau = smoothing * amplitude + nu * points.s / total

@@ -54,7 +54,8 @@ def _stationary(point: Points, *, face: bool) -> list[tuple[float, float, float,
     if point.constrained and not face:
         keep = level >= t / point.kap - 1e-12
     r = point.eta * point.c * rho
-    return [tuple(map(float, row)) for row in zip(r[keep], rho[keep], t[keep], level[keep], strict=True)]  # type: ignore[misc]
+    rows = zip(r[keep], rho[keep], t[keep], level[keep], strict=True)
+    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in rows]
 
 
 def _residual(points: Points, t: FloatArray, face: bool) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
