@@ -1,6 +1,6 @@
 """Expectations of a loss over a spread: E phi(s + K zeta), its slope in K, and its curvature."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from mdtheory.spreads import Spread
 from mdtheory.validation import FloatArray
 
 _BLOCK = 4096
+_PIECE = 256
 Selection = NDArray[np.bool_] | NDArray[np.intp] | slice
 _Kernel = Callable[[Loss, Spread, FloatArray, FloatArray], FloatArray]
 
@@ -37,12 +38,11 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
         difference, curvature = pair(scale * node)
         first += (0.5 * weight * node) * difference
         second += (0.5 * weight * node * node) * curvature
-    if np.any(inside):
-        part = restrict(loss, inside, as_column=True)
-        nodes, weights = spread.split_rule(position[inside], scale[inside] * _sharpness(loss))
-        at = centre[inside, None] + scale[inside, None] * nodes
-        first[inside] = np.sum(weights * nodes * part.profile_derivative(at), axis=-1)
-        second[inside] = np.sum(weights * nodes**2 * part.profile_curvature(at), axis=-1)
+    for pick in _pieces(inside):
+        part, nodes, weights, at = _split(loss, spread, centre[pick], scale[pick], position[pick], pick)
+        weights = weights * nodes
+        first[pick] = np.sum(weights * part.profile_derivative(at), axis=-1)
+        second[pick] = np.sum(weights * nodes * part.profile_curvature(at), axis=-1)
     return first, second
 
 
@@ -72,12 +72,25 @@ def _mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray
     value = np.zeros(centre.shape)
     for node, weight in zip(nodes, weights, strict=True):
         value += 0.5 * weight * (loss.profile(centre + scale * node) + loss.profile(centre - scale * node))
-    if np.any(inside):
-        part = restrict(loss, inside, as_column=True)
-        nodes, weights = spread.split_rule(position[inside], scale[inside] * _sharpness(loss))
-        at = centre[inside, None] + scale[inside, None] * nodes
-        value[inside] = np.sum(weights * part.profile(at), axis=-1)
+    for pick in _pieces(inside):
+        part, _, weights, at = _split(loss, spread, centre[pick], scale[pick], position[pick], pick)
+        value[pick] = np.sum(weights * part.profile(at), axis=-1)
     return value
+
+
+def _pieces(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
+    """The selected points, few at a time: each needs hundreds of nodes of its own."""
+    chosen = np.flatnonzero(mask)
+    for start in range(0, chosen.size, _PIECE):
+        yield chosen[start : start + _PIECE]
+
+
+def _split(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, position: FloatArray, pick: NDArray[np.intp]
+) -> tuple[Loss, FloatArray, FloatArray, FloatArray]:
+    """The loss at the picked points, and nodes, weights and margins (points, nodes) of a rule split at `position`."""
+    nodes, weights = spread.split_rule(position, scale * _sharpness(loss))
+    return restrict(loss, pick, as_column=True), nodes, weights, centre[:, None] + scale[:, None] * nodes
 
 
 def _split_positions(
