@@ -1,5 +1,6 @@
 """Theorems, reference values, counterexamples and asymptotics of the memorization-dilation problem."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import special
 import mdtheory as mdt
 from mdtheory.asymptotics import cross_entropy_small_noise, small_noise_dilation, small_slope_dilation
 from mdtheory.certificates import md_objective
+from mdtheory.solvers.reduced import block_of_points, newton_points
 
 CONVEX = {
     "cross-entropy": lambda a: mdt.CrossEntropy(),
@@ -358,3 +360,12 @@ def test_asymptotics_refuse_what_they_do_not_cover():
         cross_entropy_small_noise(problem(mdt.CrossEntropy(0.1)))
     with pytest.raises(mdt.AssumptionError, match="noisy_feature_decay"):
         cross_entropy_small_noise(problem(mdt.CrossEntropy(), lam=1e-3))
+
+
+@pytest.mark.parametrize("lam", [0.0, 5e-3])
+def test_more_smoothing_on_the_same_configuration_dilates_less(lam):
+    """The configuration of cross-entropy is kept, and only the loss on it is smoothed."""
+    md = problem(mdt.CrossEntropy(), lam=lam)
+    points = block_of_points(md, md.configuration, (), 1)
+    dilations = [float(newton_points(replace(points, loss=mdt.CrossEntropy(a)))[0][0]) for a in (0.0, 0.005, 0.1, 0.3)]
+    assert np.all(np.diff(dilations) < 0)

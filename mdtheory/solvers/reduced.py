@@ -131,7 +131,7 @@ def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status:
 
     def solve_block(index: Index) -> None:
         target = rows[(slice(None), *index)]
-        points = _block_of_points(problem, configuration, index, target[0].size)
+        points = block_of_points(problem, configuration, index, target[0].size)
         target[...] = _with_silent_points(points, kernel).reshape(target.shape)
 
     _run_side_by_side(solve_block, list(blocks(shape, _BLOCK)))
@@ -156,7 +156,7 @@ def _run_side_by_side(task: Callable[[Index], None], indices: list[Index]) -> No
             raise
 
 
-def _block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
+def block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
     """The reduced problem at one block of the broadcast shape."""
 
     def flat(value: ArrayLike) -> FloatArray:
