@@ -55,19 +55,14 @@ def broadcast_ufm() -> None:
     """A million UFM margins, against passes of np.log over the same array."""
     smoothing = np.random.default_rng(0).uniform(0.0, 0.9, 10**6)
 
-    def ours() -> object:
-        ufm = mdt.UFM(mdt.CrossEntropy(smoothing), num_classes=10, weight_decay=5e-3, feature_decay=5e-3)
-        return mdt.solve(ufm).margin
+    def model() -> mdt.UFM:
+        return mdt.UFM(mdt.CrossEntropy(smoothing), num_classes=10, weight_decay=5e-3, feature_decay=5e-3)
 
     shifted = smoothing + 1.0
-    solve, log = paired(ours, lambda: np.log(shifted), 21)
+    solve, log = paired(lambda: mdt.solve(model()).margin, lambda: np.log(shifted), 21)
     print(f"1e6 UFM solves (margin): {solve / log:.1f} passes of np.log ({solve * 1e3:.1f} ms)")
-    both, log = paired(lambda: mdt.solve(everything(smoothing)).gap, lambda: np.log(shifted), 9)
+    both, log = paired(lambda: mdt.solve(model()).gap, lambda: np.log(shifted), 9)
     print(f"1e6 UFM solves with objective, lower bound and gap: {both / log:.1f} passes of np.log")
-
-
-def everything(smoothing: np.ndarray) -> mdt.UFM:
-    return mdt.UFM(mdt.CrossEntropy(smoothing), num_classes=10, weight_decay=5e-3, feature_decay=5e-3)
 
 
 def problem(smoothing: object, noise: object) -> mdt.MemorizationDilation:

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def loss_from(name: str, parameters: dict[str, float | None]) -> Loss:
     """The loss of that name; parameters that are not None must be its own, and required ones present."""
     kind = LOSSES[name]
-    own = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]
+    own = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]  # every loss is a dataclass
     given = {key: value for key, value in parameters.items() if value is not None}
     for key in given:
         if key not in own:

@@ -224,6 +224,3 @@ class MDSolution:
                 "(no feature decay and an unbounded margin)"
             )
         return np.asarray(self.dilation), np.asarray(self.noisy_margin), np.asarray(self.noisy_level)
-
-
-Solution = UFMSolution | MDSolution

@@ -176,7 +176,7 @@ def _status(solution: UFMSolution | MDSolution) -> Record:
 
 
 def _scalars(solution: UFMSolution | MDSolution, names: Sequence[str]) -> Record:
-    return {name: plain(_or_none(lambda name=name: getattr(solution, name))) for name in names}  # type: ignore[misc]
+    return {name: plain(_or_none(lambda name=name: getattr(solution, name))) for name in names}  # type: ignore[misc]  # a default argument has no inferred type
 
 
 def _or_none(compute: Callable[[], Any]) -> Any:
