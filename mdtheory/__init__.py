@@ -6,7 +6,15 @@ from types import ModuleType
 # Imported first and from here: measured a sixth faster than from deep inside the package.
 import scipy.special  # noqa: F401
 
-from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.errors import AssumptionError, CertificateError, SolverError
+from mdtheory.imbalance import (
+    class_collapse_threshold,
+    merge_threshold,
+    rank_bounds,
+    rank_threshold,
+    zero_collapse_threshold,
+)
+from mdtheory.logits_solution import FactorsSolution, GeneralUFMSolution, LogitsSolution
 from mdtheory.losses import (
     CrossEntropy,
     Focal,
@@ -17,9 +25,20 @@ from mdtheory.losses import (
     MeanSquaredError,
     SquaredHinge,
 )
-from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
+from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
+from mdtheory.regression import RegressionOptimum, regression_optimum, regression_spectrum
+from mdtheory.soft_labels import (
+    ExchangeableOptimum,
+    MultilabelOptimum,
+    exchangeable_optimum,
+    is_exchangeable,
+    multilabel_optimum,
+    pick_all_labels,
+)
 from mdtheory.solutions import MDSolution, UFMSolution
 from mdtheory.solve import solve
+from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
 from mdtheory.thresholds import collapse_threshold
@@ -30,16 +49,26 @@ __all__ = [
     "UFM",
     "AssumptionError",
     "Ball",
+    "CertificateError",
+    "CollapseMeasures",
     "CrossEntropy",
+    "ExchangeableOptimum",
+    "FactorsSolution",
     "Focal",
     "Gaussian",
+    "GeneralUFMSolution",
     "Hinge",
     "LabelRelaxation",
+    "LogitsSolution",
     "Loss",
     "MDSolution",
     "MarginLoss",
+    "MaxMargin",
+    "MaxMarginSolution",
     "MeanSquaredError",
     "MemorizationDilation",
+    "MultilabelOptimum",
+    "RegressionOptimum",
     "SolverError",
     "Sphere",
     "Spread",
@@ -47,13 +76,28 @@ __all__ = [
     "Status",
     "TwoPoint",
     "UFMSolution",
+    "arrangement",
+    "class_collapse_threshold",
+    "collapse_measures",
     "collapse_threshold",
+    "direction_distance",
+    "exchangeable_optimum",
+    "is_exchangeable",
+    "merge_threshold",
+    "multilabel_optimum",
+    "pick_all_labels",
+    "rank_bounds",
+    "rank_threshold",
+    "regression_optimum",
+    "regression_spectrum",
+    "soft_label_limit",
     "solve",
+    "zero_collapse_threshold",
 ]
 
 
 def __getattr__(name: str) -> ModuleType:
     # sympy costs more to import than the rest together, so what not every user needs loads on first use.
-    if name in ("asymptotics", "symbolic"):
+    if name in ("asymptotics", "conventions", "symbolic"):
         return import_module(f"mdtheory.{name}")
     raise AttributeError(f"module 'mdtheory' has no attribute {name!r}")

@@ -8,12 +8,13 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
-
-from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.array_files import read_matrix, read_vector
+from mdtheory.errors import AssumptionError, CertificateError, SolverError
+from mdtheory.logits_solution import GeneralUFMSolution
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.problems.memorization_dilation import SCALINGS
+from mdtheory.solutions import MDSolution, UFMSolution
 from mdtheory.solve import MD_METHODS, UFM_METHODS, solve
 from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
 
@@ -32,13 +33,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 0, 2 for bad input or an unwritable directory, 1 if a solver fails."""
+    """Run the command line; the exit code is 0, 2 for bad input or a path that cannot be used, 1 for any other failure.
+
+    Exit code 1: a solver fails, or a certificate does not hold.
+    """
     try:
         arguments = _parser().parse_args(argv)
-        return _report(arguments) if arguments.command == "report" else _solve(arguments)
+        return _COMMANDS[arguments.command](arguments)
     except (_UsageError, AssumptionError, OSError) as error:
         return _failed(error, 2)
-    except SolverError as error:
+    except (SolverError, CertificateError) as error:
         return _failed(error, 1)
 
 
@@ -79,17 +83,47 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _solve(arguments: argparse.Namespace) -> int:
-    problem = _ufm(arguments) if arguments.problem == "ufm" else _md(arguments)
-    record = describe(solve(problem, method=arguments.method))
+    if arguments.problem == "md":
+        solution: UFMSolution | GeneralUFMSolution | MDSolution = solve(_md(arguments), method=arguments.method)
+    else:
+        solution = solve(
+            _ufm(arguments),
+            method=arguments.method,
+            tolerance=arguments.tolerance,
+            starts=arguments.starts,
+            seed=arguments.seed,
+            progress=lambda line: print(f"mdtheory: {line}", file=sys.stderr),
+        )
+        if arguments.certificate is not None:
+            if isinstance(solution, UFMSolution):
+                raise AssumptionError(
+                    "certificate: the closed form of a symmetric problem is its own proof; see --method"
+                )
+            solution.certificate.save(arguments.certificate)
+    record = describe(solution)
     print(json.dumps(record, indent=2, allow_nan=False) if arguments.json else solution_text(record))
     return 0
 
 
+def _verify(arguments: argparse.Namespace) -> int:
+    from mdtheory.certificates.certificate import Certificate
+
+    proved = Certificate.load(arguments.file).verify(rigorous=arguments.rigorous)
+    how = "in ball arithmetic" if arguments.rigorous else "in double precision"
+    print(f"the optimum lies in [{proved.lower!r}, {proved.upper!r}]: verified {how}")
+    return 0
+
+
+_COMMANDS = {"report": _report, "solve": _solve, "verify": _verify}
+
+
 def _ufm(arguments: argparse.Namespace) -> UFM:
-    weights = arguments.class_weights
+    weights = None if arguments.class_weights is None else read_vector("class_weights", arguments.class_weights)
+    path = arguments.label_distribution
+    labels = None if path is None else read_matrix("label_distribution", path)
     classes = arguments.num_classes
     if classes is None:
-        classes = 2 if weights is None else len(weights)
+        classes = len(labels) if labels is not None else 2 if weights is None else len(weights)
     return UFM(
         loss_from(arguments.loss, {name: getattr(arguments, name) for name in _LOSS_PARAMETERS}),
         num_classes=classes,
@@ -97,7 +131,9 @@ def _ufm(arguments: argparse.Namespace) -> UFM:
         feature_decay=arguments.feature_decay,
         nonnegative=arguments.nonnegative,
         bias=arguments.bias,
-        class_weights=None if weights is None else np.array(weights),
+        bias_decay=arguments.bias_decay,
+        class_weights=weights,
+        label_distribution=labels,
         feature_dim=arguments.feature_dim,
     )
 
@@ -137,10 +173,14 @@ def _parser() -> argparse.ArgumentParser:
     problems = solving.add_subparsers(dest="problem", required=True, metavar="PROBLEM", parser_class=_Parser)
     ufm = problems.add_parser("ufm", help="the unconstrained features model", allow_abbrev=False)
     _add_ufm(ufm, UFM_METHODS)
+    _add_search(ufm)
     md = problems.add_parser("md", help="the memorization-dilation problem of two classes", allow_abbrev=False)
     _add_ufm(md, MD_METHODS)
     _add_md(md)
     md.add_argument("--nonnegative-noisy-features", action="store_true", help="constrain the noisy features too")
+    verify = commands.add_parser("verify", help="check a saved certificate without a solver", allow_abbrev=False)
+    verify.add_argument("file", metavar="FILE", type=Path, help="written by: mdtheory solve ufm --certificate FILE")
+    verify.add_argument("--rigorous", action="store_true", help="prove the bounds in ball arithmetic")
     return parser
 
 
@@ -175,10 +215,25 @@ def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
         "--nonnegative", action=argparse.BooleanOptionalAction, default=False, help="features at least zero"
     )
     parser.add_argument("--bias", action=argparse.BooleanOptionalAction, default=False, help="an unregularised bias")
-    parser.add_argument("--class-weights", type=_weights, metavar="P1,P2,...", help="class proportions, with sum 1")
+    parser.add_argument("--bias-decay", type=float, metavar="X", default=0.0, help="decay of the bias (default: 0)")
+    parser.add_argument(
+        "--class-weights", metavar="P1,P2,...|FILE", help="proportions with sum 1, or a .npy or .csv file of them"
+    )
+    parser.add_argument(
+        "--label-distribution",
+        metavar="FILE",
+        help=".npy or .csv file: one column of label probabilities for each group",
+    )
     parser.add_argument("--feature-dim", type=int, metavar="M", help="dimension of the features (default: N)")
     parser.add_argument("--method", choices=methods, default="auto", help="default: auto")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tolerance", type=float, metavar="X", help="relative duality gap to reach")
+    parser.add_argument("--starts", type=int, metavar="K", help="local searches where the problem is not convex")
+    parser.add_argument("--seed", type=int, metavar="S", default=0, help="seed of those searches (default: 0)")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="save the bounds as JSON that `verify` checks")
 
 
 def _add_decays(parser: argparse.ArgumentParser) -> None:
@@ -202,10 +257,3 @@ def _add_md(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="decay of noisy features (default: 1e-4 in the report, else that of the features)",
     )
-
-
-def _weights(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"not a list of numbers separated by commas: {text!r}") from None

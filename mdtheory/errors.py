@@ -18,3 +18,7 @@ class AssumptionError(ValueError):
 
 class SolverError(RuntimeError):
     """A numerical solver stopped without an answer that can be certified."""
+
+
+class CertificateError(RuntimeError):
+    """A certificate does not hold, belongs to another problem, or cannot be read."""

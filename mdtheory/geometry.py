@@ -58,7 +58,7 @@ def _scaled_frame(solution: "UFMSolution", n: int, m: int) -> FloatArray:
         return np.asarray(square @ np.eye(n, m))
     if problem.nonnegative:
         return np.asarray(root * np.eye(n, m))
-    frame = _centred(n) @ np.eye(n, m) if m >= n else _helmert(n)
+    frame = _centred(n) @ np.eye(n, m) if m >= n else sum_zero_basis(n)
     return np.asarray(root * frame)
 
 
@@ -98,8 +98,8 @@ def _centred(n: int) -> FloatArray:
     return np.eye(n) - 1.0 / n
 
 
-def _helmert(n: int) -> FloatArray:
-    """N rows in R^(N-1) whose Gram matrix is ``I - J/N``."""
+def sum_zero_basis(n: int) -> FloatArray:
+    """N rows in R^(N-1) whose Gram matrix is ``I - J/N``: orthonormal columns that span the sum-zero space."""
     k = np.arange(1, n, dtype=np.float64)
     rows = np.triu(np.ones((n, n - 1)))
     rows[np.arange(1, n), np.arange(n - 1)] = -k

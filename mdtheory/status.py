@@ -19,6 +19,7 @@ class Status(IntEnum):
     OBSERVED = 1
     APPROXIMATE = 2
     INACCURATE = 3
+    BOUNDED = 4
 
     @property
     def message(self) -> str:
@@ -31,6 +32,7 @@ _MESSAGES = {
     Status.OBSERVED: "best point found by an exhaustive scan of the stationary points; not proved globally optimal",
     Status.APPROXIMATE: "an expansion: see `expansion_parameter` and `gap` for its accuracy",
     Status.INACCURATE: "the solver stopped with a duality gap above its target; see `gap`",
+    Status.BOUNDED: "best of many local searches, not proved optimal; the optimum lies between `lower_bound` and `objective`",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mdtheory.errors import AssumptionError
+from mdtheory.logits_solution import GeneralUFMSolution
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MDSolution, UFMSolution
@@ -48,11 +49,13 @@ def loss_label(loss: Loss) -> str:
     return ", ".join([loss_name(loss), *(f"{name} {value:g}" for name, value in parameters if value != 0)])
 
 
-def describe(solution: UFMSolution | MDSolution) -> Record:
+def describe(solution: UFMSolution | GeneralUFMSolution | MDSolution) -> Record:
     """Everything one solution says, as a record of numbers, strings and nested lists.
 
     A quantity that is undefined at this solution is None, an infinite one the string "inf".
     """
+    if isinstance(solution, GeneralUFMSolution):
+        return _describe_general(solution)
     return _describe_ufm(solution) if isinstance(solution, UFMSolution) else _describe_md(solution)
 
 
@@ -95,6 +98,8 @@ def number(value: Any, digits: int = 6) -> str:
     """
     if value is None:
         return "undefined"
+    if _is_matrix(value):
+        return f"{len(value)} x {len(value[0])} array"
     if isinstance(value, list):
         return ", ".join(number(entry, digits) for entry in value)
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
@@ -125,6 +130,7 @@ def solution_text(record: Record) -> str:
 
 
 _MATRICES = {
+    "logits": "(one column per group)",
     "class_means": "(one column per class)",
     "weights": "(one row per class)",
     "noisy_features": "(one column per label)",
@@ -152,6 +158,21 @@ def _describe_ufm(solution: UFMSolution) -> Record:
         **_scalars(solution, ("objective", "lower_bound", "gap")),
         **_frame(solution),
     }
+
+
+def _describe_general(solution: GeneralUFMSolution) -> Record:
+    small = solution.problem.num_groups * int(solution.problem.num_classes) <= _MAX_ENTRIES
+    return {
+        "problem": describe_problem(solution.problem),
+        "method": solution.method,
+        "status": solution.status.name.lower(),
+        "status_message": solution.status.message,
+        **{name: getattr(solution, name) for name in ("objective", "lower_bound", "gap", "relative_gap")},
+        **({name: plain(getattr(solution, name)) for name in _GENERAL} if small else dict.fromkeys(_GENERAL)),
+    }
+
+
+_GENERAL = ("geometry", "rank", "margin", "probability", "bias", "singular_values", "logits", "class_means", "weights")
 
 
 def _describe_md(solution: MDSolution) -> Record:

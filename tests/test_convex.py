@@ -8,7 +8,7 @@ import pytest
 
 import mdtheory as mdt
 from mdtheory.errors import AssumptionError, SolverError
-from mdtheory.solvers import convex
+from mdtheory.solvers import conic, convex
 
 CONVEX_LOSSES = [
     mdt.CrossEntropy(),
@@ -47,12 +47,12 @@ def test_ufm_agrees_with_closed_form(loss, nonnegative):
         growth = np.sqrt(2 * 1e-12 / curvature) if curvature > 0 else 1e-9
         assert conic.margin == pytest.approx(exact.margin, abs=10 * growth)
         # Not only at the symmetrised answer: the conic optimum itself is the closed form's.
-        assert convex.ufm_programme(problem)[1] == pytest.approx(exact.objective, abs=1e-9)
+        assert convex.ufm_programme(problem).value == pytest.approx(exact.objective, abs=1e-9)
 
 
 def test_ufm_logits_hold_the_mean_gain():
     problem = ufm(mdt.MeanSquaredError(0.2), num_classes=4)
-    logits, _ = convex.ufm_programme(problem)
+    logits = convex.ufm_programme(problem).logits
     exact = mdt.solve(problem)
     np.testing.assert_allclose(logits, exact.logits, atol=1e-8)
     np.testing.assert_allclose(np.sum(logits, axis=0), exact.mean_gain, atol=1e-8)
@@ -203,20 +203,20 @@ def test_md_needs_noise():
 
 
 def test_no_solver_gives_an_answer(monkeypatch):
-    monkeypatch.setattr(convex, "_ATTEMPTS", ({"solver": cp.CLARABEL, "max_iter": 1},))
+    monkeypatch.setattr(conic, "_ATTEMPTS", ({"solver": cp.CLARABEL, "max_iter": 1},))
     with pytest.raises(SolverError, match="no conic solver gave an answer"):
         mdt.solve(md(), method="convex")
 
 
 def test_fallback_is_used(monkeypatch):
-    monkeypatch.setattr(convex, "_ATTEMPTS", ({"solver": cp.CLARABEL, "max_iter": 1}, *convex._ATTEMPTS))
+    monkeypatch.setattr(conic, "_ATTEMPTS", ({"solver": cp.CLARABEL, "max_iter": 1}, *conic._ATTEMPTS))
     assert mdt.solve(md(), method="convex").status == mdt.Status.OPTIMAL
 
 
 def test_crude_answer_is_called_inaccurate(monkeypatch):
     """The status comes from the recomputed gap, whatever the solver says."""
     crude = {"solver": cp.CLARABEL} | dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 0.3)
-    monkeypatch.setattr(convex, "_ATTEMPTS", (crude,))
-    exact, conic = mdt.solve(md()), mdt.solve(md(), method="convex")
-    assert conic.status == mdt.Status.INACCURATE
-    assert conic.lower_bound <= exact.objective <= conic.objective
+    monkeypatch.setattr(conic, "_ATTEMPTS", (crude,))
+    exact, found = mdt.solve(md()), mdt.solve(md(), method="convex")
+    assert found.status == mdt.Status.INACCURATE
+    assert found.lower_bound <= exact.objective <= found.objective

@@ -600,9 +600,7 @@ WEIGHTS = {"nonnegative": True, "class_weights": [0.5, 0.3, 0.2]}
         ({"bias": "no"}, r"bias = 'no': must be True or False"),
         ({"weight_decay": np.ones(2), "feature_decay": np.ones(3)}, r"shapes = .*weight_decay \(2,\).*must broadcast"),
         ({"loss": mdt.CrossEntropy(np.zeros(2)), "num_classes": [2, 3, 4]}, r"loss\.smoothing \(2,\)"),
-        ({"feature_dim": 1}, r"feature_dim = 1: must be at least 2 to hold the simplex ETF"),
-        ({"feature_dim": 2, "nonnegative": True}, r"feature_dim = 2: must be at least 3 to hold the orthogonal frame"),
-        ({"feature_dim": 2, "loss": mdt.MeanSquaredError()}, r"feature_dim = 2: must be at least 3 to hold the class"),
+        ({"feature_dim": 0}, r"feature_dim = 0(\.0)?: must be an integer from 1"),
         ({"feature_dim": 2.5}, r"feature_dim = 2\.5: must be an integer"),
         ({"feature_dim": [3, 4]}, r"feature_dim = \[3, 4\]: must be one integer"),
         ({**WEIGHTS, "class_weights": [0.5, 0.5]}, r"class_weights = .*must have num_classes = 3 entries"),
@@ -610,10 +608,32 @@ WEIGHTS = {"nonnegative": True, "class_weights": [0.5, 0.3, 0.2]}
         ({**WEIGHTS, "class_weights": [0.5, 0.3, 0.1]}, r"class_weights = .*must sum to 1"),
         ({**WEIGHTS, "class_weights": [0.5, 0.5, 0.0]}, r"class_weights = 0\.0: must lie in \(0, 1\]"),
         ({**WEIGHTS, "class_weights": [0.5, 0.5, np.nan]}, r"class_weights = nan: must lie in \(0, 1\]"),
+        ({**WEIGHTS, "class_weights": [0.5, 0.3, 0.2 + 1e-9]}, r"must sum to 1 \(they miss it by 1e-09\)"),
         ({**WEIGHTS, "num_classes": [3, 3]}, r"class_weights = "),
-        ({**WEIGHTS, "nonnegative": False}, r"class_weights = .*closed form only for nonnegative features"),
-        ({**WEIGHTS, "bias": True}, r"class_weights = .*closed form only for nonnegative features, no bias"),
-        ({**WEIGHTS, "loss": mdt.MeanSquaredError()}, r"class_weights = .*a shift-invariant loss"),
+        (
+            {**WEIGHTS, "nonnegative": False, "weight_decay": [0.1, 0.2]},
+            r"weight_decay = \(2,\): must be one number unless",
+        ),
+        (
+            {**WEIGHTS, "nonnegative": False, "class_weights": np.full((2, 3), 1 / 3)},
+            r"class_weights = \(2, 3\): must have one axis",
+        ),
+        (
+            {**WEIGHTS, "nonnegative": False, "loss": mdt.Focal(2.0)},
+            r"loss = Focal.*must be convex in the logits unless",
+        ),
+        ({"feature_dim": 1, "loss": mdt.Focal(2.0)}, r"loss = Focal.*must be convex in the logits unless"),
+        ({"feature_dim": 2, "num_classes": [3, 4]}, r"num_classes = \(2,\): must be one number unless"),
+        ({"bias_decay": 0.1}, r"bias_decay = 0\.1: must be 0 without a bias"),
+        ({"bias_decay": -0.1, "bias": True}, r"bias_decay = -0\.1: must be nonnegative and finite"),
+        ({"bias_decay": [0.1, 0.2], "bias": True}, r"bias_decay = .*must be one number"),
+        ({"label_distribution": np.eye(4)}, r"label_distribution = \(4, 4\): must have num_classes = 3 rows"),
+        ({"label_distribution": np.ones(3) / 3}, r"label_distribution = \(3,\): must have num_classes = 3 rows"),
+        ({"label_distribution": np.eye(3) - 0.1}, r"label_distribution = -0\.1: must have entries in \[0, 1\]"),
+        ({"label_distribution": np.full((3, 2), np.nan)}, r"label_distribution = nan: must have entries in \[0, 1\]"),
+        ({"label_distribution": [[0.5, 1], [0.4, 0], [0, 0]]}, r"column 0 must sum to 1 \(it misses it by 0\.1\)"),
+        ({"label_distribution": [[0.5, 1], [0.5, 0], [0, 0]], "bias": True}, r"row 2 is zero.*every class must occur"),
+        ({"label_distribution": np.eye(3), "class_weights": [0.5, 0.5]}, r"must have num_groups = 3 entries"),
     ],
 )
 def test_bad_input_is_named(change, message):
@@ -624,7 +644,9 @@ def test_bad_input_is_named(change, message):
 
 @pytest.mark.parametrize("method", ["newton", "reduced", None, 1])
 def test_unknown_methods_are_refused(method):
-    with pytest.raises(mdt.AssumptionError, match=r"method = .*must be one of 'auto', 'closed-form', 'convex'"):
+    with pytest.raises(
+        mdt.AssumptionError, match=r"method = .*must be one of 'auto', 'closed-form', 'convex', 'factorized'"
+    ):
         mdt.solve(model(mdt.CrossEntropy(), 3, 0.01), method=method)
 
 

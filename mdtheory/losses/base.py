@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,45 @@ from mdtheory.validation import FloatArray, Real, common_shape, fail, same_field
 if TYPE_CHECKING:
     import cvxpy
     import sympy
+
+
+@dataclass(frozen=True, slots=True)
+class Curvature:
+    r"""Hessians in the logits, ``diag(d) + sum_j a_j g_j g_j'``, one for each leading index.
+
+    Attributes
+    ----------
+    diagonal : array (..., N)
+        d.
+    factors : tuple of (array (...), array (..., N))
+        The pairs ``(a_j, g_j)``.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> mdt.CrossEntropy().curvature([0.0, 0.0]).apply(np.array([1.0, 0.0]))
+    array([ 0.25, -0.25])
+    """
+
+    diagonal: FloatArray
+    factors: tuple[tuple[FloatArray, FloatArray], ...] = ()
+
+    def apply(self, direction: FloatArray) -> FloatArray:
+        """The Hessians times `direction` (..., N)."""
+        product = self.diagonal * direction
+        for scale, vector in self.factors:
+            product = product + (scale * np.sum(vector * direction, axis=-1))[..., None] * vector
+        return product
+
+
+class SmoothLoss(Protocol):
+    """What a second-order method needs of a loss."""
+
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray: ...
+
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray: ...
+
+    def curvature(self, logits: ArrayLike, label: ArrayLike) -> Curvature: ...
 
 
 class Loss(ABC):
@@ -61,6 +100,17 @@ class Loss(ABC):
     @abstractmethod
     def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
         """The gradient in the logits (..., N); a subgradient where the loss has a kink."""
+
+    def curvature(self, logits: ArrayLike, label: ArrayLike) -> Curvature | None:
+        """The Hessian in the logits, of a loss whose gradient is continuous; None for any other."""
+        return None
+
+    def softened(self, temperature: float) -> "SmoothLoss":
+        """A loss with a continuous gradient that is always in the domain of this one's conjugate.
+
+        It lies above this loss, by at most a multiple of the temperature. A loss with a curvature softens to itself.
+        """
+        return self  # type: ignore[return-value]  # losses without a curvature override this
 
     @abstractmethod
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
@@ -172,6 +222,51 @@ class Loss(ABC):
         return copy
 
 
+class TargetLoss(Loss):
+    """A loss that sees its label as a target distribution ``(1-alpha) y + alpha/N``, so that y may be any distribution.
+
+    Its faces of a label follow from the faces of a target, arrays (..., N) like the logits.
+    """
+
+    smoothing: Real
+
+    def target(self, distribution: FloatArray) -> FloatArray:
+        """The smoothed label distribution (..., N)."""
+        alpha = np.asarray(self.smoothing)[..., None]
+        return np.asarray((1.0 - alpha) * distribution + alpha / distribution.shape[-1])
+
+    @abstractmethod
+    def target_value(self, logits: FloatArray, target: FloatArray) -> FloatArray:
+        """The loss of logits (..., N) for a target."""
+
+    @abstractmethod
+    def target_gradient(self, logits: FloatArray, target: FloatArray) -> FloatArray:
+        """The gradient in the logits."""
+
+    @abstractmethod
+    def target_conjugate(self, dual: FloatArray, target: FloatArray) -> FloatArray:
+        """The conjugate at `dual`; inf outside its domain."""
+
+    @abstractmethod
+    def target_atom(self, logits: "cvxpy.Expression", target: FloatArray) -> "cvxpy.Expression":
+        """The loss of one target as a disciplined convex expression."""
+
+    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        return self.target_value(z, self.target(one_hot(label, z.shape[-1])))
+
+    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
+        z = as_logits(logits)
+        return self.target_gradient(z, self.target(one_hot(label, z.shape[-1])))
+
+    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        v = as_logits(dual)
+        return self.target_conjugate(v, self.target(one_hot(label, v.shape[-1])))
+
+    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        return self.target_atom(logits, self.target(one_hot(label, logits.size))), []
+
+
 def margin_from_remaining(remaining: FloatArray, complement: FloatArray, num_classes: ArrayLike) -> FloatArray:
     """``log((N-1)(1-e)/e)`` from ``e`` and ``(N-1)/N - e``, zero where the latter is not positive.
 
@@ -190,12 +285,6 @@ def margin_from_remaining(remaining: FloatArray, complement: FloatArray, num_cla
 def smoothed_slope(smoothing: FloatArray, n: FloatArray) -> dd.Pair:
     """``(1-alpha)(N-1)/N``, the initial slope of a smoothed loss, as a double-double number."""
     return dd.divide(dd.multiply(dd.two_sum(np.ones(n.shape), -smoothing), dd.pair(n - 1.0)), dd.pair(n))
-
-
-def smoothed_target(smoothing: Real, num_classes: int, label: ArrayLike) -> FloatArray:
-    """The target distribution ``(1-alpha) e_n + alpha/N`` (..., N)."""
-    alpha = np.asarray(smoothing)[..., None]
-    return (1.0 - alpha) * one_hot(label, num_classes) + alpha / num_classes
 
 
 def one_hot(label: ArrayLike, num_classes: int) -> FloatArray:

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.losses.base import (
-    Loss,
+    Curvature,
+    TargetLoss,
     as_logits,
     entropy_of,
     log_sum_exp,
     logistic,
     margin_from_remaining,
     smoothed_slope,
-    smoothed_target,
     x_log_x,
 )
 from mdtheory.margin_cost import MarginCost
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class CrossEntropy(Loss):
+class CrossEntropy(TargetLoss):
     r"""Cross-entropy with label smoothing, ``lse(z) - <y_n, z>`` with ``y_n = (1-alpha) e_n + alpha/N``.
 
     Two classes: :math:`\varphi(t) = \log(1+e^{-t}) + \alpha t/2`. The margin equation
@@ -61,28 +61,27 @@ class CrossEntropy(Loss):
     def __post_init__(self) -> None:
         object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
 
-    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
-        z = as_logits(logits)
+    def target_value(self, logits: FloatArray, target: FloatArray) -> FloatArray:
         # The target sums to one, so a shift of the logits by their maximum cancels before anything large is formed.
-        shifted = z - np.max(z, axis=-1, keepdims=True)
-        target = smoothed_target(self.smoothing, z.shape[-1], label)
+        shifted = logits - np.max(logits, axis=-1, keepdims=True)
         return np.asarray(log_sum_exp(shifted) - np.sum(target * shifted, axis=-1))
 
-    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
-        z = as_logits(logits)
-        softmax = np.exp(z - log_sum_exp(z)[..., None])
-        return softmax - smoothed_target(self.smoothing, z.shape[-1], label)
+    def target_gradient(self, logits: FloatArray, target: FloatArray) -> FloatArray:
+        return _softmax(logits) - target
 
-    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
-        v = as_logits(dual)
-        q = v + smoothed_target(self.smoothing, v.shape[-1], label)
+    def target_conjugate(self, dual: FloatArray, target: FloatArray) -> FloatArray:
+        q = dual + target
         inside = np.all(q >= -1e-12, axis=-1) & (np.abs(np.sum(q, axis=-1) - 1.0) <= 1e-12)
         return np.asarray(np.where(inside, np.sum(x_log_x(np.maximum(q, 0.0)), axis=-1), np.inf))
 
-    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+    def target_atom(self, logits: "cvxpy.Expression", target: FloatArray) -> "cvxpy.Expression":
         import cvxpy as cp
 
-        return cp.log_sum_exp(logits) - smoothed_target(self.smoothing, logits.size, label) @ logits, []
+        return cp.log_sum_exp(logits) - target @ logits
+
+    def curvature(self, logits: ArrayLike, label: ArrayLike | None = None) -> Curvature:
+        p = _softmax(as_logits(logits))
+        return Curvature(p, ((np.full(p.shape[:-1], -1.0), p),))
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         s, rest = np.asarray(margin, dtype=np.float64), np.subtract(num_classes, 1.0)
@@ -153,3 +152,7 @@ class CrossEntropy(Loss):
 
         (alpha,) = parameters
         return sp.log(1 + (num_classes - 1) * sp.exp(-margin)) + alpha * margin * (num_classes - 1) / num_classes
+
+
+def _softmax(logits: FloatArray) -> FloatArray:
+    return np.asarray(np.exp(logits - log_sum_exp(logits)[..., None]))

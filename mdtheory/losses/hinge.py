@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
 from mdtheory.losses.base import Loss, as_logits, own_and_rest
+from mdtheory.losses.soft_hinge import SoftHinge, SoftSquaredHinge
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray
 
@@ -58,6 +59,9 @@ class Hinge(_UnitMargin):
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
         tau, inside = simplex_dual(as_logits(dual), label)
         return np.asarray(np.where(inside & (tau <= 1.0 + 1e-12), -tau, np.inf))
+
+    def softened(self, temperature: float) -> SoftHinge:
+        return SoftHinge(temperature)
 
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         import cvxpy as cp
@@ -113,6 +117,9 @@ class SquaredHinge(_UnitMargin):
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
         tau, inside = simplex_dual(as_logits(dual), label)
         return np.asarray(np.where(inside, tau * (0.5 * tau - 1.0), np.inf))
+
+    def softened(self, temperature: float) -> SoftSquaredHinge:
+        return SoftSquaredHinge(temperature)
 
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         import cvxpy as cp

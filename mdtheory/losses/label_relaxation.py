@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mdtheory import double_double as dd
 from mdtheory.losses.base import (
+    Curvature,
     Loss,
     as_logits,
     binary_entropy,
@@ -73,6 +74,16 @@ class LabelRelaxation(Loss):
         slope = self._slope_of_log_odds(own - lse_rest)[..., None]
         weights = np.where(rest, np.exp(np.where(rest, z, -np.inf) - lse_rest[..., None]), 0.0)
         return np.where(rest, -slope * weights, slope)
+
+    def curvature(self, logits: ArrayLike, label: ArrayLike) -> Curvature:
+        z = as_logits(logits)
+        own, rest = own_and_rest(z, label)
+        lse_rest = log_sum_exp(z, where=rest)
+        u = own - lse_rest
+        weights = np.where(rest, np.exp(np.where(rest, z, -np.inf) - lse_rest[..., None]), 0.0)
+        slope = self._slope_of_log_odds(u)
+        bend = np.where(u < self.profile_minimizer(), logistic(u) * logistic(-u), 0.0)
+        return Curvature(-slope[..., None] * weights, ((slope, weights), (bend, np.where(rest, -weights, 1.0))))
 
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
         v = as_logits(dual)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.losses.base import Loss, as_logits, own_and_rest
+from mdtheory.losses.base import Curvature, Loss, as_logits, own_and_rest
 from mdtheory.losses.scalar import bisect
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, fail
@@ -102,6 +102,12 @@ class MarginLoss(Loss):
         slope = self.profile_derivative(_margin(z, label))[..., None]
         _, rest = own_and_rest(z, label)
         return np.where(rest, -slope, slope)
+
+    def curvature(self, logits: ArrayLike, label: ArrayLike) -> Curvature:
+        z = as_logits(logits)
+        _, rest = own_and_rest(z, label)
+        bend = self.profile_curvature(_margin(z, label))
+        return Curvature(np.zeros(rest.shape), ((bend, np.where(rest, -1.0, 1.0)),))
 
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
         v = as_logits(dual)

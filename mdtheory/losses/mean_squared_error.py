@@ -1,12 +1,12 @@
 """Mean squared error with label smoothing."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.losses.base import Loss, as_logits, smoothed_slope, smoothed_target
+from mdtheory.losses.base import Curvature, TargetLoss, smoothed_slope
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, unit_interval
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class MeanSquaredError(Loss):
+class MeanSquaredError(TargetLoss):
     r"""Mean squared error with label smoothing, ``1/2 ||z - y_n||^2`` with ``y_n = (1-alpha) e_n + alpha/N``.
 
     It is not shift invariant. Its profile, ``(N-1)/(2N) (s - (1-alpha))^2``, is the loss at
@@ -51,21 +51,22 @@ class MeanSquaredError(Loss):
     def __post_init__(self) -> None:
         object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
 
-    def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
-        return np.asarray(0.5 * np.sum(self.gradient(logits, label) ** 2, axis=-1))
+    def target_value(self, logits: FloatArray, target: FloatArray) -> FloatArray:
+        return np.asarray(0.5 * np.sum((logits - target) ** 2, axis=-1))
 
-    def gradient(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
-        z = as_logits(logits)
-        return z - smoothed_target(self.smoothing, z.shape[-1], label)
+    def target_gradient(self, logits: FloatArray, target: FloatArray) -> FloatArray:
+        return logits - target
 
-    def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
-        v = as_logits(dual)
-        return np.asarray(np.sum(v * (0.5 * v + smoothed_target(self.smoothing, v.shape[-1], label)), axis=-1))
+    def target_conjugate(self, dual: FloatArray, target: FloatArray) -> FloatArray:
+        return np.asarray(np.sum(dual * (0.5 * dual + target), axis=-1))
 
-    def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+    def target_atom(self, logits: "cvxpy.Expression", target: FloatArray) -> "cvxpy.Expression":
         import cvxpy as cp
 
-        return 0.5 * cp.sum_squares(logits - smoothed_target(self.smoothing, logits.size, label)), []
+        return 0.5 * cp.sum_squares(logits - target)
+
+    def curvature(self, logits: ArrayLike, label: ArrayLike | None = None) -> Curvature:
+        return Curvature(np.ones(np.shape(logits)))
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         residual = np.asarray(margin) - self._target_margin

@@ -86,6 +86,10 @@ class MemorizationDilation:
             raise fail("ufm", self.ufm, "must be a UFM")
         if np.any(np.not_equal(self.ufm.num_classes, 2)) or self.ufm.class_weights is not None:
             raise fail("num_classes", self.ufm.num_classes, "must be 2, balanced, in a memorization-dilation problem")
+        if not self.ufm.symmetric:
+            raise fail(
+                "ufm", self.ufm, "must be symmetric: the loss's own labels, no bias decay, room for the class means"
+            )
         if not isinstance(self.spread, Spread):
             raise fail("spread", self.spread, "must be a Spread, for example Sphere(dim=8)")
         noise = real("noise", self.noise, lambda x: (x >= 0) & (x <= 1), "lie in [0, 1]")

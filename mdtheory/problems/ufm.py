@@ -14,6 +14,7 @@ from mdtheory.validation import (
     fail,
     flag,
     integer,
+    nonnegative,
     positive,
     real,
     same_fields,
@@ -28,9 +29,13 @@ MAX_CLASSES = 2**26
 class UFM:
     r"""The unconstrained features model of N classes.
 
-    .. math:: \min_{W, H, b} \sum_n \pi_n \ell(W h_n + b, y_n) + \lambda_H \sum_n \pi_n \|h_n\|^2 + \lambda_W \|W\|_F^2
+    .. math:: \min_{W, H, b} \sum_k \pi_k \ell(W h_k + b, y_k) + \lambda_H \sum_k \pi_k \|h_k\|^2 + \lambda_W \|W\|_F^2
+              + \lambda_b \|b\|^2
 
-    There is no factor 1/2, and the feature decay is per sample.
+    There is no factor 1/2, and the feature decay is per sample. A *symmetric* problem is one whose optimum is a
+    margin: balanced classes with the loss's own labels, or nonnegative features without a bias and any class weights.
+    Its numerical parameters broadcast against each other, and against the loss's, like NumPy ufuncs. Every other
+    problem is one point: scalar parameters, any class weights and label distributions, a convex loss.
 
     Parameters
     ----------
@@ -43,14 +48,20 @@ class UFM:
     nonnegative : bool, default False
         Whether features are constrained to be entrywise nonnegative (ReLU outputs).
     bias : bool, default False
-        Whether there is an unregularised bias b. Balanced, it matters for the squared error only.
-    class_weights : array (..., N), optional
-        Class proportions :math:`\pi`, positive with sum 1; balanced if omitted. Accepted where there is a closed
-        form: nonnegative features, no bias, a shift-invariant loss. They add a trailing class axis to the margin.
+        Whether there is a bias b. Balanced, it matters for the squared error only.
+    bias_decay : float, default 0
+        :math:`\lambda_b`; zero leaves the bias unregularised. Positive values need ``bias=True``.
+    class_weights : array (..., K), optional
+        Proportions :math:`\pi` of the K label groups, positive with sum 1 to 1e-12; balanced if omitted. K is the
+        number of columns of `label_distribution`, N without one. A class that never occurs is a missing column, not a
+        weight of zero. In a symmetric problem the weights add a trailing class axis to the margin.
+    label_distribution : array (N, K), optional
+        Column k is the label distribution of group k, a point of the simplex; the identity if omitted. Cross-entropy
+        and squared error take the distribution as their target, after their own smoothing; for every other loss the
+        loss of a distribution is the mean loss of its labels.
     feature_dim : int, optional
-        Dimension M of the features, N if omitted. At least N - 1 for a simplex ETF of free features, else N.
-
-    Numerical parameters broadcast against each other, and against the loss's, like NumPy ufuncs.
+        Dimension M of the features; N if omitted. Below the rank of the optimum the problem is no longer convex and
+        `solve` gives bounds.
 
     Raises
     ------
@@ -67,6 +78,11 @@ class UFM:
     >>> ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=10, weight_decay=5e-3, feature_decay=5e-3)
     >>> round(ufm.kappa, 6)
     0.02846
+    >>> noisy = [[0.9, 0.2], [0.1, 0.8]]
+    >>> skewed = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3,
+    ...                  class_weights=[0.7, 0.3], label_distribution=noisy)
+    >>> skewed.symmetric, skewed.num_groups
+    (False, 2)
     """
 
     loss: Loss
@@ -76,7 +92,9 @@ class UFM:
     feature_decay: Real
     nonnegative: bool = False
     bias: bool = False
+    bias_decay: float = 0.0
     class_weights: FloatArray | None = None
+    label_distribution: FloatArray | None = None
     feature_dim: int | None = None
 
     def __post_init__(self) -> None:
@@ -97,10 +115,14 @@ class UFM:
             raise fail(
                 "num_classes", self.num_classes, f"must be 2 for {type(self.loss).__name__}, a function of one margin"
             )
+        self._set_bias_decay()
+        if self.label_distribution is not None:
+            object.__setattr__(self, "label_distribution", self._checked_labels(self.label_distribution))
         if self.class_weights is not None:
             object.__setattr__(self, "class_weights", self._checked_weights(self.class_weights))
+        if not self.symmetric:
+            self._check_one_point()
         self.shape  # noqa: B018  raises where the shapes do not broadcast
-        self._check_feature_dim()
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other, tuple(field.name for field in fields(self)))
@@ -109,8 +131,25 @@ class UFM:
         return hash((type(self), self.nonnegative, self.bias))
 
     @property
+    def symmetric(self) -> bool:
+        """Whether the optimum is a margin, in closed form: see the class docstring."""
+        regularised = self.bias_decay > 0 and not self.loss.shift_invariant
+        if self.label_distribution is not None or regularised or not self._holds_the_frame:
+            return False
+        return self.class_weights is None or (self.nonnegative and not self.bias and self.loss.shift_invariant)
+
+    @property
+    def num_groups(self) -> int:
+        """K, the number of label groups: columns of the class means and of the logits."""
+        if self.label_distribution is not None:
+            return int(self.label_distribution.shape[1])
+        return int(np.max(self.num_classes))
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The broadcast shape of all parameters; with class weights their class axis comes last."""
+        if not self.symmetric:
+            return ()
         named = {
             "num_classes": self.num_classes,
             "weight_decay": self.weight_decay,
@@ -129,7 +168,15 @@ class UFM:
 
     @property
     def kappa(self) -> Real:
-        """The cost of a unit of margin: the regulariser charges ``kappa s`` (per class, with class weights)."""
+        """The cost of a unit of margin: the regulariser charges ``kappa s`` (per class, with class weights).
+
+        Raises
+        ------
+        AssumptionError
+            If the problem is not symmetric: its optimum is not a margin.
+        """
+        if not self.symmetric:
+            raise fail("symmetric", False, "a cost per unit of margin exists for symmetric problems only")
         kappa: Real = scalar_or_array(self.margin_cost.value)
         return kappa
 
@@ -171,31 +218,82 @@ class UFM:
         parameters = {name: np.asarray(getattr(self.loss, name))[..., None] for name in self.loss.parameter_names()}
         return self.loss.with_parameters(**parameters)
 
-    def _checked_weights(self, given: FloatArray) -> FloatArray:
-        weights = np.asarray(real("class_weights", given, lambda x: (x > 0) & (x <= 1), "lie in (0, 1]"))
+    @property
+    def _unsmoothed(self) -> bool:
+        """Whether a class without labels is pushed away without end."""
+        return self.loss.shift_invariant and float(np.max(getattr(self.loss, "smoothing", 0.0))) == 0
+
+    @property
+    def _holds_the_frame(self) -> bool:
+        """Whether the features have room for the closed-form arrangement of the class means."""
+        if self.feature_dim is None:
+            return True
+        return self.feature_dim >= int(np.max(self.num_classes)) - (0 if self.nonnegative or self.pays_for_mean else 1)
+
+    def _set_bias_decay(self) -> None:
+        decay = nonnegative("bias_decay", self.bias_decay)
+        if not isinstance(decay, float):
+            raise fail("bias_decay", self.bias_decay, "must be one number")
+        if decay > 0 and not self.bias:
+            raise fail("bias_decay", decay, "must be 0 without a bias")
+        object.__setattr__(self, "bias_decay", decay)
+
+    def _checked_labels(self, given: FloatArray) -> FloatArray:
+        name, domain = "label_distribution", "have entries in [0, 1]"
+        labels = np.asarray(real(name, given, lambda x: (x >= 0) & (x <= 1), domain))
         n = self.num_classes
-        if not isinstance(n, int) or weights.ndim == 0 or weights.shape[-1] != n:
-            raise fail("class_weights", weights.shape, f"must have num_classes = {n} entries on the last axis")
+        if not isinstance(n, int) or labels.ndim != 2 or labels.shape[0] != n or labels.shape[1] == 0:
+            raise fail(name, labels.shape, f"must have num_classes = {n} rows and at least one column")
+        excess = np.abs(np.sum(labels, axis=0) - 1.0)
+        if np.max(excess) > 1e-12:
+            worst = int(np.argmax(excess))
+            raise fail(
+                name, labels[:, worst].tolist(), f"column {worst} must sum to 1 (it misses it by {excess[worst]:.3g})"
+            )
+        return labels
+
+    def _checked_weights(self, given: FloatArray) -> FloatArray:
+        weights = np.asarray(real("class_weights", given, lambda x: (x > 0) & (x <= 1), _WEIGHT_DOMAIN))
+        n = self.num_classes
+        if not isinstance(n, int) or weights.ndim == 0 or weights.shape[-1] != self.num_groups:
+            expected = f"num_classes = {n}" if self.label_distribution is None else f"num_groups = {self.num_groups}"
+            raise fail("class_weights", weights.shape, f"must have {expected} entries on the last axis")
         excess = np.max(np.abs(np.sum(weights, axis=-1) - 1.0))
         if excess > 1e-12:
-            raise fail("class_weights", weights.tolist(), f"must sum to 1 (they miss it by {excess:.3g})")
-        if not self.nonnegative or self.bias or not self.loss.shift_invariant:
-            raise fail(
-                "class_weights",
-                weights.tolist(),
-                "have a closed form only for nonnegative features, no bias and a shift-invariant loss",
-            )
+            raise fail("class_weights", _shown(weights), f"must sum to 1 (they miss it by {excess:.3g})")
         return weights
 
-    def _check_feature_dim(self) -> None:
-        if self.feature_dim is None:
-            return
-        needed = int(np.max(self.num_classes)) - (0 if self.nonnegative or self.pays_for_mean else 1)
-        if self.feature_dim < needed:
-            geometry = (
-                "class means" if self.pays_for_mean else "orthogonal frame" if self.nonnegative else "simplex ETF"
-            )
-            raise fail("feature_dim", self.feature_dim, f"must be at least {needed} to hold the {geometry}")
+    def _check_one_point(self) -> None:
+        numbers = {
+            "num_classes": self.num_classes,
+            "weight_decay": self.weight_decay,
+            "feature_decay": self.feature_decay,
+        }
+        numbers |= {f"loss.{name}": getattr(self.loss, name) for name in self.loss.parameter_names()}
+        for name, value in numbers.items():
+            if np.ndim(value) > 0:
+                raise fail(
+                    name, np.shape(value), "must be one number unless the problem is symmetric; loop over the points"
+                )
+        if self.class_weights is not None and self.class_weights.ndim > 1:
+            raise fail("class_weights", self.class_weights.shape, "must have one axis unless the problem is symmetric")
+        if self.bias and self.bias_decay == 0 and self.label_distribution is not None and self._unsmoothed:
+            missing = np.flatnonzero(np.max(self.label_distribution, axis=1) == 0)
+            if missing.size:
+                raise fail(
+                    "label_distribution",
+                    f"row {missing[0]} is zero",
+                    "every class must occur: the unregularised bias of a class that does not runs off to infinity",
+                )
+        if not self.loss.is_convex:
+            raise fail("loss", self.loss, "must be convex in the logits unless the problem is symmetric")
+
+
+_WEIGHT_DOMAIN = "lie in (0, 1] (leave out the column of a class that never occurs)"
+
+
+def _shown(array: FloatArray) -> object:
+    return array.tolist() if array.size <= 12 else f"array of shape {array.shape}"
 
 
 def _one_integer(name: str, value: ArrayLike, low: int, high: int) -> int:

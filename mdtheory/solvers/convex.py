@@ -6,19 +6,23 @@ Both exist to check the closed forms and the reduction. The conic answer is symm
 convex objective, and its status comes from the duality gap recomputed from the answer, not from the conic solver.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import cvxpy as cp
 import numpy as np
+from numpy.typing import NDArray
 
-from mdtheory.errors import SolverError
+from mdtheory.certificates.duality import group_weights, label_columns, mean_loss
+from mdtheory.logits_problem import logits_problem
+from mdtheory.logits_solution import LogitsSolution
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, Loss, SquaredHinge
-from mdtheory.losses.base import binary_entropy
+from mdtheory.losses.base import TargetLoss, binary_entropy
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MDSolution, UFMSolution
 from mdtheory.solvers.closed_form import solve_expansion
+from mdtheory.solvers.conic import minimise_conic
+from mdtheory.solvers.free import solution
 from mdtheory.status import Status
 from mdtheory.validation import FloatArray, fail
 
@@ -32,28 +36,13 @@ _LEAST_WEIGHT = 1e-20
 _NOT_BALANCED = "has a closed form only: method 'convex' needs balanced classes"
 
 
-def _clarabel(tolerance: float, reduced: float, regularization: float = 1e-8) -> dict[str, Any]:
-    names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
-    settings = {"max_iter": 400, "static_regularization_constant": regularization} | dict.fromkeys(names, tolerance)
-    return {"solver": cp.CLARABEL} | settings | {f"reduced_{name}": reduced for name in names}
-
-
-# In this order, until one gives an answer; what the answer is worth is decided by its duality gap.
-_ATTEMPTS: tuple[dict[str, Any], ...] = (
-    _clarabel(1e-12, 1e-9, regularization=1e-10),
-    _clarabel(1e-12, 1e-8, regularization=1e-11),
-    _clarabel(1e-9, 1e-6),
-    {"solver": cp.SCS, "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 20_000},
-)
-
-
 def solve_ufm_convex(problem: UFM) -> UFMSolution:
     """Solve a balanced UFM as a convex programme in the logits.
 
     Parameters
     ----------
     problem : UFM
-        One point, at most 60 classes, convex loss, no class weights.
+        One balanced symmetric point, at most 60 classes, convex loss.
 
     Raises
     ------
@@ -67,36 +56,126 @@ def solve_ufm_convex(problem: UFM) -> UFMSolution:
     Nonnegative features are relaxed to a doubly nonnegative Gram matrix (PSD and entrywise nonnegative), which is exact
     wherever the closed form attains its bound.
     """
-    logits, _ = ufm_programme(problem)
+    if problem.class_weights is not None:
+        raise fail("class_weights", np.asarray(problem.class_weights).tolist(), _NOT_BALANCED)
+    logits = ufm_programme(problem).logits
     n = logits.shape[0]
     trace = np.trace(logits)
     margin = trace / n - (np.sum(logits) - trace) / (n * (n - 1))
     return UFMSolution(problem, max(float(margin), 0.0), "convex", target_gap=TARGET_GAP)
 
 
-def ufm_programme(problem: UFM) -> tuple[FloatArray, float]:
-    r"""The optimal centred logits WH (N, N), not symmetrised, and the optimal value.
+def solve_free_convex(problem: UFM, tolerance: float) -> LogitsSolution:
+    """Solve a UFM with free features, any proportions and labels, as a conic programme in all its logits.
 
-    With ``X = Z/sqrt(N)`` the decay is ``mu tr P`` over PSD block matrices ``P = [[T, X], [X', G]]``: for free features
-    its minimum is ``2 mu ||X||_*``; for nonnegative features G, the Gram matrix, is also entrywise nonnegative.
+    Parameters
+    ----------
+    problem : UFM
+        One point, at most 60 classes and groups, convex loss.
+    tolerance : float
+        The relative gap up to which the answer is called optimal.
+
+    Raises
+    ------
+    AssumptionError
+        If the problem is not of that kind.
+    SolverError
+        If no conic solver gives an answer.
     """
-    if problem.class_weights is not None:
-        raise fail("class_weights", np.asarray(problem.class_weights).tolist(), _NOT_BALANCED)
+    answer = ufm_programme(problem)
+    logits = logits_problem(problem, reduce=False)
+    point = logits.with_bias((answer.logits * np.sqrt(group_weights(problem)),), answer.bias)
+    return solution(logits, point, "convex", tolerance, answer.dual)
+
+
+@dataclass(frozen=True, slots=True)
+class UFMAnswer:
+    """What the conic solver found.
+
+    Attributes
+    ----------
+    logits : array (N, K)
+        WH, without the bias and not symmetrised.
+    bias : array (N,)
+    value : float
+        The optimal value.
+    dual : array (N, terms)
+        The dual point, one vector for each term of the loss, read off the multipliers.
+    """
+
+    logits: FloatArray
+    bias: FloatArray
+    value: float
+    dual: FloatArray
+
+
+def ufm_programme(problem: UFM) -> UFMAnswer:
+    r"""Solve the conic programme.
+
+    With ``X = Z diag(sqrt pi)`` the decay is ``mu tr P`` over PSD block matrices ``P = [[T, X], [X', G]]``: for free
+    features its minimum is ``2 mu ||X||_*``; for nonnegative features G, the Gram matrix, is also entrywise nonnegative.
+    """
     _check_one_point(problem)
-    n = int(problem.num_classes)
-    if n > MAX_CONVEX_CLASSES:
-        raise fail("num_classes", n, f"must be at most {MAX_CONVEX_CLASSES} for method 'convex'")
-    block = cp.Variable((2 * n, 2 * n), PSD=True)
-    logits = np.sqrt(n) * block[:n, n:]
-    constraints = [block[n:, n:] >= 0] if problem.nonnegative else []
+    n, count = int(problem.num_classes), problem.num_groups
+    if max(n, count) > MAX_CONVEX_CLASSES:
+        name = "num_classes" if n > MAX_CONVEX_CLASSES else "num_groups"
+        raise fail(name, max(n, count), f"must be at most {MAX_CONVEX_CLASSES} for method 'convex'")
+    block = cp.Variable((n + count, n + count), symmetric=True)
+    weights, labels = group_weights(problem), label_columns(problem)
+    logits = block[:n, n:] @ np.diag(1.0 / np.sqrt(weights))
+    semidefinite = block >> 0
+    constraints = [semidefinite, *([block[n:, n:] >= 0] if problem.nonnegative else [])]
     bias = cp.Variable(n) if problem.bias else np.zeros(n)
-    loss: Any = 0.0
-    for label in range(n):
-        value, extra = problem.loss.cvxpy_atom(logits[:, label] + bias, label)
-        loss, constraints = loss + value / n, constraints + extra
-    programme = cp.Problem(cp.Minimize(loss + float(problem.mu) * cp.trace(block)), constraints)
-    _minimise(programme)
-    return np.asarray(logits.value), float(programme.value)
+    objective: Any = float(problem.mu) * cp.trace(block)
+    if problem.bias_decay > 0:
+        objective = objective + problem.bias_decay * cp.sum_squares(bias)
+    loss = mean_loss(problem)
+    copies: list[Any] = []
+    for k in range(count):
+        column = logits[:, k] + bias
+        if isinstance(problem.loss, TargetLoss):
+            objective = objective + weights[k] * problem.loss.target_atom(column, problem.loss.target(labels[:, k]))
+            continue
+        for j in np.flatnonzero(labels[:, k]):
+            # A term sees a copy of its column: the multiplier of that equation is the term's dual vector.
+            copy = cp.Variable(n)
+            copies.append(copy == column)
+            value, extra = problem.loss.cvxpy_atom(copy, int(j))
+            objective, constraints = objective + weights[k] * labels[j, k] * value, [*constraints, copies[-1], *extra]
+    programme = cp.Problem(cp.Minimize(objective), constraints)
+    minimise_conic(programme)
+    if copies:
+        terms = np.column_stack([-np.asarray(equation.dual_value) for equation in copies])
+        dual = _into_domain(problem.loss, terms / loss.term_weights, loss.term_labels)
+    else:
+        # Stationarity in the off-diagonal block of P: the multiplier's own is -V diag(sqrt pi)/2.
+        columns = 2.0 * np.asarray(semidefinite.dual_value)[:n, n:] / np.sqrt(weights)
+        dual = _into_targets(problem.loss, columns, labels)
+    solved_bias = np.asarray(bias.value if isinstance(bias, cp.Variable) else bias)
+    if problem.loss.shift_invariant:
+        # The conic solver leaves a shift of all logits, which nothing determines, where it fell.
+        solved_bias = solved_bias - np.mean(solved_bias)
+    return UFMAnswer(np.asarray(logits.value), solved_bias, float(programme.value), dual)
+
+
+def _into_targets(loss: Loss, columns: FloatArray, labels: FloatArray) -> FloatArray:
+    """Dual columns of a target loss without the conic solver's rounding: ``Q = V + T`` is a distribution."""
+    if not isinstance(loss, CrossEntropy):
+        return columns
+    target = loss.target(labels.T).T
+    inside = np.maximum(columns + target, 0.0)
+    return np.asarray(inside / np.sum(inside, axis=0) - target)
+
+
+def _into_domain(loss: Loss, dual: FloatArray, label: NDArray[np.int64]) -> FloatArray:
+    """Dual terms without the conic solver's rounding: signs, zero sums and the steepest slope as they must be."""
+    own = np.arange(dual.shape[0])[:, None] == label
+    others = np.where(own, 0.0, np.maximum(dual, 0.0))
+    tau = np.sum(others, axis=0)
+    if isinstance(loss, (Hinge, LabelRelaxation)):
+        steepest = 1.0 if isinstance(loss, Hinge) else 1.0 - float(loss.relaxation)
+        others = others * np.minimum(1.0, steepest / np.where(tau > 0, tau, 1.0))
+    return np.asarray(others - own * np.sum(others, axis=0))
 
 
 def solve_md_convex(problem: MemorizationDilation) -> MDSolution:
@@ -250,7 +329,7 @@ def _solve_with_rule(problem: MemorizationDilation, rule: _Rule) -> tuple[FloatA
     if problem.nonnegative_noisy_features:
         constraints += [features[:, 1] >= features[:, 0], features[:, 1] >= -features[:, 0]]
     programme = cp.Problem(cp.Minimize(objective), constraints)
-    _minimise(programme)
+    minimise_conic(programme)
 
     noiseless = 2.0 * float(loss.profile(s)) + 2.0 * lam * (0.25 * distance**2 + centre**2)
     if problem.ufm.pays_for_mean:
@@ -289,20 +368,6 @@ def _feasible(problem: MemorizationDilation, margin: float, level: float, *, fac
     if float(solution.gap) <= TARGET_GAP * (1.0 + abs(float(solution.objective))):
         return solution
     return MDSolution(problem, *answer, "convex", Status.INACCURATE)
-
-
-def _minimise(programme: cp.Problem) -> None:
-    """Solve in place with the first conic solver that gives an answer."""
-    for settings in _ATTEMPTS:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # an inaccurate answer is judged by its gap
-                programme.solve(**settings)
-        except cp.SolverError:
-            continue
-        if programme.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            return
-    raise SolverError(f"no conic solver gave an answer; the last said {programme.status!r}")
 
 
 def _check_one_point(problem: UFM | MemorizationDilation) -> None:

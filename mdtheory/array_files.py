@@ -1,0 +1,69 @@
+"""Arrays of numbers from the command line: written out, or in .npy and .csv files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mdtheory.errors import AssumptionError
+from mdtheory.validation import FloatArray
+
+_SUFFIXES = (".npy", ".csv")
+
+
+def read_vector(name: str, text: str) -> FloatArray:
+    """Numbers separated by commas, or those in a .npy or .csv file (one row or one column).
+
+    Raises
+    ------
+    AssumptionError
+        If the text is neither, the file cannot be read, or its array is not a vector; it names the parameter.
+
+    Examples
+    --------
+    >>> read_vector("class_weights", "0.75, 0.25")
+    array([0.75, 0.25])
+    """
+    if Path(text).suffix in _SUFFIXES:
+        array = np.squeeze(read_matrix(name, text))
+        array = array[None] if array.ndim == 0 else array
+        if array.ndim != 1:
+            raise AssumptionError(f"{name} = {text!r}: must hold one row or one column, not an array {array.shape}")
+        return array
+    try:
+        return np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        raise AssumptionError(
+            f"{name} = {text!r}: must be numbers separated by commas, or a file ending in .npy or .csv"
+        ) from None
+
+
+def read_matrix(name: str, path: str) -> FloatArray:
+    """The real matrix in a .npy file, or in a .csv file of numbers without a header.
+
+    Raises
+    ------
+    AssumptionError
+        If the file cannot be read as one; it names the parameter.
+    """
+    suffix = Path(path).suffix
+    if suffix not in _SUFFIXES:
+        raise AssumptionError(f"{name} = {path!r}: must be a file ending in .npy or .csv")
+    try:
+        array = np.load(path, allow_pickle=False) if suffix == ".npy" else _read_csv(path)
+    except OSError as error:
+        raise AssumptionError(f"{name} = {path!r}: cannot be read ({error.strerror or 'not an array file'})") from None
+    except (ValueError, EOFError) as error:
+        raise AssumptionError(f"{name} = {path!r}: must hold numbers only ({error})") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf" or array.size == 0:
+        raise AssumptionError(f"{name} = {path!r}: must hold an array of real numbers")
+    return array.astype(np.float64)
+
+
+def _read_csv(path: str) -> FloatArray:
+    with Path(path).open(encoding="utf-8-sig") as lines:
+        rows = [line.split(",") for line in lines if line.strip()]
+    if not rows:
+        raise ValueError("the file is empty")
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError("rows of different lengths")
+    return np.array([[float(entry) for entry in row] for row in rows])

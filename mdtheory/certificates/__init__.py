@@ -1,0 +1,5 @@
+"""Bounds on the optimum, recomputed from an answer alone; no solver is imported here."""
+
+from mdtheory.certificates.symmetric import md_lower_bound, md_objective, ufm_lower_bound, ufm_objective
+
+__all__ = ["md_lower_bound", "md_objective", "ufm_lower_bound", "ufm_objective"]

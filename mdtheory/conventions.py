@@ -1,0 +1,220 @@
+r"""Weight and feature decays of other papers in the convention of this library, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mdtheory.validation import FloatArray, Real, choice, fail, integer, positive, scalar_or_array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convention:
+    r"""How a paper writes the objective that `UFM` writes as a mean over samples without halves.
+
+    With n samples in all, the paper's objective is a multiple of
+
+    .. math:: \frac1n \sum_i [\ell(W h_i + b, y_i) + \lambda_H \|h_i\|^2] + \lambda_W \|W\|_F^2 + \lambda_b \|b\|^2.
+
+    Attributes
+    ----------
+    name : str
+    citation : str
+        Papers that use it.
+    objective : str
+        The objective as LaTeX, without the bias; primes mark the paper's decays.
+    factor : float
+        In front of both penalties: 1/2 or 1.
+    summed_features : bool
+        Whether the feature penalty is a sum over samples, not a mean.
+    summed_loss : bool
+        Whether the loss is a sum over samples, so that the paper's objective is n times this library's.
+    """
+
+    name: str
+    citation: str
+    objective: str
+    factor: float
+    summed_features: bool
+    summed_loss: bool
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether the number of samples enters the conversion."""
+        return self.summed_features or self.summed_loss
+
+
+_ALL = (
+    Convention(
+        name="mdtheory",
+        citation="This library; Nguyen et al., ICLR 2023",
+        objective=r"\frac1n \sum_i [\ell(W h_i, y_i) + \lambda'_H \|h_i\|^2] + \lambda'_W \|W\|_F^2",
+        factor=1.0,
+        summed_features=False,
+        summed_loss=False,
+    ),
+    Convention(
+        name="half-mean",
+        citation=(
+            "Zhu et al., NeurIPS 2021; Zhou et al., NeurIPS 2022; Tirer and Bruna, ICML 2022; Dang et al., ICML 2023; "
+            "Hong and Ling, arXiv:2309.09725; Sukenik et al., NeurIPS 2023 (one weight layer)"
+        ),
+        objective=(
+            r"\frac1n \sum_i \ell(W h_i, y_i) + \frac{\lambda'_H}{2} \sum_i \|h_i\|^2 + \frac{\lambda'_W}{2} \|W\|_F^2"
+        ),
+        factor=0.5,
+        summed_features=True,
+        summed_loss=False,
+    ),
+    Convention(
+        name="half-sum",
+        citation='"half-mean" with the loss summed over samples',
+        objective=(r"\sum_i \ell(W h_i, y_i) + \frac{\lambda'_H}{2} \sum_i \|h_i\|^2 + \frac{\lambda'_W}{2} \|W\|_F^2"),
+        factor=0.5,
+        summed_features=True,
+        summed_loss=True,
+    ),
+    Convention(
+        name="half-sample-mean",
+        citation="Andriopoulos et al., NeurIPS 2024 (squared error, with the half that MeanSquaredError has)",
+        objective=(
+            r"\frac1n \sum_i [\ell(W h_i, y_i) + \frac{\lambda'_H}{2} \|h_i\|^2] + \frac{\lambda'_W}{2} \|W\|_F^2"
+        ),
+        factor=0.5,
+        summed_features=False,
+        summed_loss=False,
+    ),
+)
+
+CONVENTIONS: Mapping[str, Convention] = MappingProxyType({convention.name: convention for convention in _ALL})
+
+
+def decays(
+    name: str,
+    *,
+    weight_decay: ArrayLike,
+    feature_decay: ArrayLike,
+    samples_per_class: ArrayLike | None = None,
+    num_classes: int | None = None,
+) -> tuple[Real, Real]:
+    r"""The decays :math:`\lambda_W, \lambda_H` of `UFM` from a paper's.
+
+    A decay of the bias converts like the weight decay. The minimisers are the same; the paper's optimal value is
+    `value_ratio` times this library's. For "half-mean", :math:`\lambda_W = \lambda'_W/2` and
+    :math:`\lambda_H = n \lambda'_H/2`.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CONVENTIONS`.
+    weight_decay, feature_decay : float or array
+        The paper's :math:`\lambda'_W` and :math:`\lambda'_H`, positive.
+    samples_per_class : int or array (K,) of int, optional
+        Samples of each class: one number if balanced. Needed where a penalty or the loss is summed over samples.
+    num_classes : int, optional
+        N, needed with one number of samples per class.
+
+    Returns
+    -------
+    tuple of float or array
+        ``(lambda_W, lambda_H)``.
+
+    Raises
+    ------
+    AssumptionError
+        If the name is unknown, a parameter is outside its domain, or the number of samples is needed and missing.
+
+    References
+    ----------
+    The `citation` of each convention.
+
+    Examples
+    --------
+    >>> decays("half-mean", weight_decay=5e-4, feature_decay=1e-5, samples_per_class=100, num_classes=10)
+    (0.00025, 0.005)
+    >>> decays("half-sum", weight_decay=0.5, feature_decay=0.01, samples_per_class=[60, 40])
+    (0.0025, 0.005)
+    """
+    weights, features = positive("weight_decay", weight_decay), positive("feature_decay", feature_decay)
+    by_weight, by_feature = _ratios(name, samples_per_class, num_classes)
+    return scalar_or_array(np.multiply(weights, by_weight)), scalar_or_array(np.multiply(features, by_feature))
+
+
+def to_paper(
+    name: str,
+    *,
+    weight_decay: ArrayLike,
+    feature_decay: ArrayLike,
+    samples_per_class: ArrayLike | None = None,
+    num_classes: int | None = None,
+) -> tuple[Real, Real]:
+    r"""A paper's decays from :math:`\lambda_W, \lambda_H` of `UFM`: the inverse of `decays`, with its parameters.
+
+    Returns
+    -------
+    tuple of float or array
+        :math:`(\lambda'_W, \lambda'_H)`.
+
+    Raises
+    ------
+    AssumptionError
+        As `decays` does.
+
+    Examples
+    --------
+    >>> to_paper("half-sample-mean", weight_decay=1e-3, feature_decay=2e-3)
+    (0.002, 0.004)
+    """
+    weights, features = positive("weight_decay", weight_decay), positive("feature_decay", feature_decay)
+    by_weight, by_feature = _ratios(name, samples_per_class, num_classes)
+    return scalar_or_array(np.divide(weights, by_weight)), scalar_or_array(np.divide(features, by_feature))
+
+
+def value_ratio(name: str, *, samples_per_class: ArrayLike | None = None, num_classes: int | None = None) -> float:
+    """The paper's objective over this library's at the same W, H: the number of samples where the loss is summed, or 1.
+
+    Raises
+    ------
+    AssumptionError
+        As `decays` does.
+
+    Examples
+    --------
+    >>> value_ratio("half-sum", samples_per_class=5, num_classes=4), value_ratio("mdtheory")
+    (20.0, 1.0)
+    """
+    convention = _convention(name)
+    return _samples(convention, samples_per_class, num_classes) if convention.summed_loss else 1.0
+
+
+def _ratios(name: str, samples_per_class: ArrayLike | None, num_classes: int | None) -> tuple[float, float]:
+    """This library's decays over the paper's."""
+    convention = _convention(name)
+    samples = _samples(convention, samples_per_class, num_classes)
+    scale = samples if convention.summed_loss else 1.0
+    summed = samples if convention.summed_features else 1.0
+    return convention.factor / scale, convention.factor * (summed / scale)
+
+
+def _convention(name: str) -> Convention:
+    return CONVENTIONS[choice("name", name, tuple(CONVENTIONS))]
+
+
+def _samples(convention: Convention, samples_per_class: ArrayLike | None, num_classes: int | None) -> float:
+    """n, or 1 where the convention does not depend on it."""
+    if not convention.needs_samples:
+        return 1.0
+    if samples_per_class is None:
+        raise fail("samples_per_class", None, f"must be given for the convention {convention.name!r}")
+    counts: FloatArray = np.asarray(integer("samples_per_class", samples_per_class, 1, 2**53), dtype=np.float64)
+    if counts.ndim > 1 or counts.size == 0:
+        raise fail("samples_per_class", samples_per_class, "must be one number, or one for each class")
+    if counts.ndim == 0:
+        if num_classes is None:
+            raise fail("num_classes", None, "must be given with one number of samples per class")
+        return float(counts) * int(integer("num_classes", num_classes, 1, 2**31))
+    if num_classes is not None and num_classes != counts.size:
+        raise fail("num_classes", num_classes, f"must be {counts.size}, the length of samples_per_class")
+    return float(np.sum(counts))

@@ -1,0 +1,122 @@
+"""Free features, any proportions and labels: the convex problem in the logits."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mdtheory.logits_problem import LogitsProblem, logits_problem
+from mdtheory.logits_solution import LogitsSolution
+from mdtheory.losses import MeanSquaredError
+from mdtheory.problems import UFM
+from mdtheory.solvers.nuclear import minimise_nuclear
+from mdtheory.status import Status
+from mdtheory.symmetry import Blocks
+from mdtheory.validation import FloatArray, fail
+
+Progress = Callable[[str], None]
+
+# Sizes at which a conic solver is asked where the softened loss leaves a gap.
+_CONIC_FALLBACK = 40
+# A softened maximum is at most T log N too high; below the last temperature doubles have no digits left for it.
+_TEMPERATURES = tuple(0.3 * 0.2**k for k in range(15))
+
+
+def solve_free(
+    problem: UFM, *, method: str, tolerance: float | None, reduce: bool = True, progress: Progress | None = None
+) -> LogitsSolution:
+    """The optimum over features of any dimension: in closed form for the squared error, else by a second-order method.
+
+    Parameters
+    ----------
+    problem : UFM
+        One point, free features, convex loss.
+    method : {"auto", "closed-form", "factorized"}
+    tolerance : float, optional
+        The relative gap aimed at. Default: 1e-9 up to 200 classes or groups of interchangeable classes, 1e-6 beyond;
+        1e-7 for the hinge losses.
+    reduce : bool, default True
+        Whether to average interchangeable classes first.
+    progress : callable, optional
+        Is given a line now and then.
+
+    Raises
+    ------
+    AssumptionError
+        If the method does not apply, or the problem would not fit in memory.
+    """
+    logits = logits_problem(problem, reduce=reduce)
+    if tolerance is None:
+        tolerance = 1e-9 if max(logits.zero[0].shape) <= 200 else 1e-6
+        tolerance = tolerance if logits.loss.smooth else max(tolerance, 1e-7)
+    if has_closed_form(problem) and method != "factorized":
+        return solution(logits, _shrunk(logits), "closed-form", tolerance)
+    if method == "closed-form":
+        raise fail("method", method, "needs a symmetric problem, or the squared error without a regularised bias")
+    if logits.loss.smooth:
+        point = _minimise(logits, logits.zero, tolerance, progress)
+        return solution(logits, point, "factorized", tolerance)
+    found = _cooled(logits, tolerance, progress)
+    if found.status != Status.OPTIMAL and method == "auto" and max(logits.zero[0].shape) <= _CONIC_FALLBACK:
+        from mdtheory.solvers.convex import solve_free_convex
+
+        return solve_free_convex(problem, tolerance)
+    return found
+
+
+def has_closed_form(problem: UFM) -> bool:
+    """Whether the optimum is a soft-thresholded matrix: the squared error, with no bias or an unregularised one."""
+    return isinstance(problem.loss, MeanSquaredError) and problem.bias_decay == 0
+
+
+def solution(
+    logits: LogitsProblem, point: Blocks, method: str, tolerance: float, dual: FloatArray | None = None
+) -> LogitsSolution:
+    """A point with the best dual point found from its gradients, or the given one if that is better."""
+    if logits.problem.bias and logits.problem.loss.shift_invariant and logits.problem.bias_decay == 0:
+        # Nothing determines a shift of all logits; the one with mean zero is the least.
+        blocks, bias = logits.split(point)
+        point = logits.with_bias(blocks, bias - np.mean(bias))
+    bound, found = logits.dual_point(point)
+    if dual is not None:
+        given, scaled = logits.feasible_dual(dual)
+        found = scaled if given > bound else found
+    return LogitsSolution(logits.problem, method, tolerance, logits.with_temperature(0.0), point, found)
+
+
+def _shrunk(logits: LogitsProblem) -> Blocks:
+    r"""``X = SVT(T D (I - qq'))`` with ``q = sqrt pi`` projected out where a bias takes the mean; ``b = (T - Z) pi``."""
+    loss, frame = logits.loss, logits.frame
+    target = np.asarray(-loss.gradient(np.zeros((frame.num_classes, frame.column_weights.size))))
+    mean = frame.mean(target) if logits.problem.bias else np.zeros(frame.num_classes)
+    costs = logits.nuclear_costs
+    blocks = tuple(_soft_threshold(b, c) for b, c in zip(frame.blocks(target - mean[:, None]), costs, strict=False))
+    return logits.with_bias(blocks, mean)
+
+
+def _soft_threshold(matrix: FloatArray, cost: float) -> FloatArray:
+    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
+    return np.asarray((u * np.maximum(s - cost, 0.0)) @ vt)
+
+
+def _cooled(logits: LogitsProblem, tolerance: float, progress: Progress | None) -> LogitsSolution:
+    """Follow the minimiser of the softened loss to low temperatures.
+
+    The points get better to the end; the dual points, which are feasible for the loss itself, only until rounding
+    errors, divided by the temperature, spoil the gradients.
+    """
+    point, best = logits.zero, (-np.inf, np.empty(0))
+    for temperature in _TEMPERATURES:
+        soft = logits.with_temperature(temperature)
+        # Far from the last temperature it is enough to follow the path.
+        point = _minimise(soft, point, max(0.1 * tolerance, 1e-2 * temperature), progress)
+        best = max(best, soft.dual_point(point), key=lambda candidate: candidate[0])
+        upper = logits.objective(point)
+        if upper - best[0] <= tolerance * abs(upper):
+            break
+    return solution(logits, point, "factorized", tolerance, best[1])
+
+
+def _minimise(logits: LogitsProblem, start: Blocks, tolerance: float, progress: Progress | None) -> Blocks:
+    return minimise_nuclear(
+        logits, logits.nuclear_costs, start, certify=logits.bounds, target=tolerance, progress=progress
+    )
