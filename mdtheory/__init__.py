@@ -10,8 +10,6 @@ from mdtheory.errors import AssumptionError, CertificateError, SolverError
 from mdtheory.imbalance import (
     class_collapse_threshold,
     merge_threshold,
-    rank_bounds,
-    rank_threshold,
     zero_collapse_threshold,
 )
 from mdtheory.logits_solution import FactorsSolution, GeneralUFMSolution, LogitsSolution
@@ -27,6 +25,7 @@ from mdtheory.losses import (
 )
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
+from mdtheory.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.regression import RegressionOptimum, regression_optimum, regression_spectrum
 from mdtheory.soft_labels import (
     ExchangeableOptimum,
@@ -90,6 +89,7 @@ __all__ = [
     "rank_threshold",
     "regression_optimum",
     "regression_spectrum",
+    "required_width",
     "soft_label_limit",
     "solve",
     "zero_collapse_threshold",

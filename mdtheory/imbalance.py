@@ -1,4 +1,4 @@
-r"""At which weight decay classes merge, vanish or lose a dimension when their proportions differ.
+r"""At which weight decay classes merge or vanish when their proportions differ.
 
 Every threshold is a value of :math:`\mu = \sqrt{\lambda_W\lambda_H}` of the model
 
@@ -7,18 +7,12 @@ Every threshold is a value of :math:`\mu = \sqrt{\lambda_W\lambda_H}` of the mod
 Free features need dimension N - 1 or more (N for squared error without a bias).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.errors import SolverError
 from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
 from mdtheory.soft_labels import label_matrix, proportions
 from mdtheory.validation import FloatArray, Real, common_shape, fail, flag, integer, positive, real, scalar_or_array
-
-# Rounding allowed for an objective and its bound, relative to one plus their size.
-ROUNDING = 1e-14
 
 
 def merge_threshold(
@@ -127,7 +121,7 @@ def class_collapse_threshold(loss: Loss, proportion: ArrayLike, num_classes: Arr
     >>> round(class_collapse_threshold(mdt.CrossEntropy(), 0.05, 5), 12)
     0.1
     """
-    _require_loss(loss)
+    require_loss(loss)
     share = np.asarray(real("proportion", proportion, lambda x: (x > 0) & (x < 1), "lie in (0, 1)"))
     n = np.asarray(integer("num_classes", num_classes, 2, 2**26), dtype=np.float64)
     named = {f"loss.{name}": getattr(loss, name) for name in loss.parameter_names()}
@@ -198,9 +192,9 @@ def zero_collapse_threshold(
     >>> round(zero_collapse_threshold(mdt.CrossEntropy(), [0.7, 0.2, 0.1], bias=True), 6)
     0.289138
     """
-    _require_loss(loss)
+    require_loss(loss)
     if isinstance(loss, CrossEntropy | MeanSquaredError):
-        share, labels = _smoothed_labels(loss, class_weights, label_distribution)
+        share, labels = smoothed_labels(loss, class_weights, label_distribution)
         if flag("bias", bias):
             centre = (labels @ share)[:, None]
             if isinstance(loss, CrossEntropy) and np.any(centre <= 0):
@@ -225,182 +219,7 @@ def zero_collapse_threshold(
     return 0.5 * float(np.linalg.norm(gradient * np.sqrt(share), 2))
 
 
-def rank_bounds(
-    loss: Loss,
-    class_weights: ArrayLike,
-    logits: ArrayLike,
-    *,
-    mu: float,
-    label_distribution: ArrayLike | None = None,
-) -> tuple[int, int]:
-    r"""Bounds on the rank of the optimal logits, proved from approximate ones: cross-entropy, free features, no bias.
-
-    Let gap be the duality gap of `logits` Z, :math:`G = (\mathrm{softmax} Z - Y)D_\pi` and stars mark the optimum.
-    Then :math:`\sum_k\pi_k\mathrm{KL}(s^*_k\|s_k) \le` gap, hence :math:`\|G - G^*\|_F^2 \le` gap (Pinsker), and the
-    singular values of :math:`G^*` below 2 mu belong to the kernel of :math:`X^*`. For the lower bound the same
-    inequality confines each :math:`\log s^*_{ik}` and so the distance of X from :math:`X^*`; singular values of X beyond
-    it are not zero. Evaluated in double precision, with an allowance for rounding in the gap.
-
-    Parameters
-    ----------
-    loss : CrossEntropy
-    class_weights : array (K,)
-        Proportions, positive with sum 1.
-    logits : array (N, K)
-        Any matrix; the closer to the optimum, the tighter the bounds.
-    mu : float
-        :math:`\sqrt{\lambda_W\lambda_H}`, positive.
-    label_distribution : array (N, K), optional
-        As in :func:`zero_collapse_threshold`.
-
-    Returns
-    -------
-    at_least, at_most : int
-
-    Raises
-    ------
-    AssumptionError
-        If a parameter is outside its domain.
-
-    References
-    ----------
-    `derivations/zero_collapse.py` (the bounds on the softmax).
-
-    Examples
-    --------
-    >>> import mdtheory as mdt
-    >>> rank_bounds(mdt.CrossEntropy(), [0.25] * 4, np.log(9.0) * np.eye(4), mu=1 / 12)
-    (3, 3)
-    """
-    if not isinstance(loss, CrossEntropy):
-        raise fail("loss", loss, "must be CrossEntropy")
-    share, labels = _smoothed_labels(loss, class_weights, label_distribution)
-    z = np.asarray(real("logits", logits, np.isfinite, "be finite"))
-    if z.shape != labels.shape:
-        raise fail("logits", z.shape, f"must have the shape {labels.shape}")
-    t = 2.0 * float(positive("mu", mu))
-    # Every optimum has centred columns, and centring does not raise the objective.
-    z = z - np.mean(z, axis=0)
-    top = np.max(z, axis=0)
-    log_softmax = z - top - np.log(np.sum(np.exp(z - top), axis=0))
-    softmax, root = np.exp(log_softmax), np.sqrt(share)
-    singular = np.linalg.svd(z * root, compute_uv=False)
-    dual = np.linalg.svd((softmax - labels) * root, compute_uv=False)
-    shrink = min(1.0, t / dual[0]) if dual[0] > 0 else 1.0
-    q = np.maximum(shrink * softmax + (1.0 - shrink) * labels, 0.0)
-    value = -np.sum(share * np.sum(labels * log_softmax, axis=0)) + t * np.sum(singular)
-    bound = -np.sum(share * q * np.log(q, where=q > 0, out=np.zeros_like(q)))
-    gap = max(float(value - bound), 0.0) + ROUNDING * (1.0 + float(value))
-    at_most = min(int(np.count_nonzero(dual + np.sqrt(gap) >= t)), z.shape[0] - 1)
-    # kl(a, b) >= (a-b)^2/(2 max(a, b)) for one entry against the rest.
-    with np.errstate(divide="ignore", over="ignore"):
-        drop = np.sqrt(2.0 * gap / share / softmax)
-    if np.any(drop >= 1.0):
-        return 0, at_most
-    distance = np.sqrt(np.sum(share * np.log1p(-drop) ** 2))
-    return int(np.count_nonzero(singular > distance * (1.0 + ROUNDING) + ROUNDING * singular[0])), at_most
-
-
-def rank_threshold(
-    loss: Loss,
-    class_weights: ArrayLike,
-    rank: int,
-    *,
-    solver: Callable[[float], ArrayLike] | None = None,
-    label_distribution: ArrayLike | None = None,
-    relative_width: float = 1e-3,
-) -> tuple[float, float]:
-    r"""An interval of mu in which the optimal logits drop to rank `rank` or less: free features, no bias.
-
-    Unequal minorities never coincide, but at some decay the rank of the optimum falls. Squared error: exactly at half
-    the singular value number rank + 1 of :math:`YD_\pi`. Cross-entropy has no closed form; its interval is found by
-    bisection, each end certified by :func:`rank_bounds` whatever the solver returns: the rank exceeds `rank` at the
-    lower end and does not at the upper one. That it crosses only once is not claimed.
-
-    Parameters
-    ----------
-    loss : CrossEntropy or MeanSquaredError
-    class_weights : array (K,)
-        Proportions, positive with sum 1.
-    rank : int
-        From 0 to the largest possible rank minus 1: N - 1 for cross-entropy, N for squared error, at most K.
-    solver : callable, optional
-        From mu to logits (N, K), close to optimal. Needed for cross-entropy and a rank above 0.
-    label_distribution : array (N, K), optional
-        As in :func:`zero_collapse_threshold`.
-    relative_width : float, default 1e-3
-        Where to stop; the interval stays wider where the solver is not accurate enough to decide.
-
-    Returns
-    -------
-    low, high : float
-        Equal where there is a closed form.
-
-    Raises
-    ------
-    AssumptionError
-        If a parameter is outside its domain.
-    SolverError
-        If no mu down to 1e-9 of the collapse threshold has a certified rank above `rank`.
-
-    Examples
-    --------
-    >>> import mdtheory as mdt
-    >>> rank_threshold(mdt.MeanSquaredError(), [0.5, 0.46, 0.04], 2)
-    (0.1, 0.1)
-    """
-    _require_loss(loss)
-    if not isinstance(loss, CrossEntropy | MeanSquaredError):
-        raise fail("loss", loss, "must be CrossEntropy or MeanSquaredError")
-    share, labels = _smoothed_labels(loss, class_weights, label_distribution)
-    full = min(labels.shape[0] - isinstance(loss, CrossEntropy), labels.shape[1])
-    target = integer("rank", rank, 0, full - 1)
-    width = positive("relative_width", relative_width)
-    if isinstance(loss, MeanSquaredError):
-        exact = 0.5 * float(np.linalg.svd(labels * np.sqrt(share), compute_uv=False)[target])
-        return exact, exact
-    high = zero_collapse_threshold(loss, class_weights, label_distribution)
-    if target == 0:
-        return high, high
-    if solver is None:
-        raise fail("solver", solver, "must be given for cross-entropy and a rank above 0")
-
-    def verdict(mu: float) -> int:
-        """1 where the rank is certainly larger, -1 where it certainly is not, 0 where neither is proved."""
-        at_least, at_most = rank_bounds(loss, class_weights, solver(mu), mu=mu, label_distribution=label_distribution)
-        return int(at_least > target) - int(at_most <= target)
-
-    low = 0.5 * high
-    floor = 1e-9 * high
-    while (found := verdict(low)) != 1:
-        high, low = (low if found == -1 else high), 0.5 * low
-        if low < floor:
-            raise SolverError(f"no mu above {floor:.3g} has a certified rank above {target}")
-    return _narrow(verdict, low, high, float(width))
-
-
-def _narrow(verdict: Callable[[float], int], low: float, high: float, width: float) -> tuple[float, float]:
-    """Bisection between certified ends; around an undecided point, each side on its own."""
-    undecided = None
-    while high - low > width * high:
-        middle = 0.5 * (low + high)
-        found = verdict(middle)
-        if found == 0:
-            undecided = middle
-            break
-        low, high = (middle, high) if found == 1 else (low, middle)
-    if undecided is None:
-        return low, high
-    for wanted in (1, -1):
-        certain, doubtful = (low if wanted == 1 else high), undecided
-        while abs(doubtful - certain) > 0.25 * width * high:
-            middle = 0.5 * (certain + doubtful)
-            certain, doubtful = (middle, doubtful) if verdict(middle) == wanted else (certain, middle)
-        low, high = (certain, high) if wanted == 1 else (low, certain)
-    return low, high
-
-
-def _smoothed_labels(
+def smoothed_labels(
     loss: CrossEntropy | MeanSquaredError, class_weights: ArrayLike, label_distribution: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray]:
     """Proportions (K,), and the label matrix (N, K) after smoothing."""
@@ -429,12 +248,12 @@ def _share_of_each_class(class_weights: ArrayLike) -> FloatArray:
 
 
 def _smoothing(loss: Loss) -> Real:
-    _require_loss(loss)
+    require_loss(loss)
     if not isinstance(loss, CrossEntropy | MeanSquaredError):
         raise fail("loss", loss, "must be CrossEntropy or MeanSquaredError")
     return loss.smoothing
 
 
-def _require_loss(loss: object) -> None:
+def require_loss(loss: object) -> None:
     if not isinstance(loss, Loss):
         raise fail("loss", loss, "must be a Loss, for example CrossEntropy()")

@@ -116,9 +116,10 @@ class LogitsProblem:
         """
         terms = self.loss.term_gradients(self.columns(point))
         columns = self.loss.combine(terms)
-        moves = [clipped - columns for clipped in self._clipped(columns, self.split(point)[0])]
-        candidates = [self.feasible_dual(terms), *(self.feasible_dual(terms + self.loss.spread(m)) for m in moves)]
-        return max(candidates, key=lambda candidate: candidate[0])
+        clipped = (terms + self.loss.spread(c - columns) for c in self._clipped(columns, self.split(point)[0]))
+        # Clipped ones are feasible but for rounding, so that their plain values rank them without a norm.
+        best = max(clipped, key=self._unscaled_value)
+        return max(self.feasible_dual(terms), self.feasible_dual(best), key=lambda candidate: candidate[0])
 
     def bounds(self, point: Blocks) -> tuple[float, float]:
         """Upper and lower bound on the optimum."""
@@ -140,11 +141,15 @@ class LogitsProblem:
         norms = [np.linalg.norm(block, 2) for block in self.frame.blocks(columns)]
         size = max(float(norm) / weight for norm, weight in zip(norms, self.frame.nuclear_weights, strict=True))
         scale = min(1.0, self.threshold / size) if size > 0 else 1.0
-        value = self.loss.dual_value(scale * dual)
+        dual = scale * dual
+        return self._unscaled_value(dual), dual
+
+    def _unscaled_value(self, dual: FloatArray) -> float:
+        value = self.loss.dual_value(dual)
         if self.problem.bias_decay > 0:
-            pull = scale * self.frame.mean(columns)
+            pull = self.frame.mean(self.loss.combine(dual))
             value -= float(pull @ pull) / (4.0 * self.problem.bias_decay)
-        return value, scale * dual
+        return value
 
     def _clipped(self, dual: FloatArray, blocks: Blocks) -> list[FloatArray]:
         if self.problem.bias and self.problem.bias_decay == 0:

@@ -134,8 +134,7 @@ class GeneralUFMSolution:
     def rank(self) -> int:
         """The rank of the logits without the bias: the width a network needs to reach this answer.
 
-        Singular values below 1e-7 of the largest count as zero; what the gap proves about them is in
-        `rank_bounds`.
+        Singular values below 1e-7 of the largest count as zero; `mdtheory.rank_bounds` says what is proved about them.
         """
         values = self.singular_values
         return int(np.sum(values > _RANK_TOLERANCE * values[0])) if values.size and values[0] > 0 else 0
@@ -283,8 +282,12 @@ class FactorsSolution(GeneralUFMSolution):
 
     @property
     def status(self) -> Status:
-        """OPTIMAL if the gap closes to the tolerance, else BOUNDED: the optimum lies between the two bounds."""
-        return Status.OPTIMAL if self.relative_gap <= self.tolerance else Status.BOUNDED
+        """OPTIMAL if the gap closes to the tolerance, else BOUNDED: the optimum lies between the two bounds.
+
+        The squared error in few dimensions is optimal by theorem, although its lower bound ignores the dimension.
+        """
+        truncated = self.method == "closed-form" and not self.problem.nonnegative
+        return Status.OPTIMAL if truncated or self.relative_gap <= self.tolerance else Status.BOUNDED
 
     @property
     def logits(self) -> FloatArray:

@@ -172,6 +172,8 @@ def _solve_general(problem: UFM, method: str, options: _Search) -> GeneralUFMSol
 def _solve_nonnegative(problem: UFM, method: str, options: _Search) -> FactorsSolution:
     from mdtheory.solvers.nonnegative import solve_nonnegative
 
+    if method in ("convex", "factorized"):
+        raise fail("method", method, "does not solve nonnegative features that are not symmetric; use 'auto'")
     tolerance = options.tolerance or _CONIC_TOLERANCE
     found = solve_nonnegative(problem, starts=options.starts, seed=options.seed, tolerance=tolerance)
     if method not in ("auto", found.method):

@@ -14,13 +14,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import mdtheory as mdt
-from mdtheory.imbalance import (
-    class_collapse_threshold,
-    merge_threshold,
-    rank_bounds,
-    rank_threshold,
-    zero_collapse_threshold,
-)
+from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
+from mdtheory.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.regression import regression_optimum, regression_spectrum
 from mdtheory.soft_labels import exchangeable_optimum, is_exchangeable, multilabel_optimum, pick_all_labels
 
@@ -618,7 +613,6 @@ DECAYS = {"weight_decay": 0.1, "feature_decay": 0.1}
         (lambda: zero_collapse_threshold(mdt.CrossEntropy([0.1, 0.2]), [0.5, 0.5]), "must be one number"),
         (lambda: rank_bounds(MSE, [0.5, 0.5], np.eye(2), mu=0.1), "must be CrossEntropy"),
         (lambda: rank_bounds(CE, [0.5, 0.5], np.eye(3), mu=0.1), "must have the shape"),
-        (lambda: rank_threshold(CE, [0.5, 0.3, 0.2], 1), "solver = None"),
         (lambda: rank_threshold(CE, [0.5, 0.3, 0.2], 2), "rank = 2.0: must be an integer from 0 to 1"),
         (lambda: regression_optimum([1.0, 2.0], **DECAYS), "must be a matrix"),
         (lambda: regression_optimum(np.eye(2), [0.5, 0.51], **DECAYS), "must sum to 1"),
@@ -637,3 +631,38 @@ DECAYS = {"weight_decay": 0.1, "feature_decay": 0.1}
 def test_bad_input_is_named(call, message):
     with pytest.raises(mdt.AssumptionError, match=message):
         call()
+
+
+# ------------------------------------------------------------------------------ width
+
+
+def test_rank_threshold_solves_by_itself_to_three_digits():
+    low, high = rank_threshold(CE, [0.45, 0.45, 0.06, 0.04], 2)
+    assert (high - low) / high <= 1e-3
+    assert 4 * low * high == pytest.approx(0.0485, abs=1e-4)
+
+
+@pytest.mark.parametrize(("mu", "expected"), [(0.05, 3), (0.1095, 3), (0.1105, 2), (0.3, 1), (0.4, 0)])
+def test_required_width_is_the_certified_rank(mu, expected):
+    ufm = mdt.UFM(CE, num_classes=4, weight_decay=mu, feature_decay=mu, class_weights=[0.45, 0.45, 0.06, 0.04])
+    assert required_width(ufm) == (expected, expected)
+
+
+def test_required_width_of_the_squared_error_counts_singular_values():
+    for mu, expected in ((0.05, 4), (0.115, 3), (0.13, 2), (0.4, 0)):
+        ufm = mdt.UFM(
+            mdt.MeanSquaredError(),
+            num_classes=4,
+            weight_decay=mu,
+            feature_decay=mu,
+            class_weights=[0.45, 0.44, 0.06, 0.05],
+        )
+        assert required_width(ufm) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    "change", [{"bias": True}, {"nonnegative": True}, {"loss": mdt.Hinge()}, {"weight_decay": [0.1, 0.2]}]
+)
+def test_required_width_refuses_other_problems(change):
+    with pytest.raises(mdt.AssumptionError):
+        required_width(mdt.UFM(**({"loss": CE, "num_classes": 3, "weight_decay": 0.1, "feature_decay": 0.1} | change)))

@@ -12,7 +12,6 @@ from mdtheory.losses.base import (
     TargetLoss,
     as_logits,
     entropy_of,
-    log_sum_exp,
     logistic,
     margin_from_remaining,
     smoothed_slope,
@@ -63,8 +62,8 @@ class CrossEntropy(TargetLoss):
 
     def target_value(self, logits: FloatArray, target: FloatArray) -> FloatArray:
         # The target sums to one, so a shift of the logits by their maximum cancels before anything large is formed.
-        shifted = logits - np.max(logits, axis=-1, keepdims=True)
-        return np.asarray(log_sum_exp(shifted) - np.sum(target * shifted, axis=-1))
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - (target * shifted).sum(axis=-1))
 
     def target_gradient(self, logits: FloatArray, target: FloatArray) -> FloatArray:
         return _softmax(logits) - target
@@ -155,4 +154,6 @@ class CrossEntropy(TargetLoss):
 
 
 def _softmax(logits: FloatArray) -> FloatArray:
-    return np.asarray(np.exp(logits - log_sum_exp(logits)[..., None]))
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return np.asarray(weights)

@@ -60,7 +60,7 @@ class UFM:
         and squared error take the distribution as their target, after their own smoothing; for every other loss the
         loss of a distribution is the mean loss of its labels.
     feature_dim : int, optional
-        Dimension M of the features; N if omitted. Below the rank of the optimum the problem is no longer convex and
+        Dimension M of the features; if omitted N, for nonnegative features max(N, K). Below the rank of the optimum the problem is no longer convex and
         `solve` gives bounds.
 
     Raises

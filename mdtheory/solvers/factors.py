@@ -32,6 +32,8 @@ _COOLING = 0.2
 # So many of the best distinct minima are cooled to the end.
 _FOLLOWED = 4
 _NEWTON_STEPS = 30
+# Above so many free variables Newton's equation is solved by so many steps of a Krylov method.
+_MAX_DENSE, _INNER_STEPS = 400, 400
 _STEPS_PER_TEMPERATURE = 200
 _GRADIENT_NORM = 1e-12
 # Newton's method takes over from here.
@@ -100,8 +102,8 @@ def local_minimum(
 ) -> Factors:
     """The best local minimum in the factors that the given and `starts` random starting points lead to.
 
-    Every start is minimised by a projected quasi-Newton method, the best one polished by Newton's method on the free variables. A loss with
-    kinks is softened, at falling temperatures; its objective is the true one.
+    Every start is minimised by a projected quasi-Newton method, the best one polished by Newton's method on the free
+    variables. A loss with kinks is softened, at falling temperatures; its objective is the true one.
 
     Parameters
     ----------
@@ -322,11 +324,11 @@ def _newton_step(
         full[free] = np.ravel(direction)
         return hessian(full)[free]
 
-    if free.size <= 400:
+    if free.size <= _MAX_DENSE:
         matrix = np.column_stack([apply(column) for column in np.eye(free.size)])
         return np.asarray(np.linalg.lstsq(matrix, -gradient[free], rcond=1e-11)[0])
     operator = LinearOperator((free.size, free.size), matvec=apply, dtype=np.float64)
-    return np.asarray(minres(operator, -gradient[free], rtol=1e-10, maxiter=5 * free.size)[0])
+    return np.asarray(minres(operator, -gradient[free], rtol=1e-8, maxiter=_INNER_STEPS)[0])
 
 
 def _projected_norm(point: FloatArray, gradient: FloatArray, bounded: NDArray[np.bool_]) -> float:

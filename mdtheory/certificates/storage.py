@@ -1,0 +1,116 @@
+"""Certificates as JSON files."""
+
+import json
+from os import PathLike
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from mdtheory.certificates.certificate import LOSSES, Certificate
+from mdtheory.errors import AssumptionError, CertificateError
+from mdtheory.problems import UFM
+
+FORMAT = "mdtheory certificate"
+VERSION = 1
+
+_ARRAYS = ("weights", "class_means", "bias", "dual", "multiplier")
+_CLAIM = ("lower", "upper")
+_PROBLEM = (
+    "num_classes",
+    "weight_decay",
+    "feature_decay",
+    "nonnegative",
+    "bias",
+    "bias_decay",
+    "class_weights",
+    "label_distribution",
+    "feature_dim",
+)
+
+
+def save(certificate: Certificate, path: str | PathLike[str]) -> None:
+    """Write a certificate; floats are written with the digits that restore them exactly."""
+    problem, loss = certificate.problem, certificate.problem.loss
+    record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "problem": {
+            "loss": {"name": type(loss).__name__} | {name: getattr(loss, name) for name in loss.parameter_names()},
+            **{name: _plain(getattr(problem, name)) for name in _PROBLEM},
+        },
+        **{name: _plain(getattr(certificate, name)) for name in _ARRAYS + _CLAIM},
+    }
+    Path(path).write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load(path: str | PathLike[str]) -> Certificate:
+    """Read a certificate; whatever is wrong with the file raises `CertificateError`."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        record = json.loads(text, parse_constant=_refuse_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CertificateError(f"{path}: not a readable certificate ({reason})") from None
+    try:
+        return _from_record(record)
+    except (CertificateError, AssumptionError) as error:
+        raise CertificateError(f"{path}: {str(error).splitlines()[0]}") from None
+
+
+def _from_record(record: Any) -> Certificate:
+    _same_keys("certificate", record, ("format", "version", "problem", *_ARRAYS, *_CLAIM))
+    if record["format"] != FORMAT or type(record["version"]) is not int or record["version"] != VERSION:
+        raise CertificateError(f"format: must be {FORMAT!r}, version {VERSION}")
+    _same_keys("problem", record["problem"], ("loss", *_PROBLEM))
+    problem = dict(record["problem"])
+    loss = _loss(problem.pop("loss"))
+    for name in ("num_classes", "weight_decay", "feature_decay", "bias_decay"):
+        _numbers(name, problem[name], 0)
+    if type(problem["num_classes"]) is not int:
+        raise CertificateError("num_classes: must be an integer")
+    for name, dimensions in (("class_weights", 1), ("label_distribution", 2)):
+        if problem[name] is not None:
+            _numbers(name, problem[name], dimensions)
+    values = {}
+    for name, dimensions in zip(_ARRAYS + _CLAIM, (2, 2, 1, 2, 2, 0, 0), strict=True):
+        values[name] = record[name]
+        if name != "multiplier" or record[name] is not None:
+            _numbers(name, record[name], dimensions)
+    return Certificate(UFM(loss, **problem), **values)
+
+
+def _loss(record: Any) -> Any:
+    kinds = {kind.__name__: kind for kind in LOSSES}
+    name = record.get("name") if isinstance(record, dict) else None
+    if not isinstance(name, str) or name not in kinds:
+        raise CertificateError(f"loss: must be one of {', '.join(kinds)}")
+    _same_keys("loss", record, ("name", *kinds[name].parameter_names()))
+    parameters = {key: value for key, value in record.items() if key != "name"}
+    for key, value in parameters.items():
+        _numbers(key, value, 0)
+    return kinds[name](**parameters)
+
+
+def _same_keys(name: str, record: Any, expected: tuple[str, ...]) -> None:
+    if not isinstance(record, dict) or set(record) != set(expected):
+        raise CertificateError(f"{name}: must be a record of {', '.join(expected)}")
+
+
+def _numbers(name: str, value: Any, dimensions: int) -> None:
+    """Numbers in lists nested to the given depth; no strings, flags or nulls, which arrays would convert silently."""
+    if dimensions > 0:
+        if not isinstance(value, list):
+            raise CertificateError(f"{name}: must be a list")
+        for entry in value:
+            _numbers(name, entry, dimensions - 1)
+    elif type(value) not in (int, float) or not abs(value) < float("inf"):
+        raise CertificateError(f"{name}: must hold finite numbers only")
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a finite number")
