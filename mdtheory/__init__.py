@@ -6,6 +6,7 @@ from types import ModuleType
 # Imported first and from here: measured a sixth faster than from deep inside the package.
 import scipy.special  # noqa: F401
 
+from mdtheory.certificates.certificate import Certificate, Enclosure, certify, logits_error
 from mdtheory.errors import AssumptionError, CertificateError, SolverError
 from mdtheory.imbalance import (
     class_collapse_threshold,
@@ -48,9 +49,11 @@ __all__ = [
     "UFM",
     "AssumptionError",
     "Ball",
+    "Certificate",
     "CertificateError",
     "CollapseMeasures",
     "CrossEntropy",
+    "Enclosure",
     "ExchangeableOptimum",
     "FactorsSolution",
     "Focal",
@@ -76,12 +79,14 @@ __all__ = [
     "TwoPoint",
     "UFMSolution",
     "arrangement",
+    "certify",
     "class_collapse_threshold",
     "collapse_measures",
     "collapse_threshold",
     "direction_distance",
     "exchangeable_optimum",
     "is_exchangeable",
+    "logits_error",
     "merge_threshold",
     "multilabel_optimum",
     "pick_all_labels",

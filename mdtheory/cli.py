@@ -3,12 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import NoReturn
 
 from mdtheory.array_files import read_matrix, read_vector
+from mdtheory.certificates.certificate import Certificate
 from mdtheory.errors import AssumptionError, CertificateError, SolverError
 from mdtheory.logits_solution import GeneralUFMSolution
 from mdtheory.losses import Loss
@@ -92,7 +94,7 @@ def _solve(arguments: argparse.Namespace) -> int:
             tolerance=arguments.tolerance,
             starts=arguments.starts,
             seed=arguments.seed,
-            progress=lambda line: print(f"mdtheory: {line}", file=sys.stderr),
+            progress=_slow_progress(),
         )
         if arguments.certificate is not None:
             if isinstance(solution, UFMSolution):
@@ -105,9 +107,20 @@ def _solve(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(arguments: argparse.Namespace) -> int:
-    from mdtheory.certificates.certificate import Certificate
+def _slow_progress() -> Callable[[str], None]:
+    """Print lines to stderr once the work takes longer than a second, and at most one a second."""
+    last = time.monotonic()
 
+    def show(line: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= 1.0:
+            last = time.monotonic()
+            print(f"mdtheory: {line}", file=sys.stderr)
+
+    return show
+
+
+def _verify(arguments: argparse.Namespace) -> int:
     proved = Certificate.load(arguments.file).verify(rigorous=arguments.rigorous)
     how = "in ball arithmetic" if arguments.rigorous else "in double precision"
     print(f"the optimum lies in [{proved.lower!r}, {proved.upper!r}]: verified {how}")

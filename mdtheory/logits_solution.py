@@ -114,6 +114,16 @@ class GeneralUFMSolution:
 
         return certify(self.problem, self.weights, self.class_means, self.bias, self.dual, self.multiplier)
 
+    @cached_property
+    def logits_error(self) -> FloatArray:
+        """For each group, (K,), a bound on the distance of its logits from the optimal ones, proved by the gap.
+
+        Infinite for losses that are not strictly convex; see `mdtheory.certificates.certificate.logits_error`.
+        """
+        from mdtheory.certificates.certificate import logits_error
+
+        return logits_error(self.certificate)[0]
+
     # ------------------------------------------------------------------ what follows from it
 
     @property
@@ -239,6 +249,8 @@ class LogitsSolution(GeneralUFMSolution):
         frame = self.logits_problem.frame
         scaled = frame.full(frame.columns(self._blocks)) * np.sqrt(duality.group_weights(self.problem))
         u, s, vt = np.linalg.svd(scaled, full_matrices=False)
+        # The square roots of rounding errors would be visible columns.
+        s = np.where(s > max(scaled.shape) * np.finfo(np.float64).eps * s[0], s, 0.0)
         dim = self.problem.feature_dim if self.problem.feature_dim is not None else scaled.shape[0]
         missing = max(dim - s.size, 0)
         return (

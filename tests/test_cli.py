@@ -230,7 +230,14 @@ UFM_FLAGS = [
         "--nonnegative --class-weights 0.5,0.3,0.2",
         {"nonnegative": True, "num_classes": 3, "class_weights": np.array([0.5, 0.3, 0.2])},
     ),
+    ("--class-weights 0.5,0.3,0.2", {"num_classes": 3, "class_weights": np.array([0.5, 0.3, 0.2])}),
+    (
+        "--class-weights 0.5,0.3,0.2 --bias --bias-decay 0.1 --tolerance 1e-7",
+        {"num_classes": 3, "class_weights": np.array([0.5, 0.3, 0.2]), "bias": True, "bias_decay": 0.1},
+    ),
+    ("--num-classes 5 --feature-dim 2 --starts 3 --seed 1", {"num_classes": 5, "feature_dim": 2}),
 ]
+SEARCH = {"--tolerance": ("tolerance", float), "--starts": ("starts", int), "--seed": ("seed", int)}
 UFM_DEFAULTS = {"loss": mdt.CrossEntropy(), "num_classes": 2, "weight_decay": 5e-3, "feature_decay": 5e-3}
 
 
@@ -238,7 +245,9 @@ UFM_DEFAULTS = {"loss": mdt.CrossEntropy(), "num_classes": 2, "weight_decay": 5e
 def test_solve_ufm_flags_reach_the_problem(flags, changes, capsys):
     assert main(["solve", "ufm", *flags.split(), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    expected = mdt.solve(mdt.UFM(**{**UFM_DEFAULTS, **changes}))
+    words = flags.split()
+    search = {SEARCH[w][0]: SEARCH[w][1](words[i + 1]) for i, w in enumerate(words) if w in SEARCH}
+    expected = mdt.solve(mdt.UFM(**{**UFM_DEFAULTS, **changes}), **search)
     assert record["margin"] == np.asarray(expected.margin).tolist()
     assert record["objective"] == expected.objective
     assert record["geometry"] == expected.geometry
@@ -307,3 +316,66 @@ def test_version_and_lazy_imports_of_the_module():
     assert not {"cvxpy", "matplotlib", "sympy"} & set(done.stdout.split())
     done = subprocess.run([sys.executable, "-m", "mdtheory", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"mdtheory {mdt.__version__}\n"
+
+
+@pytest.mark.parametrize("suffix", ["npy", "csv"])
+def test_solve_ufm_reads_proportions_and_labels_from_files(suffix, tmp_path, capsys):
+    weights, labels = np.array([0.4, 0.3, 0.2, 0.1]), np.random.default_rng(0).dirichlet(np.ones(3), 4).T
+    for name, array in (("weights", weights), ("labels", labels)):
+        path = tmp_path / f"{name}.{suffix}"
+        np.save(path, array) if suffix == "npy" else np.savetxt(path, np.atleast_2d(array), delimiter=",", fmt="%.17g")
+    flags = ["--class-weights", str(tmp_path / f"weights.{suffix}")]
+    flags += ["--label-distribution", str(tmp_path / f"labels.{suffix}"), "--json"]
+    assert main(["solve", "ufm", *flags]) == 0
+    record = json.loads(capsys.readouterr().out)
+    expected = mdt.solve(
+        mdt.UFM(**{**UFM_DEFAULTS, "num_classes": 3}, class_weights=weights, label_distribution=labels)
+    )
+    assert record["objective"] == expected.objective
+    assert record["logits"] == expected.logits.tolist()
+    assert record["status"] == "optimal"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "0.5,half", "must hold numbers only"),
+        ("a.csv", "", "the file is empty"),
+        ("a.csv", "0.5,0.5\n1", "rows of different lengths"),
+        ("a.csv", "0.5,0.5\n0.5,0.5", "must hold one row or one column"),
+        ("a.csv", "0.5,nan", "class_weights = nan"),
+        ("a.npy", "not an array", "class_weights = .*a.npy"),
+    ],
+)
+def test_a_bad_file_is_one_line(name, content, message, tmp_path, capsys):
+    (tmp_path / name).write_text(content)
+    assert main(["solve", "ufm", "--class-weights", str(tmp_path / name)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert re.fullmatch(r"mdtheory: error: [^\n]+\n", captured.err)
+    assert re.search(message, captured.err)
+
+
+def test_a_saved_certificate_is_verified_and_a_tampered_one_is_not(tmp_path, capsys):
+    path = tmp_path / "proof.json"
+    assert main(["solve", "ufm", "--class-weights", "0.6,0.3,0.1", "--certificate", str(path)]) == 0
+    for flags in ([], ["--rigorous"]):
+        capsys.readouterr()
+        assert main(["verify", str(path), *flags]) == 0
+        assert "the optimum lies in [" in capsys.readouterr().out
+    record = json.loads(path.read_text())
+    record["upper"] = record["lower"]
+    path.write_text(json.dumps(record))
+    assert main(["verify", str(path)]) == 1
+    assert re.fullmatch(r"mdtheory: error: [^\n]+\n", capsys.readouterr().err)
+    assert main(["verify", str(tmp_path / "missing.json")]) in (1, 2)
+
+
+def test_progress_is_shown_only_for_slow_work(monkeypatch, capsys):
+    clock = iter(range(0, 10**6, 2))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    assert main(["solve", "ufm", "--class-weights", "0.6,0.3,0.1"]) == 0
+    assert "mdtheory: iteration 0" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main(["solve", "ufm", "--class-weights", "0.6,0.3,0.1"]) == 0
+    assert capsys.readouterr().err == ""
