@@ -1,0 +1,1 @@
+"""Theorems as data, and what checks them."""

@@ -1,0 +1,198 @@
+"""Sympy expressions in ball arithmetic: every value is an `arb` that contains the true number.
+
+Nothing here passes through float. A sign that the balls cannot tell is None, never a guess.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+
+import sympy as sp
+from flint import arb, ctx, fmpq
+
+from mdtheory.validation import fail
+
+Balls = Mapping[str, arb]
+Compiled = Callable[[Balls], arb]
+
+
+@contextmanager
+def precision(bits: int):  # type: ignore[no-untyped-def]  # a generator that yields nothing
+    """Work with so many bits; restores the caller's precision (it is global in the library)."""
+    before = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+def exact(value: float | int) -> arb:
+    """The ball of radius zero around a binary float or an int."""
+    return arb(value)
+
+
+def interval(low: str | int, high: str | int) -> arb:
+    """The smallest ball that contains both numbers, given as decimal strings or ints."""
+    return arb(low).union(arb(high))
+
+
+@lru_cache(maxsize=4096)
+def compiled(expression: sp.Basic) -> Compiled:
+    """A function from balls by symbol name to a ball."""
+    if isinstance(expression, sp.Symbol):
+        name = expression.name
+        return lambda balls: balls[name]
+    if expression.is_Rational:
+        numerator, denominator = int(expression.p), int(expression.q)
+        return lambda balls: arb(fmpq(numerator, denominator))
+    if expression.is_Float:
+        # A decimal in a formula means that decimal, not the nearest binary number.
+        text = str(expression)
+        return lambda balls: arb(text)
+    if expression in _CONSTANTS:
+        return _CONSTANTS[expression]
+    parts = [compiled(part) for part in expression.args]
+    if isinstance(expression, sp.Pow):
+        return _power(expression, parts)
+    if isinstance(expression, sp.Piecewise):
+        return _piecewise(expression)
+    rule = _RULES.get(type(expression))
+    if rule is None:
+        raise fail("expression", str(type(expression).__name__), f"one of {sorted(t.__name__ for t in _RULES)}")
+    return lambda balls: rule([part(balls) for part in parts])
+
+
+def sign(ball: arb) -> int | None:
+    """1, 0 or -1 where the whole ball says so, else None."""
+    if ball > 0:
+        return 1
+    if ball < 0:
+        return -1
+    return 0 if ball == 0 else None
+
+
+def truth(relational: sp.Basic, balls: Balls) -> bool | None:
+    """Whether a sympy relational (or And, Or, Not of them) holds for all values in the balls; None if unknown."""
+    if relational in (sp.true, sp.false):
+        return bool(relational)
+    if isinstance(relational, sp.And):
+        return _all([truth(part, balls) for part in relational.args])
+    if isinstance(relational, sp.Or):
+        inverted = _all([_invert(truth(part, balls)) for part in relational.args])
+        return _invert(inverted)
+    if isinstance(relational, sp.Not):
+        return _invert(truth(relational.args[0], balls))
+    if not isinstance(relational, sp.core.relational.Relational):
+        raise fail("assumption", str(relational), "a sympy relational")
+    return _TESTS[type(relational)](compiled(relational.lhs)(balls), compiled(relational.rhs)(balls))
+
+
+def _certain(positive: bool, negative: bool) -> bool | None:
+    return True if positive else False if negative else None
+
+
+def _all(values: Sequence[bool | None]) -> bool | None:
+    if any(value is False for value in values):
+        return False
+    return None if any(value is None for value in values) else True
+
+
+def _invert(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+_TESTS: Mapping[type, Callable[[arb, arb], bool | None]] = {
+    sp.StrictGreaterThan: lambda x, y: _certain(x > y, x <= y),
+    sp.GreaterThan: lambda x, y: _certain(x >= y, x < y),
+    sp.StrictLessThan: lambda x, y: _certain(x < y, x >= y),
+    sp.LessThan: lambda x, y: _certain(x <= y, x > y),
+    sp.Equality: lambda x, y: _certain(x == y, x != y),
+    sp.Unequality: lambda x, y: _certain(x != y, x == y),
+}
+
+
+def _sum(values: Sequence[arb]) -> arb:
+    total = arb(0)
+    for value in values:
+        total += value
+    return total
+
+
+def _product(values: Sequence[arb]) -> arb:
+    total = arb(1)
+    for value in values:
+        total *= value
+    return total
+
+
+def _power(expression: sp.Pow, parts: list[Compiled]) -> Compiled:
+    base, exponent = parts
+    power = expression.args[1]
+    if expression.args[0] == sp.E:
+        return lambda balls: exponent(balls).exp()
+    if power.is_Integer:
+        whole = int(power)
+        return lambda balls: base(balls) ** whole
+    if power == sp.Rational(1, 2):
+        return lambda balls: base(balls).sqrt()
+    if power == sp.Rational(-1, 2):
+        return lambda balls: base(balls).rsqrt()
+    return lambda balls: base(balls) ** exponent(balls)
+
+
+def _piecewise(expression: sp.Piecewise) -> Compiled:
+    branches = [(compiled(value), condition) for value, condition in expression.args]
+
+    def evaluate(balls: Balls) -> arb:
+        found: arb | None = None
+        for value, condition in branches:
+            known = truth(condition, balls)
+            if known is False:
+                continue
+            result = value(balls)
+            found = result if found is None else found.union(result)
+            if known:
+                return found
+        return arb("nan") if found is None else found
+
+    return evaluate
+
+
+def _maximum(values: Sequence[arb]) -> arb:
+    largest = values[0]
+    for value in values[1:]:
+        largest = largest.max(value)
+    return largest
+
+
+def _minimum(values: Sequence[arb]) -> arb:
+    smallest = values[0]
+    for value in values[1:]:
+        smallest = smallest.min(value)
+    return smallest
+
+
+_CONSTANTS: Mapping[sp.Basic, Compiled] = {
+    sp.pi: lambda balls: arb.pi(),
+    sp.E: lambda balls: arb(1).exp(),
+    sp.EulerGamma: lambda balls: arb.const_euler(),
+}
+
+_RULES: Mapping[type, Callable[[Sequence[arb]], arb]] = {
+    sp.Add: _sum,
+    sp.Mul: _product,
+    sp.exp: lambda v: v[0].exp(),
+    sp.log: lambda v: v[0].log(),
+    sp.tanh: lambda v: v[0].tanh(),
+    sp.sinh: lambda v: v[0].sinh(),
+    sp.cosh: lambda v: v[0].cosh(),
+    sp.sin: lambda v: v[0].sin(),
+    sp.cos: lambda v: v[0].cos(),
+    sp.Abs: lambda v: abs(v[0]),
+    sp.gamma: lambda v: v[0].gamma(),
+    sp.erfc: lambda v: v[0].erfc(),
+    sp.LambertW: lambda v: v[0].lambertw(),
+    sp.Max: _maximum,
+    sp.Min: _minimum,
+}
