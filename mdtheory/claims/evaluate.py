@@ -3,7 +3,7 @@
 Nothing here passes through float. A sign that the balls cannot tell is None, never a guess.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ Compiled = Callable[[Balls], arb]
 
 
 @contextmanager
-def precision(bits: int):  # type: ignore[no-untyped-def]  # a generator that yields nothing
+def precision(bits: int) -> Iterator[None]:
     """Work with so many bits; restores the caller's precision (it is global in the library)."""
     before = ctx.prec
     ctx.prec = bits

@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.domains import Domain, Point
+from mdtheory.claims.domains import Domain, Point, Proportions
 from mdtheory.claims.relation import Relation
 from mdtheory.validation import fail
 
@@ -83,6 +83,8 @@ class Box:
         split it). Without it, the relations are evaluated in ball arithmetic with `Quantity.over`.
     log : tuple of str
         Variables that are split at the geometric mean.
+    effort : mapping
+        How much more readily a variable's side is split (default 1), where one matters more than others.
     budget : int
         The number of sub-boxes after which to give up.
     """
@@ -90,6 +92,7 @@ class Box:
     sides: Mapping[str, tuple[Any, ...]]
     decide: Callable[..., bool | None] | None = None
     log: tuple[str, ...] = ()
+    effort: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     budget: int = 200_000
 
 
@@ -160,6 +163,7 @@ class Claim:
         if not self.relations:
             raise fail("relations", self.relations, "at least one relation")
         known = set(self.variables) | set(self.quantities) | set(self.definitions)
+        known |= {part for symbol, domain in self.variables.items() for part in components(symbol, domain)}
         used: set[sp.Basic] = set().union(*(r.symbols for r in self.relations))
         used |= set().union(
             *(a.free_symbols for a in self.assumptions), *(d.free_symbols for d in self.definitions.values())
@@ -182,3 +186,10 @@ class Claim:
             if not expression.free_symbols & set(self.definitions):
                 return expression
         raise fail("definitions", sorted(map(str, self.definitions)), "abbreviations that do not refer to themselves")
+
+
+def components(symbol: sp.Symbol, domain: Domain) -> tuple[sp.Symbol, ...]:
+    """The symbols ``pi_1, pi_2, ...`` that stand for the entries of a variable ``pi`` with several numbers."""
+    if not isinstance(domain, Proportions):
+        return ()
+    return tuple(sp.Symbol(f"{symbol.name}_{i}", positive=True) for i in range(1, domain.size + 1))

@@ -1,0 +1,233 @@
+"""Branch and bound in ball arithmetic: a claim on every point of a box, not on samples of it."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flint import arb
+
+from mdtheory.claims.evaluate import compiled, precision, truth
+from mdtheory.claims.evidence import Evidence
+from mdtheory.claims.model import Box, Claim, Verdict
+from mdtheory.claims.relation import Relation
+from mdtheory.claims.trial import Evaluator, judge
+from mdtheory.validation import fail
+
+BITS = 64
+
+Cell = dict[str, tuple[arb, arb]]
+Balls = dict[str, arb]
+
+
+@dataclass(slots=True)
+class _Tally:
+    proved: int = 0
+    outside: int = 0
+    split: int = 0
+
+    @property
+    def boxes(self) -> int:
+        return self.proved + self.outside + self.split
+
+
+def check_certified(claim: Claim, *, progress: Callable[[str], None] | None = None) -> Evidence:
+    """Prove the claim on its box, by splitting until every part is decided; ball arithmetic throughout."""
+    if claim.box is None:
+        raise fail("box", None, f"claim {claim.id!r} states no box to certify")
+    start = time.perf_counter()
+    box, tally = claim.box, _Tally()
+    decide = box.decide or _relations_on(claim)
+    with precision(BITS):
+        refuted = _prove(claim, box, decide, tally, progress)
+    seconds = time.perf_counter() - start
+    counts = {"boxes": tally.boxes, "proved": tally.proved, "outside": tally.outside}
+    details = {"box": {name: list(side) for name, side in box.sides.items()}, "bits": BITS, "log": list(box.log)}
+    speed = tally.boxes / max(seconds, 1e-9)
+    if refuted is not None:
+        return _refutation(claim, refuted, counts, details, seconds)
+    if tally.boxes >= box.budget:
+        return Evidence(
+            checker="certified",
+            verdict=Verdict.UNDECIDED,
+            message=f"not settled after {tally.boxes} boxes",
+            counts=counts,
+            details=details,
+            seconds=seconds,
+        )
+    if tally.proved == 0:
+        return Evidence(
+            checker="certified",
+            verdict=Verdict.VACUOUS,
+            message="the assumptions fail on the whole box",
+            counts=counts,
+            details=details,
+            seconds=seconds,
+        )
+    return Evidence(
+        checker="certified",
+        verdict=Verdict.CERTIFIED,
+        message=f"on {box_text(box)}: {tally.boxes} boxes, {speed:.0f} a second",
+        counts=counts,
+        details=details,
+        seconds=seconds,
+    )
+
+
+def check_witness(claim: Claim) -> Evidence:
+    """Prove an existence claim: its relations hold at the stated point, in ball arithmetic."""
+    start = time.perf_counter()
+    if claim.counterexample is None:
+        raise fail("counterexample", None, f"claim {claim.id!r} is an existence claim and needs its witness")
+    evaluator = Evaluator(claim)
+    admissible = evaluator.admissible(claim.counterexample)
+    trial = evaluator.trial(claim.counterexample)
+    if not admissible:
+        verdict, text = Verdict.VACUOUS, "the witness does not satisfy the assumptions"
+    elif trial.truth is True:
+        verdict, text = (
+            Verdict.CERTIFIED,
+            f"the witness satisfies all relations in ball arithmetic ({evaluator.bits} bits)",
+        )
+    elif trial.truth is False:
+        verdict, text = Verdict.REFUTED, "the witness violates a relation"
+    else:
+        verdict, text = Verdict.UNDECIDED, f"the witness is not decided: {trial.reason}"
+    return Evidence(
+        checker="witness",
+        verdict=verdict,
+        message=text,
+        slack=None if trial.slack != trial.slack else trial.slack,
+        where=claim.counterexample,
+        values={} if trial.reason.startswith("undefined") else evaluator.values(claim.counterexample),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def box_text(box: Box) -> str:
+    """The box on one line."""
+    parts = []
+    for name, side in box.sides.items():
+        whole = isinstance(side[0], int) and not (len(side) == 2 and isinstance(side[1], str))
+        shown = "{" + ", ".join(map(str, side)) + "}" if whole else f"[{side[0]}, {side[1]}]"
+        parts.append(f"{name} in {shown}")
+    return " x ".join(parts)
+
+
+def _prove(
+    claim: Claim,
+    box: Box,
+    decide: Callable[..., bool | None],
+    tally: _Tally,
+    progress: Callable[[str], None] | None,
+) -> Balls | None:
+    """Work through the box; returns a sub-box on which the claim is false everywhere, if one turns up."""
+    for whole, start in _starts(box):
+        widths = {name: _width(box, name, side) for name, side in start.items()}
+        stack = [start]
+        while stack:
+            if tally.boxes >= box.budget:
+                return None
+            cell = stack.pop()
+            balls = {**whole, **{name: low.union(high) for name, (low, high) in cell.items()}}
+            outside = any(truth(claim.expand(a), balls) is False for a in _closed_assumptions(claim))
+            known = True if outside else decide(**balls)
+            if known is False:
+                return balls
+            if known:
+                tally.outside += outside
+                tally.proved += not outside
+            else:
+                tally.split += 1
+                if not cell:
+                    tally.split = box.budget
+                    return None
+                stack.extend(_halves(box, cell, widths))
+            if progress is not None and tally.boxes % 1000 == 0:
+                progress(f"{claim.id}: {tally.boxes} boxes, {len(stack)} open")
+    return None
+
+
+def _closed_assumptions(claim: Claim) -> tuple[Any, ...]:
+    """The assumptions that mention variables only: what is outside them need not be proved."""
+    allowed = set(claim.variables)
+    return tuple(a for a in claim.assumptions if claim.expand(a).free_symbols <= allowed)
+
+
+def _starts(box: Box) -> Iterator[tuple[Balls, Cell]]:
+    """For each combination of the listed integers: those as exact balls, and the continuous sides."""
+    listed = {n: side for n, side in box.sides.items() if all(isinstance(x, int) for x in side)}
+    cell = {n: (arb(side[0]), arb(side[1])) for n, side in box.sides.items() if n not in listed}
+    for values in itertools.product(*listed.values()):
+        yield dict(zip(listed, map(arb, values), strict=True)), dict(cell)
+
+
+def _width(box: Box, name: str, side: tuple[arb, arb]) -> float:
+    low, high = float(side[0].mid()), float(side[1].mid())
+    if name in box.log:
+        return float((side[1] / side[0]).log().mid())
+    return high - low
+
+
+def _halves(box: Box, cell: Cell, widths: Mapping[str, float]) -> list[Cell]:
+    """Split the side that is longest compared with where it started."""
+    share = {n: _width(box, n, side) / widths[n] if widths[n] > 0 else 0.0 for n, side in cell.items()}
+    name = max(share, key=lambda n: share[n] * box.effort.get(n, 1.0))
+    low, high = cell[name]
+    middle = (low * high).sqrt().mid() if name in box.log else ((low + high) / 2).mid()
+    return [{**cell, name: (low, middle)}, {**cell, name: (middle, high)}]
+
+
+def _relations_on(claim: Claim) -> Callable[..., bool | None]:
+    evaluator = Evaluator(claim)
+    needed = {s for r in evaluator.relations for s in r.symbols} & set(claim.quantities)
+    for symbol in needed:
+        if claim.quantities[symbol].over is None:
+            raise fail("box", str(symbol), f"needs Quantity.over or Box.decide in claim {claim.id!r}")
+
+    def decide(**balls: arb) -> bool | None:
+        values = dict(balls)
+        for symbol in needed:
+            over = claim.quantities[symbol].over
+            assert over is not None
+            values[symbol.name] = over(**balls)
+        return _all_relations(evaluator.relations, values, claim.resolution)
+
+    return decide
+
+
+def _all_relations(relations: tuple[Relation, ...], values: Balls, resolution: float) -> bool | None:
+    known = []
+    for relation in relations:
+        left, right = compiled(relation.left)(values), compiled(relation.right)(values)
+        known.append(judge(relation, left, right, resolution)[0])
+    if any(k is False for k in known):
+        return False
+    return True if all(known) else None
+
+
+def _refutation(
+    claim: Claim, balls: Balls, counts: dict[str, int], details: dict[str, Any], seconds: float
+) -> Evidence:
+    evaluator = Evaluator(claim)
+    point = {name: _middle(ball) for name, ball in balls.items()}
+    trial = evaluator.trial(point)
+    confirmed = bool(evaluator.admissible(point)) and trial.truth is False
+    return Evidence(
+        checker="certified",
+        verdict=Verdict.REFUTED if confirmed else Verdict.UNDECIDED,
+        message="false on a whole sub-box" + ("" if confirmed else ", but its middle could not be confirmed"),
+        counts=counts,
+        slack=trial.slack,
+        where=point,
+        counterexample=point if confirmed else None,
+        values=evaluator.values(point) if confirmed else {},
+        details=details,
+        seconds=seconds,
+    )
+
+
+def _middle(ball: arb) -> float | int:
+    middle = ball.mid()
+    return int(float(middle)) if ball.is_exact() and float(middle).is_integer() else float(middle)
