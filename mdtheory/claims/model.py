@@ -87,6 +87,8 @@ class Box:
         How much more readily a variable's side is split (default 1), where one matters more than others.
     budget : int
         The number of sub-boxes after which to give up.
+    slow : bool
+        Whether it takes more than about a minute; quick runs leave it out.
     """
 
     sides: Mapping[str, tuple[Any, ...]]
@@ -94,6 +96,7 @@ class Box:
     log: tuple[str, ...] = ()
     effort: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     budget: int = 200_000
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

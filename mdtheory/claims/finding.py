@@ -1,0 +1,127 @@
+"""Where claims come from: the library, found by walking its package, and files of one's own."""
+
+import hashlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from os import PathLike, fspath
+from pathlib import Path
+from types import ModuleType
+
+from mdtheory.claims import library
+from mdtheory.claims.model import Claim
+from mdtheory.errors import AssumptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A claim and where another process finds it: its id (library), its file, or nowhere."""
+
+    claim: Claim
+    origin: str | None
+
+    def command(self, level: str, seed: int) -> str:
+        """What to type to check it again."""
+        what = self.origin or self.claim.id
+        return f"mdtheory check {what} --level {level} --seed {seed}"
+
+
+def load(claims: Sequence[str | PathLike[str] | Claim]) -> list[Located]:
+    """The claims that are meant; the whole library for an empty sequence."""
+    if not claims:
+        return [Located(claim, claim.id) for claim in library_claims().values()]
+    found: list[Located] = []
+    for item in claims:
+        if isinstance(item, Claim):
+            found.append(Located(item, None))
+        elif str(fspath(item)).endswith(".py"):
+            path = fspath(item)
+            found.extend(Located(claim, str(path)) for claim in file_claims(Path(path)))
+        else:
+            found.append(Located(_from_library(str(item)), str(item)))
+    _refuse_duplicates((entry.claim.id, entry.origin or "a Claim object") for entry in found)
+    return found
+
+
+@lru_cache(maxsize=1)
+def library_claims() -> dict[str, Claim]:
+    """All claims of the library by id, in alphabetical order."""
+    found: list[tuple[Claim, str]] = []
+    for info in pkgutil.walk_packages(library.__path__, library.__name__ + "."):
+        if not info.ispkg and not info.name.rpartition(".")[2].startswith("_"):
+            found.extend((claim, info.name) for claim in _claims_in(import_module(info.name)))
+    _refuse_duplicates((claim.id, origin) for claim, origin in found)
+    return {claim.id: claim for claim, _ in sorted(found, key=lambda pair: pair[0].id)}
+
+
+def file_claims(path: Path) -> list[Claim]:
+    """The claims that a Python file defines at its top level."""
+    if not path.is_file():
+        raise AssumptionError(f"{path}: no such file")
+    name = "claims_of_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise AssumptionError(f"{path}:{error.lineno}: syntax error: {error.msg}") from None
+    except Exception as error:
+        raise AssumptionError(f"{path}: {type(error).__name__}: {error}") from error
+    found = _claims_in(module)
+    if not found:
+        raise AssumptionError(f"{path}: defines no claim (a top-level Claim object)")
+    _refuse_duplicates((claim.id, str(path)) for claim in found)
+    return found
+
+
+def fingerprint(claim: Claim) -> str:
+    """Changes when anything that is checked changes; functions count by name only."""
+    parts = [
+        claim.id,
+        claim.statement,
+        str(claim.relations),
+        str(claim.assumptions),
+        str(sorted(map(str, claim.quantities))),
+    ]
+    parts += [
+        str(sorted((str(k), str(v)) for k, v in claim.definitions.items())),
+        str(claim.variables),
+        str(claim.resolution),
+    ]
+    parts.append("" if claim.box is None else str(sorted(claim.box.sides.items())))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _claims_in(module: ModuleType) -> list[Claim]:
+    found: list[Claim] = []
+    for value in vars(module).values():
+        for claim in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(claim, Claim) and all(claim is not other for other in found):
+                found.append(claim)
+    return found
+
+
+def _from_library(claim_id: str) -> Claim:
+    known = library_claims()
+    if claim_id not in known:
+        import difflib
+
+        close = difflib.get_close_matches(claim_id, known, n=3)
+        hint = f"; close: {', '.join(close)}" if close else "; `mdtheory claims` lists them"
+        raise AssumptionError(f"claim = {claim_id!r}: not in the library{hint}")
+    return known[claim_id]
+
+
+def _refuse_duplicates(pairs: Iterable[tuple[str, str]]) -> None:
+    seen: dict[str, str] = {}
+    for claim_id, origin in pairs:
+        if claim_id in seen:
+            raise AssumptionError(f"claim id {claim_id!r}: given twice, in {seen[claim_id]} and {origin}")
+        seen[claim_id] = origin

@@ -1,0 +1,1 @@
+"""The library: one claim a file, found by walking this package."""
