@@ -208,10 +208,12 @@ def _attack_relations(claim: Claim, evaluator: Evaluator, mutant: Mutant, sample
             return result("refuted", f"at {_text(trial)}")
         trials.append(trial)
     if not claim.existence:
-        for trial in search(evaluator, trials, generator(claim, seed + 1), mutant.relations, starts=2, steps=20):
+        for trial in search(evaluator, trials, generator(claim, seed + 1), mutant.relations, starts=3, steps=40):
             if trial.truth is False:
                 return result("refuted", f"at {_text(trial)}, found by search")
             trials.append(trial)
+    if any(t.truth for t in sample.trials) and all(t.slack != t.slack for t in trials):
+        return result("refuted", "its formula is not a real number at any draw")
     if _same(evaluator.relations, mutant.relations):
         return result("equivalent", "sympy reduces it to the claim")
     slacks = [t.slack for t in trials if t.slack == t.slack]

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from flint import acb, arb, ctx
 
+from mdtheory.certificates.certificate import Certificate, certify
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import CrossEntropy, Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solve import solve
+from mdtheory.solvers.nonnegative import solve_nonnegative
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 
 Residual = Callable[[arb], arb]
@@ -63,10 +65,22 @@ def around(residual: Residual, guess: float, scale: float) -> arb:
 
 
 def ufm_optimum(problem: UFM, method: str = "factorized", tolerance: float | None = None) -> arb:
-    """The optimal value of a features model: between bounds that a certificate proves in ball arithmetic."""
-    found: Any = solve(problem, method=method, tolerance=tolerance)
-    proved = found.certificate.verify(problem, rigorous=True)
+    """The optimal value of a features model: between bounds that a certificate proves in ball arithmetic.
+
+    Nonnegative features take their local search and doubly nonnegative bound, also where a closed form is known.
+    """
+    proved = optimum_certificate(problem, method, tolerance).verify(problem, rigorous=True)
     return arb(proved.lower).union(arb(proved.upper))
+
+
+def optimum_certificate(problem: UFM, method: str = "factorized", tolerance: float | None = None) -> Certificate:
+    """The certificate of the answer of a numerical method that knows no closed form."""
+    if problem.nonnegative:
+        found = solve_nonnegative(problem, starts=None, seed=0, tolerance=tolerance or 1e-9)
+        return certify(problem, found.weights, found.class_means, found.bias, found.dual, found.multiplier)
+    answer: Any = solve(problem, method=method, tolerance=tolerance)
+    certificate: Certificate = answer.certificate
+    return certificate
 
 
 def features_model(
