@@ -136,6 +136,8 @@ class Claim:
         Names of mutants that are known to say the same, or to be true as well, with the reason.
     resolution : float
         An equality counts as confirmed if both sides agree and their relative uncertainty is at most this.
+    most_samples : int, optional
+        Never draw more than this, where a single draw is an optimisation of a tenth of a second.
     notes : str
         What a reader should know: what is loose, where the sharp form stands.
     """
@@ -157,6 +159,7 @@ class Claim:
     existence: bool = False
     equivalent: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     resolution: float = 1e-6
+    most_samples: int | None = None
     notes: str = ""
 
     def __post_init__(self) -> None:

@@ -94,7 +94,7 @@ def attack(claim: Claim, *, seed: int = 0, per_kind: int | None = None) -> list[
         chosen = [m for m in chosen if m.kind != "assumption removed"]
         sample = Sample((evaluator.trial(claim.counterexample),), 0)
     else:
-        sample = draw(evaluator, rng, POOL)
+        sample = draw(evaluator, rng, min(POOL, claim.most_samples or POOL))
     results = []
     for mutant in chosen:
         if mutant.kind == "assumption removed":

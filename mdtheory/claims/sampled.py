@@ -36,7 +36,7 @@ def check_sampled(claim: Claim, *, samples: int = 1000, seed: int = 0) -> Eviden
         known = evaluator.trial(claim.counterexample)
         if known.truth is False:
             return _refuted(evaluator, known, "the stated counterexample", {}, start)
-    sample = draw(evaluator, rng, samples)
+    sample = draw(evaluator, rng, min(samples, claim.most_samples or samples))
     failed = next((t for t in sample.trials if t.truth is False), None)
     searched: tuple[Trial, ...] = ()
     if failed is None and sample.trials:
