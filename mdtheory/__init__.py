@@ -1,7 +1,7 @@
 """Exact, certified solutions for the theory of neural collapse under label noise."""
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 # Imported first and from here: measured a sixth faster than from deep inside the package.
 import scipy.special  # noqa: F401
@@ -43,14 +43,19 @@ from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
 from mdtheory.thresholds import collapse_threshold
 
+if TYPE_CHECKING:
+    from mdtheory.claims import Box, Claim, Quantity, Report, Verdict, check, falsify
+
 __version__ = "0.1.0"
 
 __all__ = [
     "UFM",
     "AssumptionError",
     "Ball",
+    "Box",
     "Certificate",
     "CertificateError",
+    "Claim",
     "CollapseMeasures",
     "CrossEntropy",
     "Enclosure",
@@ -70,7 +75,9 @@ __all__ = [
     "MeanSquaredError",
     "MemorizationDilation",
     "MultilabelOptimum",
+    "Quantity",
     "RegressionOptimum",
+    "Report",
     "SolverError",
     "Sphere",
     "Spread",
@@ -78,13 +85,16 @@ __all__ = [
     "Status",
     "TwoPoint",
     "UFMSolution",
+    "Verdict",
     "arrangement",
     "certify",
+    "check",
     "class_collapse_threshold",
     "collapse_measures",
     "collapse_threshold",
     "direction_distance",
     "exchangeable_optimum",
+    "falsify",
     "is_exchangeable",
     "logits_error",
     "merge_threshold",
@@ -101,8 +111,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+_CLAIMS = ("Box", "Claim", "Quantity", "Report", "Verdict", "check", "falsify")
+
+
+def __getattr__(name: str) -> Any:
     # sympy costs more to import than the rest together, so what not every user needs loads on first use.
-    if name in ("asymptotics", "conventions", "symbolic"):
+    if name in ("asymptotics", "claims", "conventions", "symbolic"):
         return import_module(f"mdtheory.{name}")
+    if name in _CLAIMS:
+        return getattr(import_module("mdtheory.claims"), name)
     raise AttributeError(f"module 'mdtheory' has no attribute {name!r}")

@@ -127,7 +127,62 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"report": _report, "solve": _solve, "verify": _verify}
+def _check(arguments: argparse.Namespace) -> int:
+    from mdtheory.claims.ledger import Report, check, rerun
+
+    def progress(line: str) -> None:
+        print(f"mdtheory: {line}", file=sys.stderr)
+
+    if arguments.rerun is not None:
+        different = rerun(Report.from_json(arguments.rerun.read_text(encoding="utf-8")), progress)
+        print("\n".join(different) if different else "every certified row holds again, with the same number of boxes")
+        return 1 if different else 0
+    if not arguments.claims and not arguments.all:
+        raise _UsageError("name claims or files, or give --all; `mdtheory claims` lists the library")
+    if arguments.claims and arguments.all:
+        raise _UsageError("--all: leave out the names of claims")
+    try:
+        report = check(
+            *arguments.claims,
+            level=arguments.level,
+            samples=arguments.samples,
+            seed=arguments.seed,
+            mutants=arguments.mutants or arguments.mutants_per_kind is not None,
+            mutants_per_kind=arguments.mutants_per_kind,
+            quick=arguments.quick,
+            jobs=arguments.jobs,
+            json_file=arguments.json,
+            resume=arguments.resume,
+            progress=progress,
+        )
+    except KeyboardInterrupt:
+        kept = f"; finished rows are in {arguments.json}, --resume goes on" if arguments.json else ""
+        print(f"mdtheory: interrupted{kept}", file=sys.stderr)
+        return 130
+    if arguments.html is not None:
+        from mdtheory.claims.ledger_page import render
+
+        arguments.html.write_text(render(report), encoding="utf-8")
+    print(report)
+    return report.exit_code
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    from mdtheory.claims.finding import library_claims
+
+    claims = library_claims().values()
+    if arguments.json:
+        keys = ("id", "title", "statement", "derivation", "notes")
+        records = [{**{k: getattr(c, k) for k in keys}, "expected": c.expected.name} for c in claims]
+        print(json.dumps(records, indent=2))
+        return 0
+    width = max(len(claim.id) for claim in claims)
+    for claim in claims:
+        print(f"{claim.id:<{width}}  {claim.expected.name:<9}  {claim.title}")
+    return 0
+
+
+_COMMANDS = {"report": _report, "solve": _solve, "verify": _verify, "check": _check, "claims": _claims}
 
 
 def _ufm(arguments: argparse.Namespace) -> UFM:
@@ -194,7 +249,31 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check a saved certificate without a solver", allow_abbrev=False)
     verify.add_argument("file", metavar="FILE", type=Path, help="written by: mdtheory solve ufm --certificate FILE")
     verify.add_argument("--rigorous", action="store_true", help="prove the bounds in ball arithmetic")
+    _add_check(commands.add_parser("check", help="prove, certify and attack claims", allow_abbrev=False))
+    claims = commands.add_parser("claims", help="list the claims of the library", allow_abbrev=False)
+    claims.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("claims", nargs="*", metavar="ID", help="id of a claim of the library, or a file of claims")
+    parser.add_argument("--all", action="store_true", help="the whole library")
+    parser.add_argument(
+        "--level",
+        choices=("symbolic", "sampled", "certified"),
+        default="certified",
+        help="proofs only, draws and certified optima only, or everything (default)",
+    )
+    parser.add_argument("--mutants", action="store_true", help="attack all mutants of every claim")
+    parser.add_argument("--mutants-per-kind", type=int, metavar="K", help="attack at most K mutants of each kind")
+    parser.add_argument("--samples", type=int, metavar="N", default=1000, help="draws for each claim (default: 1000)")
+    parser.add_argument("--seed", type=int, metavar="S", default=0, help="seed of the draws (default: 0)")
+    parser.add_argument("--jobs", type=int, metavar="N", default=1, help="processes (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="leave out boxes that take more than about a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON, after every claim")
+    parser.add_argument("--resume", action="store_true", help="keep the finished rows of --json FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the ledger as one HTML page")
+    parser.add_argument("--rerun", type=Path, metavar="FILE", help="repeat the certified rows of a JSON report")
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,14 @@ figure { margin: 2rem 0; }
 figure img { max-width: 100%; height: auto; }
 figcaption { max-width: 50rem; color: #444; }
 p { max-width: 50rem; }
+.claim { border-top: 1px solid #ccc; padding: 0.6rem 0; }
+.claim h3 { margin: 0.4rem 0; }
+.claim .math { vertical-align: middle; }
+.verdict { font-size: 0.8rem; font-weight: 600; padding: 0.1rem 0.5rem; border-radius: 0.3rem; color: #fff; }
+.PROVED { background: #00563f; } .CERTIFIED { background: #0072b2; } .SUPPORTED { background: #6b6b6b; }
+.REFUTED { background: #9c3d00; } .UNDECIDED, .VACUOUS, .ERROR { background: #000; }
+summary { cursor: pointer; }
+pre, code { background: #f4f4f4; font-size: 0.86rem; overflow-x: auto; }
 """
 
 _INTRODUCTION = """
@@ -54,10 +62,15 @@ def render(parameters: Record, table: Table, solutions: Sequence[Record], figure
         "an example labelled n that looks like the other class. Up to rotation.</p>",
         _matrices(solutions),
     ]
+    return document("mdtheory report", body)
+
+
+def document(title: str, body: Sequence[str]) -> str:
+    """A whole HTML page, with the style in it."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>mdtheory report</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(body)
         + "\n</body>\n</html>\n"
     )

@@ -270,6 +270,28 @@ def check_claim(claim: Claim, settings: Settings, reproduce: str = "") -> Row:
             found = tuple(attack(claim, seed=settings.seed, per_kind=settings.mutants_per_kind))
     except Exception:
         error = traceback.format_exc()
+    return row_of(
+        claim,
+        settings,
+        tuple(evidence),
+        mutants=found,
+        error=error,
+        reproduce=reproduce or Located(claim, None).command(settings.level, settings.seed),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def row_of(
+    claim: Claim,
+    settings: Settings,
+    evidence: tuple[Evidence, ...],
+    *,
+    reproduce: str,
+    seconds: float,
+    mutants: tuple[MutantResult, ...] = (),
+    error: str | None = None,
+) -> Row:
+    """The row that the evidence adds up to."""
     verdict = Verdict.ERROR if error is not None else _combined(evidence)
     target = _target(claim, settings)
     source = f"{claim.source.key}, {claim.source.locator}" if claim.source.locator else claim.source.key
@@ -280,17 +302,42 @@ def check_claim(claim: Claim, settings: Settings, reproduce: str = "") -> Row:
         source=source,
         derivation=claim.derivation,
         notes=claim.notes,
-        reproduce=reproduce or f"mdtheory check {claim.id} --level {settings.level} --seed {settings.seed}",
+        reproduce=reproduce,
         fingerprint=fingerprint(claim),
         verdict=verdict,
         expected=claim.expected,
         target=target,
         standing=_standing(verdict, target),
-        evidence=tuple(evidence),
-        mutants=found,
+        evidence=evidence,
+        mutants=mutants,
         error=error,
-        seconds=time.perf_counter() - start,
+        seconds=seconds,
     )
+
+
+def rerun(report: Report, progress: Callable[[str], None] | None = None) -> list[str]:
+    """Repeat every certified row of a report on the box stored in it; returns what differs, a line each.
+
+    The box comes from the report, the relations from the library or the file that the row names.
+    """
+    different = []
+    for row in report.rows:
+        for evidence in row.evidence:
+            if evidence.verdict is not Verdict.CERTIFIED:
+                continue
+            origin = row.reproduce.split()[2]
+            claim = next(item.claim for item in load((origin,)) if item.claim.id == row.id)
+            if evidence.checker == "witness":
+                again = check_witness(replace(claim, counterexample=evidence.where))
+            else:
+                assert claim.box is not None
+                sides = {name: tuple(side) for name, side in evidence.details["box"].items()}
+                again = check_certified(replace(claim, box=replace(claim.box, sides=sides)))
+            if again.verdict is not Verdict.CERTIFIED or dict(again.counts) != dict(evidence.counts):
+                different.append(f"{row.id}: {again.verdict.name}, {again.message}")
+            if progress is not None:
+                progress(f"{row.id}: {again.verdict.name}, {again.message}")
+    return different
 
 
 def _checkers(claim: Claim, settings: Settings) -> Iterator[Callable[[], Evidence]]:
@@ -380,7 +427,7 @@ def _kept(path: Path, settings: Settings, located: Sequence[Located]) -> dict[st
     if not path.is_file():
         return {}
     before = Report.from_json(path.read_text(encoding="utf-8"))
-    if replace(before.settings) != settings:
+    if before.settings != settings:
         return {}
     current = {item.claim.id: fingerprint(item.claim) for item in located}
     return {row.id: row for row in before.rows if row.error is None and current.get(row.id) == row.fingerprint}

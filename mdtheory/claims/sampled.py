@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdtheory.claims.domains import Domain, Point
+from mdtheory.claims.domains import Domain
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
@@ -42,10 +42,10 @@ def check_sampled(claim: Claim, *, samples: int = 1000, seed: int = 0) -> Eviden
     if failed is None and sample.trials:
         searched = search(evaluator, sample.trials, rng)
         failed = next((t for t in searched if t.truth is False), None)
-    counts = _counts(sample.trials + searched, sample.skipped)
+    counts = counts_of(sample.trials + searched, sample.skipped)
     if failed is not None:
         return _refuted(evaluator, failed, "found by sampling", counts, start)
-    return _unrefuted(sample.trials + searched, counts, time.perf_counter() - start)
+    return unrefuted(sample.trials + searched, counts, time.perf_counter() - start)
 
 
 def generator(claim: Claim, seed: int) -> np.random.Generator:
@@ -130,7 +130,8 @@ def _simpler(value: object, before: object) -> bool:
     return len(repr(value)) < len(repr(before))
 
 
-def _counts(trials: Sequence[Trial], skipped: int) -> dict[str, int]:
+def counts_of(trials: Sequence[Trial], skipped: int) -> dict[str, int]:
+    """How many trials were true, unknown and false, and how many draws were skipped."""
     return {
         "true": sum(t.truth is True for t in trials),
         "unknown": sum(t.truth is None for t in trials),
@@ -169,7 +170,8 @@ def _refuted(evaluator: Evaluator, failed: Trial, how: str, counts: dict[str, in
     )
 
 
-def _unrefuted(trials: Sequence[Trial], counts: dict[str, int], seconds: float) -> Evidence:
+def unrefuted(trials: Sequence[Trial], counts: dict[str, int], seconds: float) -> Evidence:
+    """What trials without a violation show."""
     if not trials:
         return Evidence(
             checker="sampled",
@@ -198,8 +200,3 @@ def _unrefuted(trials: Sequence[Trial], counts: dict[str, int], seconds: float) 
         where=None if worst is None else worst.point,
         seconds=seconds,
     )
-
-
-def point_text(point: Point) -> str:
-    """A point on one line."""
-    return ", ".join(f"{name}={value}" for name, value in point.items())

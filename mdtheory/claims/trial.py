@@ -146,7 +146,9 @@ def judge(relation: Relation, left: arb, right: arb, resolution: float) -> tuple
             return None, closest
         agree = (one > 0) == (other > 0)
         return agree, closest if agree else -closest
-    share = difference / scale if scale > 0 else arb(0)
+    # A comparison with zero has no scale but its own: there the difference itself guides the search.
+    alone = left.is_zero() or right.is_zero()
+    share = difference if alone else difference / scale if scale > 0 else arb(0)
     if relation.operator == "==":
         if not difference.contains(0):
             return False, -abs(_number(share))

@@ -1,0 +1,310 @@
+"""The entry below the ledger: a half-formed conjecture, given as an inequality or a function, and a search to break it."""
+
+import math
+import time
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+from flint import arb
+
+from mdtheory.claims.domains import Domain, Integers, Interval, Point
+from mdtheory.claims.evaluate import precision
+from mdtheory.claims.evidence import Evidence
+from mdtheory.claims.ledger import Report, Settings, check_claim, row_of
+from mdtheory.claims.model import THIS_PROJECT, Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import Relation, at_least
+from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
+from mdtheory.claims.trial import BITS, Evaluator, Trial
+from mdtheory.errors import AssumptionError
+from mdtheory.validation import fail
+
+DIGITS = 50
+
+Slack = Any
+"""A sympy relational or expression, or a callable."""
+
+Range = tuple[float, float] | tuple[float, float, str] | range | Domain
+
+
+def falsify(
+    slack: Slack,
+    variables: Mapping[str, Range],
+    *,
+    assumptions: Sequence[sp.Basic] = (),
+    samples: int = 1000,
+    seed: int = 0,
+) -> Report:
+    r"""Search for a point where a conjecture fails.
+
+    Parameters
+    ----------
+    slack : sympy relational, sympy expression, or callable
+        The conjecture. An expression or the value of a callable (of the variables as keywords) must be ``>= 0``.
+    variables : mapping
+        For each variable ``(low, high)``, ``(low, high, "log")``, a `range`, or a domain of `mdtheory.claims`.
+    assumptions : sequence of sympy relationals
+        In the variables; the conjecture is only made where they hold.
+    samples : int
+        Admissible draws, about a third of them at or next to edges. A search from the worst of them follows.
+    seed : int
+
+    Returns
+    -------
+    Report
+        On one row. ``report.verdict`` is REFUTED with ``report.counterexample``, shrunk to simple numbers and verified
+        in ball arithmetic (expressions, and functions that only use arithmetic, NumPy functions or methods)
+        or at 50 digits (functions that use `math` or `mpmath`). A violation that can be evaluated in double precision
+        only leaves the verdict UNDECIDED, and is reported all the same. Otherwise SUPPORTED, with the smallest slack
+        seen in ``report.rows[0].evidence[0].slack`` and ``.where``; VACUOUS if no draw satisfied the assumptions.
+
+    Raises
+    ------
+    AssumptionError
+        If a range is none, or the conjecture has a variable without a range.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> import sympy as sp
+    >>> x, n = sp.symbols("x n")
+    >>> report = mdt.falsify((1 + x) ** n >= 1 + n * x, {"x": (-3, 1), "n": range(1, 8)}, samples=200)
+    >>> report.verdict.name, report.counterexample["n"] % 2
+    ('REFUTED', 1)
+    >>> mdt.falsify(lambda x: x * x - x + 0.25, {"x": (0, 1)}, samples=200).verdict.name
+    'SUPPORTED'
+    """
+    symbols = _symbols(slack, variables, assumptions)
+    domains = {symbols[name]: _domain(name, given) for name, given in variables.items()}
+    settings = Settings(level="sampled", samples=samples, seed=seed)
+    if not isinstance(samples, int) or samples < 1:
+        raise fail("samples", samples, "must be an integer >= 1")
+    if isinstance(slack, sp.Basic):
+        claim = _claim(domains, (_relation(slack),), tuple(assumptions), {}, str(slack))
+        return Report(rows=(check_claim(claim, settings, _HOW),), settings=settings)
+    if not callable(slack):
+        raise fail("slack", slack, "must be a sympy relational, a sympy expression or a callable")
+    value = sp.Symbol("slack", real=True)
+    name = getattr(slack, "__name__", "slack")
+    quantities = {value: Quantity(at=slack, rigorous=False, route=name)}
+    claim = _claim(domains, (at_least(value, 0),), tuple(assumptions), quantities, f"{name} >= 0")
+    start = time.perf_counter()
+    evidence = _break(slack, _InDoubles(claim), samples, seed, start)
+    return Report(
+        rows=(row_of(claim, settings, (evidence,), reproduce=_HOW, seconds=time.perf_counter() - start),),
+        settings=settings,
+    )
+
+
+_HOW = "call falsify again with the same arguments"
+
+
+def _symbols(slack: Slack, variables: Mapping[str, Range], assumptions: Sequence[sp.Basic]) -> dict[str, sp.Symbol]:
+    """The symbols of the conjecture by name, so that their sign assumptions are kept."""
+    used: set[sp.Symbol] = set().union(*(a.free_symbols for a in assumptions))
+    if isinstance(slack, sp.Basic):
+        used |= slack.free_symbols
+    by_name = {symbol.name: symbol for symbol in used}
+    for name in sorted(set(by_name) - set(variables)):
+        raise fail("variables", name, f"the conjecture uses it, but it has no range; given: {sorted(variables)}")
+    return {name: by_name.get(name, sp.Symbol(name, real=True)) for name in variables}
+
+
+def _domain(name: str, given: Range) -> Domain:
+    form = "must be (low, high), (low, high, 'log') or a range of integers"
+    if isinstance(given, range):
+        if given.step != 1 or len(given) == 0:
+            raise fail(name, given, form + " with step 1")
+        return Integers(given.start, given.stop - 1)
+    if isinstance(given, tuple):
+        if len(given) not in (2, 3) or (len(given) == 3 and given[2] != "log"):
+            raise fail(name, given, form)
+        try:
+            return Interval(float(given[0]), float(given[1]), log=len(given) == 3)
+        except (TypeError, ValueError) as error:
+            raise fail(name, given, f"{form} ({error})") from None
+    if hasattr(given, "draw"):
+        return given
+    raise fail(name, given, form)
+
+
+def _relation(slack: sp.Basic) -> Relation:
+    operators = {
+        sp.GreaterThan: ">=",
+        sp.StrictGreaterThan: ">",
+        sp.LessThan: "<=",
+        sp.StrictLessThan: "<",
+        sp.Equality: "==",
+    }
+    if type(slack) in operators:
+        return Relation(slack.lhs, operators[type(slack)], slack.rhs)  # type: ignore[arg-type]  # one of the operators
+    if not isinstance(slack, sp.Expr):
+        raise fail("slack", str(slack), "must be an expression or one comparison")
+    return at_least(slack, 0)
+
+
+def _claim(
+    domains: Mapping[sp.Symbol, Domain],
+    relations: tuple[Relation, ...],
+    assumptions: tuple[sp.Basic, ...],
+    quantities: Mapping[sp.Symbol, Quantity],
+    statement: str,
+) -> Claim:
+    return Claim(
+        id="conjecture",
+        title="conjecture",
+        statement=statement,
+        source=Source(THIS_PROJECT),
+        variables=domains,
+        relations=relations,
+        assumptions=assumptions,
+        quantities=quantities,
+        expected=Verdict.SUPPORTED,
+    )
+
+
+# ---------------------------------------------------------------------- functions
+
+
+class _InDoubles(Evaluator):
+    """Evaluates a function of floats; what it finds is verified separately."""
+
+    def trial(self, point: Point, relations: Sequence[Relation] | None = None) -> Trial:
+        """The sign of the function, in double precision."""
+        (quantity,) = self.claim.quantities.values()
+        try:
+            value = float(quantity.at(**point))
+        except (ArithmeticError, ValueError) as error:
+            return Trial(point, None, math.nan, f"undefined: {error}")
+        if math.isnan(value):
+            return Trial(point, None, value, "undefined: not a number")
+        return Trial(point, value >= 0, value)
+
+
+def _break(slack: Callable[..., Any], evaluator: _InDoubles, samples: int, seed: int, start: float) -> Evidence:
+    rng = generator(evaluator.claim, seed)
+    sample = draw(evaluator, rng, samples)
+    trials = sample.trials
+    if trials and not any(t.truth is False for t in trials):
+        trials += search(evaluator, trials, rng)
+    counts = counts_of(trials, sample.skipped)
+    failures = sorted((t for t in trials if t.truth is False), key=lambda t: t.slack)
+    if not failures:
+        return unrefuted(trials, counts, time.perf_counter() - start)
+    first = failures[0]
+    for candidate in (shrink(evaluator, first), first):
+        how = _verified(slack, candidate.point)
+        if how is not None:
+            break
+    message = f"violated by {-candidate.slack:.3g}, " + (how or "in double precision only: not verified")
+    return Evidence(
+        checker="sampled",
+        verdict=Verdict.UNDECIDED if how is None else Verdict.REFUTED,
+        message=message,
+        counts=counts,
+        slack=candidate.slack,
+        where=candidate.point,
+        counterexample=candidate.point,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _verified(slack: Callable[..., Any], point: Point) -> str | None:
+    """How the violation was verified, or None if it could not be."""
+    try:
+        with precision(2 * BITS):
+            value = slack(**{name: _Ball.of(entry) for name, entry in point.items()})
+        if isinstance(value, _Ball):
+            return f"verified in ball arithmetic with {2 * BITS} bits" if value.ball < 0 else None
+    except Exception:
+        pass  # the function does not take balls; at 50 digits it may
+    try:
+        with mpmath.workdps(DIGITS):
+            exact = {n: mpmath.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
+            value = _with_digits(slack)(**exact)
+        if isinstance(value, mpmath.mpf):
+            return f"verified at {DIGITS} digits" if value < 0 else None
+    except Exception:
+        pass  # nor that: only double precision is left
+    return None
+
+
+def _with_digits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with `math` and `numpy` replaced by mpmath, as far as it names them itself."""
+    if not isinstance(function, types.FunctionType):
+        return function
+    swapped = {}
+    for name, value in function.__globals__.items():
+        if value is math or value is np:
+            swapped[name] = mpmath
+        elif isinstance(value, types.BuiltinFunctionType) and value.__module__ == "math":
+            swapped[name] = getattr(mpmath, value.__name__, value)
+        else:
+            swapped[name] = value
+    return types.FunctionType(
+        function.__code__, swapped, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
+class _Ball:
+    """A ball that never becomes a float: functions that would drop its radius fail instead."""
+
+    __slots__ = ("ball",)
+
+    def __init__(self, ball: arb) -> None:
+        self.ball = ball
+
+    @classmethod
+    def of(cls, value: object) -> "_Ball":
+        return value if isinstance(value, _Ball) else cls(arb(value))
+
+    def __getattr__(self, name: str) -> Callable[[], "_Ball"]:
+        # NumPy's functions call the method of their name on objects they do not know.
+        method = getattr(self.ball, name)
+        return lambda *rest: _Ball(method(*(_Ball.of(x).ball for x in rest)))
+
+    def __neg__(self) -> "_Ball":
+        return _Ball(-self.ball)
+
+    def __abs__(self) -> "_Ball":
+        return _Ball(abs(self.ball))
+
+    def __bool__(self) -> bool:
+        raise AssumptionError("a ball has no truth value")
+
+    def _certain(self, holds: bool, fails: bool) -> bool:
+        if not holds and not fails:
+            raise AssumptionError("the balls cannot tell")
+        return holds
+
+    def __lt__(self, other: object) -> bool:
+        right = _Ball.of(other).ball
+        return self._certain(bool(self.ball < right), bool(self.ball >= right))
+
+    def __gt__(self, other: object) -> bool:
+        right = _Ball.of(other).ball
+        return self._certain(bool(self.ball > right), bool(self.ball <= right))
+
+    def __le__(self, other: object) -> bool:
+        return not self > other
+
+    def __ge__(self, other: object) -> bool:
+        return not self < other
+
+
+def _arithmetic(name: str, *, swapped: bool) -> Callable[[_Ball, object], _Ball]:
+    def apply(self: _Ball, other: object) -> _Ball:
+        left, right = self.ball, _Ball.of(other).ball
+        if swapped:
+            left, right = right, left
+        return _Ball(getattr(left, f"__{name}__")(right))
+
+    return apply
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(_Ball, f"__{_name}__", _arithmetic(_name, swapped=False))
+    setattr(_Ball, f"__r{_name}__", _arithmetic(_name, swapped=True))
