@@ -1,8 +1,7 @@
 """What a checker did and what it concludes: plain data, ready for JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mdtheory.claims.domains import Point
@@ -34,27 +33,25 @@ class Evidence:
     checker: str
     verdict: Verdict
     message: str
-    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    counts: Mapping[str, int] = field(default_factory=dict)
     slack: float | None = None
     where: Point | None = None
     counterexample: Point | None = None
-    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        record = asdict(
-            self, dict_factory=lambda pairs: {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in pairs}
-        )
+        record = {f.name: getattr(self, f.name) for f in fields(self)}
         return {**record, "verdict": self.verdict.name}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "Evidence":
         """What `to_dict` wrote."""
-        fields = dict(record)
-        fields["verdict"] = Verdict[fields["verdict"]]
+        values = dict(record)
+        values["verdict"] = Verdict[values["verdict"]]
         for name in ("where", "counterexample"):
-            if fields[name] is not None:
-                fields[name] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields[name].items()}
-        return cls(**fields)
+            if values[name] is not None:
+                values[name] = {k: tuple(v) if isinstance(v, list) else v for k, v in values[name].items()}
+        return cls(**values)
