@@ -106,10 +106,10 @@ class Integers:
         return int(min(self.high, max(self.low, moved)))
 
     def simpler(self, value: Value) -> list[Value]:
-        """The smallest number, then halfway, then one less."""
+        """The smallest number, then halfway to it, a quarter of the way, ..., and one less."""
         number = int(_number(value))
-        smaller = dict.fromkeys((self.low, (self.low + number) // 2, number - 1))
-        return [other for other in smaller if self.low <= other < number]
+        steps = [(number - self.low) >> k for k in range(64)]
+        return [number - step for step in dict.fromkeys(steps) if step > 0]
 
     def contains(self, value: Value) -> bool:
         """Whether the value is a whole number between the bounds."""

@@ -52,11 +52,11 @@ def compiled(expression: sp.Basic) -> Compiled:
         return lambda balls: arb(text)
     if expression in _CONSTANTS:
         return _CONSTANTS[expression]
+    if isinstance(expression, sp.Piecewise):
+        return _piecewise(expression)
     parts = [compiled(part) for part in expression.args]
     if isinstance(expression, sp.Pow):
         return _power(expression, parts)
-    if isinstance(expression, sp.Piecewise):
-        return _piecewise(expression)
     rule = _RULES.get(type(expression))
     if rule is None:
         raise fail("expression", str(type(expression).__name__), f"one of {sorted(t.__name__ for t in _RULES)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdtheory.claims.domains import Domain
+from mdtheory.claims.domains import Domain, Value
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
@@ -16,6 +16,7 @@ from mdtheory.claims.trial import BITS, Evaluator, Trial
 ATTEMPTS_PER_DRAW = 20
 SEARCH_STARTS = 3
 SEARCH_STEPS = 30
+FREE_SEARCH_STEPS = 200
 SHRINK_STEPS = 60
 
 
@@ -73,10 +74,13 @@ def search(
     rng: np.random.Generator,
     relations: Sequence[Relation] | None = None,
     starts: int = SEARCH_STARTS,
-    steps: int = SEARCH_STEPS,
+    steps: int | None = None,
 ) -> tuple[Trial, ...]:
     """Walks downhill in slack from the worst trials; stops at the first violation."""
     domains = named_domains(evaluator.claim)
+    if steps is None:
+        # Formulas alone cost next to nothing.
+        steps = SEARCH_STEPS if evaluator.claim.quantities else FREE_SEARCH_STEPS
     found: list[Trial] = []
     ranked = sorted((t for t in trials if not np.isnan(t.slack)), key=lambda t: t.slack)
     for best in ranked[:starts]:
@@ -126,7 +130,9 @@ def named_domains(claim: Claim) -> dict[str, Domain]:
     return {symbol.name: domain for symbol, domain in claim.variables.items()}
 
 
-def _simpler(value: object, before: object) -> bool:
+def _simpler(value: Value, before: Value) -> bool:
+    if isinstance(value, int) and isinstance(before, int):
+        return value < before
     return len(repr(value)) < len(repr(before))
 
 

@@ -7,6 +7,7 @@ from mdtheory.claims.domains import Integers, Interval
 num_classes = sp.Symbol("num_classes", integer=True, positive=True)
 weight_decay, feature_decay = sp.symbols("weight_decay feature_decay", positive=True)
 smoothing, noise, slope, noisy_decay = sp.symbols("smoothing noise slope noisy_decay", nonnegative=True)
+decay = sp.Symbol("decay", positive=True)
 dim = sp.Symbol("dim", integer=True, positive=True)
 
 CLASSES = Integers(2, 200)

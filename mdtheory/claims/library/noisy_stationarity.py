@@ -1,0 +1,75 @@
+"""The multiplier of the ball at the optimum, from the slope of the dilation cost."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from mdtheory.claims.library._noisy import (
+    BY_SIGNS,
+    CLOSED_CONFIGURATION,
+    RELATIVE_TWO_POINTS,
+    TWO_POINTS,
+    VARIABLES,
+    Computed,
+    Configured,
+    Refined,
+    Setting,
+    force,
+    mean_distance,
+    not_collapsed,
+)
+from mdtheory.claims.library._symbols import noise, slope
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import equal
+
+multiplier, relative_multiplier = sp.symbols("multiplier relative_multiplier", positive=True)
+cost_slope, relative_cost_slope = sp.symbols("cost_slope relative_cost_slope", positive=True)
+dilation, relative_dilation = sp.symbols("dilation relative_dilation", positive=True)
+
+
+def _multiplier(setting: Setting) -> Computed:
+    """Nu from the stationarity of the noisy feature alone."""
+
+    def at(point: Mapping[str, Any]) -> arb:
+        return setting.problem(point).multiplier(setting.refined(point).noisy_margin)
+
+    return Computed(at)
+
+
+def _cost_slope(setting: Setting) -> Computed:
+    """F'(r) at the solution, exactly."""
+
+    def at(point: Mapping[str, Any]) -> arb:
+        return force(setting.problem(point), setting.refined(point).dilation)
+
+    return Computed(at)
+
+
+CLAIM = Claim(
+    id="noisy-stationarity",
+    title="What balances memorization and dilation",
+    statement=(
+        r"At the optimum the multiplier of the ball is $\nu = \eta D^{2q} F'(r)/(4 C^2 r)$, with $q = 1$ in absolute "
+        r"and $q = 0$ in relative scaling."
+    ),
+    source=Source("this project", "exact reduction of the memorization-dilation problem"),
+    variables=VARIABLES,
+    assumptions=(not_collapsed,),
+    quantities={
+        mean_distance: Quantity(at=Configured("mean_distance"), route=CLOSED_CONFIGURATION),
+        multiplier: Quantity(at=_multiplier(TWO_POINTS), route="stationarity of the noisy feature"),
+        relative_multiplier: Quantity(at=_multiplier(RELATIVE_TWO_POINTS), route="stationarity of the noisy feature"),
+        cost_slope: Quantity(at=_cost_slope(TWO_POINTS), route="expectation over two points, in balls"),
+        relative_cost_slope: Quantity(at=_cost_slope(RELATIVE_TWO_POINTS), route="expectation over two points, in balls"),
+        dilation: Quantity(at=Refined("dilation", TWO_POINTS), route=BY_SIGNS),
+        relative_dilation: Quantity(at=Refined("dilation", RELATIVE_TWO_POINTS), route=BY_SIGNS),
+    },
+    relations=(
+        equal(multiplier, noise * mean_distance**2 * cost_slope / (4 * slope**2 * dilation)),
+        equal(relative_multiplier, noise * relative_cost_slope / (4 * slope**2 * relative_dilation)),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/md_reduction.py",
+)
