@@ -128,7 +128,8 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from mdtheory.claims.ledger import Report, check, rerun
+    from mdtheory.claims.ledger import check, rerun
+    from mdtheory.claims.records import Report
 
     def progress(line: str) -> None:
         print(f"mdtheory: {line}", file=sys.stderr)

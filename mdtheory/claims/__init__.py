@@ -7,8 +7,9 @@ A `Claim` is a statement with variables, assumptions and relations between sympy
 
 from mdtheory.claims.conjecture import falsify
 from mdtheory.claims.domains import Integers, Interval, Proportions
-from mdtheory.claims.ledger import Report, check
+from mdtheory.claims.ledger import check
 from mdtheory.claims.model import Box, Claim, Quantity, Source, Verdict
+from mdtheory.claims.records import Report
 from mdtheory.claims.relation import (
     Relation,
     asymptotic,

@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from mdtheory.claims.trial import Evaluator, judge
 from mdtheory.validation import fail
 
 BITS = 64
+FRONTIER = 4096
+"""So many open cells are worked on breadth first, which finds violations early; beyond that depth first, to save memory."""
 
 Cell = dict[str, tuple[arb, arb]]
 Balls = dict[str, arb]
@@ -125,11 +128,11 @@ def _prove(
     """Work through the box; returns a sub-box on which the claim is false everywhere, if one turns up."""
     for whole, start in _starts(box):
         widths = {name: _width(box, name, side) for name, side in start.items()}
-        stack = [start]
-        while stack:
+        cells = deque([start])
+        while cells:
             if tally.boxes >= box.budget:
                 return None
-            cell = stack.pop()
+            cell = cells.popleft() if len(cells) <= FRONTIER else cells.pop()
             balls = {**whole, **{name: low.union(high) for name, (low, high) in cell.items()}}
             outside = any(truth(claim.expand(a), balls) is False for a in _closed_assumptions(claim))
             known = True if outside else decide(**balls)
@@ -143,9 +146,9 @@ def _prove(
                 if not cell:
                     tally.split = box.budget
                     return None
-                stack.extend(_halves(box, cell, widths))
+                cells.extend(_halves(box, cell, widths))
             if progress is not None and tally.boxes % 1000 == 0:
-                progress(f"{claim.id}: {tally.boxes} boxes, {len(stack)} open")
+                progress(f"{claim.id}: {tally.boxes} boxes, {len(cells)} open")
     return None
 
 

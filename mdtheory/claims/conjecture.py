@@ -14,8 +14,9 @@ from flint import arb
 from mdtheory.claims.domains import Domain, Integers, Interval, Point
 from mdtheory.claims.evaluate import precision
 from mdtheory.claims.evidence import Evidence
-from mdtheory.claims.ledger import Report, Settings, check_claim, row_of
+from mdtheory.claims.ledger import check_claim, row_of
 from mdtheory.claims.model import THIS_PROJECT, Claim, Quantity, Source, Verdict
+from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.relation import Relation, at_least
 from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
 from mdtheory.claims.trial import BITS, Evaluator, Trial

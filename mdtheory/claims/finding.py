@@ -5,12 +5,13 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from mdtheory.claims import library
 from mdtheory.claims.model import Claim
@@ -82,21 +83,30 @@ def file_claims(path: Path) -> list[Claim]:
 
 
 def fingerprint(claim: Claim) -> str:
-    """Changes when anything that is checked changes; functions count by name only."""
+    """Changes when anything that is checked changes, the code of the claim's own functions included."""
     parts = [
-        claim.id,
-        claim.statement,
-        str(claim.relations),
-        str(claim.assumptions),
-        str(sorted(map(str, claim.quantities))),
+        *(repr(getattr(claim, name)) for name in ("id", "statement", "relations", "assumptions", "variables")),
+        *(repr(getattr(claim, name)) for name in ("resolution", "most_samples", "counterexample", "equivalent")),
+        *(f"{symbol}: {expression}" for symbol, expression in claim.definitions.items()),
+        *(f"{symbol}: {_code(q.at)} {_code(q.over)}" for symbol, q in claim.quantities.items()),
+        "" if claim.box is None else f"{dict(claim.box.sides)} {_code(claim.box.decide)}",
     ]
-    parts += [
-        str(sorted((str(k), str(v)) for k, v in claim.definitions.items())),
-        str(claim.variables),
-        str(claim.resolution),
-    ]
-    parts.append("" if claim.box is None else str(sorted(claim.box.sides.items())))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _code(value: Any) -> str:
+    """What a function does, as text that is the same in every process: byte code, constants and captured values."""
+    if isinstance(value, CodeType):
+        return f"{value.co_code.hex()} {[_code(constant) for constant in value.co_consts]}"
+    if isinstance(value, type):
+        return value.__qualname__
+    if isinstance(value, frozenset):
+        return str(sorted(map(_code, value)))
+    if isinstance(value, FunctionType):
+        return f"{_code(value.__code__)} {[_code(cell.cell_contents) for cell in value.__closure__ or ()]}"
+    if is_dataclass(value):
+        return f"{type(value).__qualname__}({[_code(getattr(value, field.name)) for field in fields(value)]})"
+    return repr(value)
 
 
 def _claims_in(module: ModuleType) -> list[Claim]:

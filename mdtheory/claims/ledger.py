@@ -1,188 +1,30 @@
 """From claims to verdicts: which checkers run, what they add up to, and whether that is what was expected."""
 
-import json
+import multiprocessing
 import os
+import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 from mdtheory.claims.certified import check_certified, check_witness
 from mdtheory.claims.convex import check_convex
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.finding import Located, fingerprint, load
 from mdtheory.claims.model import STRENGTH, Claim, Verdict
-from mdtheory.claims.mutants import MutantResult, attack, rate
+from mdtheory.claims.mutants import MutantResult, attack
+from mdtheory.claims.records import LEVELS, Level, Report, Row, Settings
 from mdtheory.claims.sampled import check_sampled
 from mdtheory.claims.symbolic import check_symbolic
 from mdtheory.errors import AssumptionError
 
-Level = Literal["symbolic", "sampled", "certified"]
-LEVELS: tuple[Level, ...] = ("symbolic", "sampled", "certified")
-MUTANT_RATE = 0.95
+HEARTBEAT_SECONDS = 15.0
+"""How often processes at work are named while none of them finishes."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a claim is checked.
-
-    Attributes
-    ----------
-    level : {"symbolic", "sampled", "certified"}
-        Proofs only; draws and certified optima only; or everything.
-    samples : int
-        Admissible draws per claim.
-    seed : int
-    mutants : bool
-        Whether mutants are attacked too, at most ``mutants_per_kind`` of each kind.
-    quick : bool
-        Leave out boxes that a claim marks as slow.
-    """
-
-    level: Level = "certified"
-    samples: int = 1000
-    seed: int = 0
-    mutants: bool = False
-    mutants_per_kind: int | None = None
-    quick: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One claim of a report.
-
-    Attributes
-    ----------
-    target : Verdict
-        What was expected, as far as the checkers that ran can show it.
-    standing : {"as expected", "contradicted", "undecided"}
-    error : str or None
-        The traceback of a checker that raised.
-    """
-
-    id: str
-    title: str
-    statement: str
-    source: str
-    derivation: str | None
-    notes: str
-    reproduce: str
-    fingerprint: str
-    verdict: Verdict
-    expected: Verdict
-    target: Verdict
-    standing: str
-    evidence: tuple[Evidence, ...]
-    mutants: tuple[MutantResult, ...]
-    error: str | None
-    seconds: float
-
-    @property
-    def counterexample(self) -> Mapping[str, Any] | None:
-        """The point at which the claim fails, if one was found and verified."""
-        return next((e.counterexample for e in self.evidence if e.counterexample is not None), None)
-
-    @property
-    def summary(self) -> str:
-        """The evidence that decides, on one line."""
-        if self.error is not None:
-            return self.error.strip().splitlines()[-1]
-        deciding = [e for e in self.evidence if e.verdict is self.verdict]
-        return (deciding or list(self.evidence))[0].message if self.evidence else "no checker applies at this level"
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        record = {f: getattr(self, f) for f in self.__dataclass_fields__}
-        for name in ("verdict", "expected", "target"):
-            record[name] = record[name].name
-        record["evidence"] = [e.to_dict() for e in self.evidence]
-        record["mutants"] = [m.to_dict() for m in self.mutants]
-        return record
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> "Row":
-        """What `to_dict` wrote."""
-        fields = dict(record)
-        for name in ("verdict", "expected", "target"):
-            fields[name] = Verdict[fields[name]]
-        fields["evidence"] = tuple(Evidence.from_dict(e) for e in fields["evidence"])
-        fields["mutants"] = tuple(MutantResult(**m) for m in fields["mutants"])
-        return cls(**fields)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Verdicts on claims.
-
-    Attributes
-    ----------
-    rows : tuple of Row
-        In the order of the claims.
-    settings : Settings
-    """
-
-    rows: tuple[Row, ...]
-    settings: Settings
-
-    @property
-    def passed(self) -> bool:
-        """Whether every claim got at least the verdict that was expected of the checkers that ran."""
-        return self.exit_code == 0
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict, of a report on one claim."""
-        if len(self.rows) != 1:
-            raise AssumptionError(f"verdict: a report on one claim has one, this one is on {len(self.rows)}")
-        return self.rows[0].verdict
-
-    @property
-    def counterexample(self) -> Mapping[str, Any] | None:
-        """The counterexample, of a report on one claim."""
-        return self.rows[0].counterexample if len(self.rows) == 1 else None
-
-    @property
-    def mutant_rate(self) -> tuple[int, int]:
-        """How many mutants were refuted, of how many that are not equivalent to their claim."""
-        return rate([m for row in self.rows for m in row.mutants])
-
-    @property
-    def exit_code(self) -> int:
-        """0 as expected, 1 contradicted, 3 undecided."""
-        standings = {row.standing for row in self.rows}
-        if "contradicted" in standings:
-            return 1
-        refuted, counted = self.mutant_rate
-        return 3 if "undecided" in standings or refuted < MUTANT_RATE * counted else 0
-
-    def to_json(self) -> str:
-        """The whole report; `from_json` reads it back."""
-        from mdtheory import __version__
-
-        record = {
-            "mdtheory": __version__,
-            "settings": asdict(self.settings),
-            "rows": [row.to_dict() for row in self.rows],
-        }
-        return json.dumps(record, indent=1, default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Report":
-        """Read a report; raises AssumptionError if it is none."""
-        try:
-            record = json.loads(text)
-            rows = tuple(Row.from_dict(row) for row in record["rows"])
-            return cls(rows=rows, settings=Settings(**record["settings"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise AssumptionError(f"report: not a ledger report ({error})") from None
-
-    def __str__(self) -> str:
-        from mdtheory.claims.table import report_text
-
-        return report_text(self)
+Progress = Callable[[str], None]
 
 
 def check(
@@ -196,7 +38,7 @@ def check(
     jobs: int = 1,
     json_file: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     r"""Try to prove, certify and break claims; the verdict says how strongly each is supported.
 
@@ -247,7 +89,7 @@ def check(
     path = None if json_file is None else Path(json_file)
     done = _kept(path, settings, located) if resume and path is not None else {}
     total = len(located)
-    for row in _rows([item for item in located if item.claim.id not in done], settings, jobs):
+    for row in _rows([item for item in located if item.claim.id not in done], settings, jobs, progress):
         done[row.id] = row
         ordered = tuple(done[item.claim.id] for item in located if item.claim.id in done)
         if path is not None:
@@ -257,14 +99,14 @@ def check(
     return Report(rows=tuple(done[item.claim.id] for item in located), settings=settings)
 
 
-def check_claim(claim: Claim, settings: Settings, reproduce: str = "") -> Row:
+def check_claim(claim: Claim, settings: Settings, reproduce: str = "", progress: Progress | None = None) -> Row:
     """Run the checkers of a level on one claim; a checker that raises makes an error row."""
     start = time.perf_counter()
     evidence: list[Evidence] = []
     found: tuple[MutantResult, ...] = ()
     error: str | None = None
     try:
-        for checker in _checkers(claim, settings):
+        for checker in _checkers(claim, settings, progress):
             evidence.append(checker())
         if settings.mutants:
             found = tuple(attack(claim, seed=settings.seed, per_kind=settings.mutants_per_kind))
@@ -315,7 +157,7 @@ def row_of(
     )
 
 
-def rerun(report: Report, progress: Callable[[str], None] | None = None) -> list[str]:
+def rerun(report: Report, progress: Progress | None = None) -> list[str]:
     """Repeat every certified row of a report on the box stored in it; returns what differs, a line each.
 
     The box comes from the report, the relations from the library or the file that the row names.
@@ -340,7 +182,7 @@ def rerun(report: Report, progress: Callable[[str], None] | None = None) -> list
     return different
 
 
-def _checkers(claim: Claim, settings: Settings) -> Iterator[Callable[[], Evidence]]:
+def _checkers(claim: Claim, settings: Settings, progress: Progress | None) -> Iterator[Callable[[], Evidence]]:
     level = settings.level
     if claim.existence:
         yield lambda: check_witness(claim)
@@ -354,7 +196,7 @@ def _checkers(claim: Claim, settings: Settings) -> Iterator[Callable[[], Evidenc
     elif claim.expected is Verdict.REFUTED:
         yield lambda: check_sampled(claim, samples=0, seed=settings.seed)
     if level == "certified" and claim.box is not None and not (settings.quick and claim.box.slow):
-        yield lambda: check_certified(claim)
+        yield lambda: check_certified(claim, progress=progress)
 
 
 def _combined(evidence: Sequence[Evidence]) -> Verdict:
@@ -395,26 +237,42 @@ def _standing(verdict: Verdict, target: Verdict) -> str:
     return "as expected"
 
 
-def _rows(located: Sequence[Located], settings: Settings, jobs: int) -> Iterator[Row]:
-    if jobs == 1 or len(located) < 2:
-        for item in located:
-            yield check_claim(item.claim, settings, item.command(settings.level, settings.seed))
+def _rows(located: Sequence[Located], settings: Settings, jobs: int, progress: Progress | None) -> Iterator[Row]:
+    # Claims that other processes cannot find are checked here.
+    here = located if jobs == 1 or len(located) < 2 else [item for item in located if item.origin is None]
+    elsewhere = {item.claim.id: item.origin for item in located if item.origin is not None and item not in here}
+    for item in here:
+        yield check_claim(item.claim, settings, item.command(settings.level, settings.seed), progress)
+    if not elsewhere:
         return
-    alone = [item for item in located if item.origin is None]
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
-        waiting = [
-            pool.submit(_check_located, item.origin, item.claim.id, settings)
-            for item in located
-            if item.origin is not None
-        ]
-        try:
-            for item in alone:
-                yield check_claim(item.claim, settings)
-            for future in as_completed(waiting):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(max_workers=jobs, initializer=_die_silently)
+    try:
+        running = {
+            pool.submit(_check_located, origin, claim_id, settings): claim_id for claim_id, origin in elsewhere.items()
+        }
+        yield from _finished(running, progress)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    pool.shutdown()
+
+
+def _finished(waiting: dict[Future[Row], str], progress: Progress | None) -> Iterator[Row]:
+    """The rows as they come, with a sign of life in between."""
+    while waiting:
+        done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            del waiting[future]
+            yield future.result()
+        if not done and progress is not None:
+            progress("still checking " + ", ".join(name for future, name in waiting.items() if future.running()))
+
+
+def _die_silently() -> None:
+    """An interrupt from the keyboard reaches all processes; one of them reports it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _check_located(origin: str, claim_id: str, settings: Settings) -> Row:

@@ -8,7 +8,7 @@ from html import escape
 from io import BytesIO
 
 from mdtheory.claims.evidence import Evidence
-from mdtheory.claims.ledger import Report, Row
+from mdtheory.claims.records import Report, Row
 from mdtheory.claims.symbolic import derivation_path
 from mdtheory.page import document
 

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mdtheory.claims.ledger import Report, Row
+    from mdtheory.claims.records import Report, Row
 
 
 def report_text(report: "Report") -> str:

@@ -1,0 +1,175 @@
+"""What a check says: its settings, a row for each claim, and the report, ready for JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mdtheory.claims.evidence import Evidence
+from mdtheory.claims.model import Verdict
+from mdtheory.claims.mutants import MutantResult, rate
+from mdtheory.errors import AssumptionError
+
+Level = Literal["symbolic", "sampled", "certified"]
+LEVELS: tuple[Level, ...] = ("symbolic", "sampled", "certified")
+MUTANT_RATE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a claim is checked.
+
+    Attributes
+    ----------
+    level : {"symbolic", "sampled", "certified"}
+        Proofs only; draws and certified optima only; or everything.
+    samples : int
+        Admissible draws per claim.
+    seed : int
+    mutants : bool
+        Whether mutants are attacked too, at most ``mutants_per_kind`` of each kind.
+    quick : bool
+        Leave out boxes that a claim marks as slow.
+    """
+
+    level: Level = "certified"
+    samples: int = 1000
+    seed: int = 0
+    mutants: bool = False
+    mutants_per_kind: int | None = None
+    quick: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One claim of a report.
+
+    Attributes
+    ----------
+    target : Verdict
+        What was expected, as far as the checkers that ran can show it.
+    standing : {"as expected", "contradicted", "undecided"}
+    error : str or None
+        The traceback of a checker that raised.
+    """
+
+    id: str
+    title: str
+    statement: str
+    source: str
+    derivation: str | None
+    notes: str
+    reproduce: str
+    fingerprint: str
+    verdict: Verdict
+    expected: Verdict
+    target: Verdict
+    standing: str
+    evidence: tuple[Evidence, ...]
+    mutants: tuple[MutantResult, ...]
+    error: str | None
+    seconds: float
+
+    @property
+    def counterexample(self) -> Mapping[str, Any] | None:
+        """The point at which the claim fails, if one was found and verified."""
+        return next((e.counterexample for e in self.evidence if e.counterexample is not None), None)
+
+    @property
+    def summary(self) -> str:
+        """The evidence that decides, on one line."""
+        if self.error is not None:
+            return self.error.strip().splitlines()[-1]
+        deciding = [e for e in self.evidence if e.verdict is self.verdict]
+        return (deciding or list(self.evidence))[0].message if self.evidence else "no checker applies at this level"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        record = {f: getattr(self, f) for f in self.__dataclass_fields__}
+        for name in ("verdict", "expected", "target"):
+            record[name] = record[name].name
+        record["evidence"] = [e.to_dict() for e in self.evidence]
+        record["mutants"] = [m.to_dict() for m in self.mutants]
+        return record
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "Row":
+        """What `to_dict` wrote."""
+        fields = dict(record)
+        for name in ("verdict", "expected", "target"):
+            fields[name] = Verdict[fields[name]]
+        fields["evidence"] = tuple(Evidence.from_dict(e) for e in fields["evidence"])
+        fields["mutants"] = tuple(MutantResult(**m) for m in fields["mutants"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Verdicts on claims.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        In the order of the claims.
+    settings : Settings
+    """
+
+    rows: tuple[Row, ...]
+    settings: Settings
+
+    @property
+    def passed(self) -> bool:
+        """Whether every claim got at least the verdict that was expected of the checkers that ran."""
+        return self.exit_code == 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict, of a report on one claim."""
+        if len(self.rows) != 1:
+            raise AssumptionError(f"verdict: a report on one claim has one, this one is on {len(self.rows)}")
+        return self.rows[0].verdict
+
+    @property
+    def counterexample(self) -> Mapping[str, Any] | None:
+        """The counterexample, of a report on one claim."""
+        return self.rows[0].counterexample if len(self.rows) == 1 else None
+
+    @property
+    def mutant_rate(self) -> tuple[int, int]:
+        """How many mutants were refuted, of how many that are not equivalent to their claim."""
+        return rate([m for row in self.rows for m in row.mutants])
+
+    @property
+    def exit_code(self) -> int:
+        """0 as expected, 1 contradicted, 3 undecided."""
+        standings = {row.standing for row in self.rows}
+        if "contradicted" in standings:
+            return 1
+        refuted, counted = self.mutant_rate
+        return 3 if "undecided" in standings or refuted < MUTANT_RATE * counted else 0
+
+    def to_json(self) -> str:
+        """The whole report; `from_json` reads it back."""
+        from mdtheory import __version__
+
+        record = {
+            "mdtheory": __version__,
+            "settings": asdict(self.settings),
+            "rows": [row.to_dict() for row in self.rows],
+        }
+        return json.dumps(record, indent=1, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Report":
+        """Read a report; raises AssumptionError if it is none."""
+        try:
+            record = json.loads(text)
+            rows = tuple(Row.from_dict(row) for row in record["rows"])
+            return cls(rows=rows, settings=Settings(**record["settings"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise AssumptionError(f"report: not a ledger report ({error})") from None
+
+    def __str__(self) -> str:
+        from mdtheory.claims.table import report_text
+
+        return report_text(self)
