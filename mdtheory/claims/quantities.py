@@ -4,6 +4,7 @@ Nothing here uses the closed forms under test: optima come from the convex solve
 arithmetic, roots from the sign of a monotone residual, expectations from Arb's rigorous integration.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,38 +12,53 @@ from typing import Any
 
 import numpy as np
 from flint import acb, arb, ctx
+from scipy.optimize import brentq
 
 from mdtheory.certificates.certificate import Certificate, certify
 from mdtheory.errors import AssumptionError
-from mdtheory.losses import CrossEntropy, Loss
-from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.losses import Loss
+from mdtheory.problems import UFM
 from mdtheory.solve import solve
 from mdtheory.solvers.nonnegative import solve_nonnegative
 from mdtheory.spreads import Sphere, Spread, TwoPoint
+from mdtheory.validation import FloatArray
 
 Residual = Callable[[arb], arb]
 
+SECANT_SHRINKS = 4096
+"""A bracket around the secant's root is so much narrower, if the signs allow it."""
+MOST_STEPS = 500
+NARROW_BITS = 60
+"""Balls with so many accurate bits are as good as numbers."""
+
 
 def root(residual: Residual, low: arb, high: arb, *, width: float = 1e-25) -> arb:
-    """A ball around the root of an increasing function, by bisection on proved signs.
+    """A ball around the root of an increasing function, by proved signs next to the secant's root and in the middle.
 
     Raises
     ------
     AssumptionError
         If the signs at the ends do not bracket a root.
     """
-    if not (residual(low) <= 0 and residual(high) >= 0):
+    at_low, at_high = residual(low), residual(high)
+    if not (at_low <= 0 and at_high >= 0):
         raise AssumptionError(f"root: no proved change of sign between {low.str(6)} and {high.str(6)}")
-    while (high - low) > arb(width) * (1 + abs(low)):
-        middle = ((low + high) / 2).mid()
-        value = residual(middle)
-        if value < 0:
-            low = middle
-        elif value > 0:
-            high = middle
-        else:
+    for _ in range(MOST_STEPS):
+        span = high - low
+        if not span > arb(width) * (1 + abs(low)):
             break
-        if not low < high:
+        secant = low - at_low * span / (at_high - at_low)
+        decided = False
+        for point in (secant - span / SECANT_SHRINKS, secant + span / SECANT_SHRINKS, (low + high) / 2):
+            point = point.mid()
+            if not (point > low and point < high):
+                continue
+            value = residual(point)
+            if value < 0:
+                low, at_low, decided = point, value, True
+            elif value > 0:
+                high, at_high, decided = point, value, True
+        if not decided:
             break
     return low.union(high)
 
@@ -222,7 +238,7 @@ def logistic_pull(spread: Spread) -> Callable[[arb, arb], arb]:
     exact = _two_point_pull if isinstance(spread, TwoPoint) or spread.dim == 1 else _sphere_pull
 
     def pull(s: arb, k: arb) -> arb:
-        if s.is_exact() and k.is_exact():
+        if s.rel_accuracy_bits() > NARROW_BITS and k.rel_accuracy_bits() > NARROW_BITS:
             return exact(spread.dim, s, k)
         low = exact(spread.dim, s.upper(), k.lower().max(arb(0)))
         return low.union(exact(spread.dim, s.lower(), k.upper()))
@@ -261,19 +277,8 @@ def _solve_noisy(
     scaling: str,
     bits: int,
 ) -> Dilation:
-    ufm = UFM(
-        CrossEntropy(smoothing),
-        num_classes=2,
-        weight_decay=weight_decay,
-        feature_decay=feature_decay,
-        nonnegative=nonnegative,
-    )
-    problem = MemorizationDilation(
-        ufm, noise=noise, slope=slope, spread=spread, scaling=scaling, noisy_feature_decay=noisy_decay
-    )
-    guess: Any = solve(problem).noisy_margin
     balls = [arb(x) for x in (weight_decay, feature_decay, smoothing)]
-    return NoisyProblem(
+    problem = NoisyProblem(
         classes=TwoClasses.cross_entropy(*balls, nonnegative=nonnegative),
         noise=arb(noise),
         slope=arb(slope),
@@ -281,7 +286,48 @@ def _solve_noisy(
         exponent=1 if scaling == "absolute" else 0,
         slope_of_loss=smoothed_slope(balls[2]),
         pull=logistic_pull(spread),
-    ).solution(float(guess))
+    )
+    return problem.solution(_guess(problem, smoothing, spread))
+
+
+def _guess(problem: NoisyProblem, smoothing: float, spread: Spread) -> float:
+    """The noisy margin in double precision, from the same equation with a Gauss rule; proves nothing."""
+    c = problem.classes
+    s, weights, centre = (float(x.mid()) for x in (c.margin, c.weight_distance, c.centre_square))
+    lam, rate = float(problem.decay.mid()), float((c.mean_distance**problem.exponent / problem.slope).mid())
+    noise = float(problem.noise.mid())
+    zeta, density = _gauss_rule(spread.dim, isinstance(spread, TwoPoint) or spread.dim == 1)
+
+    def residual(log_w: float) -> float:
+        w = math.exp(log_w)
+        t = w - s
+        multiplier = -(lam * t + weights**2 / 2 * (smoothing / 2 - 1 / (1 + math.exp(t)))) / w
+        share = lam / (lam + multiplier) if lam > 0 else 0.0
+        rho = math.sqrt(share * share * centre + (w / weights) ** 2)
+        r = noise * rate * rho
+        x = weights * r * zeta
+        tilt = (1 - np.exp(-2 * x)) / (np.exp(s - x) + np.exp(-s - x) + 1 + np.exp(-2 * x))
+        slope = weights * float(density @ (zeta * tilt)) + 4 * lam * r
+        return slope * rate - 4 * multiplier * rho if lam + multiplier > 0 else math.inf
+
+    high = math.log(s)
+    while residual(high) < 0:
+        high += 1.0
+    low = high - 1.0
+    while residual(low) > 0:
+        low -= 3.0
+    return math.exp(float(brentq(residual, low, high, xtol=1e-15, rtol=1e-14))) - s
+
+
+@lru_cache(maxsize=256)
+def _gauss_rule(dim: int, two_points: bool) -> tuple[FloatArray, FloatArray]:
+    """Nodes zeta > 0 and weights for ``E f(|zeta|)``, in the angle with zeta = sin(angle)."""
+    if two_points:
+        return np.array([1 / math.sqrt(dim)]), np.ones(1)
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    angle = np.pi / 4 * (nodes + 1)
+    density = weights * np.cos(angle) ** (dim - 2)
+    return np.sin(angle), density / density.sum()
 
 
 def _two_point_pull(dim: int, s: arb, k: arb) -> arb:
