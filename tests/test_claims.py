@@ -400,6 +400,14 @@ def test_falsify_verifies_functions_beyond_double_precision(function):
     assert function(report.counterexample["x"]) < 0
 
 
+def test_falsify_believes_a_function_that_returns_balls():
+    report = falsify(lambda x: arb(x) - arb(3) / 2, {"x": (0, 2)}, samples=50)
+    assert report.verdict is Verdict.REFUTED
+    assert "ball arithmetic" in report.rows[0].summary
+    wide = falsify(lambda x: arb(x - 1.5, 10), {"x": (0, 2)}, samples=50)
+    assert wide.verdict is Verdict.UNDECIDED
+
+
 def test_falsify_reports_but_does_not_believe_what_only_floats_can_compute():
     report = falsify(lambda x: float(x) - 1.5, {"x": (0, 2)}, samples=50)
     assert report.verdict is Verdict.UNDECIDED

@@ -57,7 +57,8 @@ def falsify(
     -------
     Report
         On one row. ``report.verdict`` is REFUTED with ``report.counterexample``, shrunk to simple numbers and verified
-        in ball arithmetic (expressions, and functions that only use arithmetic, NumPy functions or methods)
+        in ball arithmetic (expressions, functions that only use arithmetic, NumPy functions or methods, and functions that
+        return an Arb ball, for example by `mdtheory.claims.quantities.solve_noisy`)
         or at 50 digits (functions that use `math` or `mpmath`). A violation that can be evaluated in double precision
         only leaves the verdict UNDECIDED, and is reported all the same. Otherwise SUPPORTED, with the smallest slack
         seen in ``report.rows[0].evidence[0].slack`` and ``.where``; VACUOUS if no draw satisfied the assumptions.
@@ -215,11 +216,16 @@ def _break(slack: Callable[..., Any], evaluator: _InDoubles, samples: int, seed:
 
 def _verified(slack: Callable[..., Any], point: Point) -> str | None:
     """How the violation was verified, or None if it could not be."""
+    in_balls = f"verified in ball arithmetic with {2 * BITS} bits"
+    with precision(2 * BITS):
+        value = slack(**point)
+        if isinstance(value, arb):
+            return in_balls if value < 0 else None
     try:
         with precision(2 * BITS):
             value = slack(**{name: _Ball.of(entry) for name, entry in point.items()})
         if isinstance(value, _Ball):
-            return f"verified in ball arithmetic with {2 * BITS} bits" if value.ball < 0 else None
+            return in_balls if value.ball < 0 else None
     except Exception:
         pass  # the function does not take balls; at 50 digits it may
     try:
