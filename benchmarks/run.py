@@ -114,7 +114,7 @@ def conic_model(smoothing: float, noise: float) -> tuple[cp.Problem, cp.Variable
     means, weights = base.class_means, base.weights
     nodes, pairs = _gauss_rule(8, 16)
     nodes, pairs = np.concatenate([-nodes, nodes]), np.tile(pairs / 2, 2)
-    decay = float(md.noisy_feature_decay)
+    decay = float(md.decay)
     distance = float(np.linalg.norm(means[:, 0] - means[:, 1]))
     apart = weights[0] - weights[1]
     u, r = cp.Variable((2, 2)), cp.Variable(nonneg=True)

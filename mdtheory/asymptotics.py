@@ -119,7 +119,7 @@ def cross_entropy_small_noise(problem: MemorizationDilation) -> Real:
     if not isinstance(loss, CrossEntropy) or np.any(np.asarray(loss.smoothing) > 0):
         raise fail("loss", loss, "must be CrossEntropy(smoothing=0)")
     if np.any(problem.decay > 0):
-        raise fail("noisy_feature_decay", problem.noisy_feature_decay, "must be 0")
+        raise fail("noisy_feature_decay", float(np.max(problem.decay)), "must be 0")
     if problem.nonnegative_noisy_features:
         raise fail("nonnegative_noisy_features", True, "must be False in the expansion for small noise")
     noise = np.asarray(problem.noise)

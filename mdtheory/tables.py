@@ -69,7 +69,7 @@ def describe_problem(problem: UFM | MemorizationDilation) -> Record:
     }
     if isinstance(problem, MemorizationDilation):
         names = ("noise", "slope", "scaling", "noisy_feature_decay", "nonnegative_noisy_features")
-        record |= {name: getattr(problem, name) for name in names}
+        record |= {name: getattr(problem, name) for name in names} | {"noisy_feature_decay": problem.decay}
         record["spread"] = next(name for name, kind in SPREADS.items() if type(problem.spread) is kind)
         record["dim"] = problem.spread.dim
     return {name: plain(value) for name, value in record.items()}

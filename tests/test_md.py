@@ -1,5 +1,7 @@
 """The memorization-dilation problem: against the independent oracle, its certificate, and its defining properties."""
 
+from dataclasses import replace
+
 import numpy as np
 import oracle
 import pytest
@@ -443,7 +445,11 @@ def test_unknown_method():
 
 def test_noisy_feature_decay_defaults_to_the_feature_decay():
     ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=2e-3, nonnegative=True)
-    assert mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0).noisy_feature_decay == 2e-3
+    md = mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0)
+    assert md.decay == 2e-3
+    other = replace(md, ufm=replace(ufm, feature_decay=1e-3))
+    assert other.decay == 1e-3
+    assert mdt.solve(other).dilation == mdt.solve(replace(other, noisy_feature_decay=1e-3)).dilation
 
 
 def test_problems_compare_by_value():

@@ -188,8 +188,8 @@ def _replaced(part: Any, name: str, inner: Mapping[str, Any]) -> Any:
             raise fail(
                 "parameter", f"{name}.{key}", f"is no parameter of {type(part).__name__}; its parameters: {listing}"
             )
-    changed: Any = replace(part, **inner)
-    return changed
+    changed: Any = part
+    return replace(changed, **inner)
 
 
 def _canonical_values(problem: Problem, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,8 +99,9 @@ class MemorizationDilation:
         flag("nonnegative_noisy_features", self.nonnegative_noisy_features)
         if self.nonnegative_noisy_features and not self.ufm.nonnegative:
             raise fail("nonnegative_noisy_features", True, "needs nonnegative=True in the UFM")
-        decay = self.ufm.feature_decay if self.noisy_feature_decay is None else self.noisy_feature_decay
-        object.__setattr__(self, "noisy_feature_decay", nonnegative("noisy_feature_decay", decay))
+        if self.noisy_feature_decay is not None:
+            decay = nonnegative("noisy_feature_decay", self.noisy_feature_decay)
+            object.__setattr__(self, "noisy_feature_decay", decay)
         self.shape  # noqa: B018  raises where the shapes do not broadcast
         self._check_not_collapsed()
 
@@ -117,7 +118,7 @@ class MemorizationDilation:
             ufm=np.empty(self.ufm.shape),
             noise=self.noise,
             slope=self.slope,
-            noisy_feature_decay=self.noisy_feature_decay,
+            noisy_feature_decay=self.decay,
         )
 
     @property
@@ -127,8 +128,9 @@ class MemorizationDilation:
 
     @property
     def decay(self) -> FloatArray:
-        """lambda, the decay of noisy features, as an array."""
-        return np.asarray(self.noisy_feature_decay, dtype=np.float64)
+        """lambda, the decay of noisy features, as an array: the feature decay if none was given."""
+        given = self.ufm.feature_decay if self.noisy_feature_decay is None else self.noisy_feature_decay
+        return np.asarray(given, dtype=np.float64)
 
     @property
     def rate(self) -> FloatArray:
