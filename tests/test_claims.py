@@ -67,7 +67,7 @@ def verdict(one, **options):
 LIBRARY = library_claims()
 
 
-@pytest.mark.parametrize(("one", "level"), cases())
+@pytest.mark.parametrize(("one", "level"), cases(quick=True))
 def test_claim_of_the_library_gets_its_verdict(one, level):
     assert_as_expected(one, level)
 

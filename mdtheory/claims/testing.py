@@ -9,15 +9,15 @@ from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.records import Level
 
 
-def cases(*claims: str | PathLike[str] | Claim) -> list[Any]:
+def cases(*claims: str | PathLike[str] | Claim, quick: bool = False) -> list[Any]:
     """Pairs of a claim and a level for ``pytest.mark.parametrize``: the levels that say something about the claim.
-
-    Boxes that a claim calls slow are marked ``slow``, a marker that the test suite has to know.
 
     Parameters
     ----------
     *claims : str, path or Claim
         As in `mdtheory.check`; none means the whole library.
+    quick : bool
+        Leave out boxes that a claim calls slow.
 
     Returns
     -------
@@ -42,10 +42,9 @@ def cases(*claims: str | PathLike[str] | Claim) -> list[Any]:
 
     found = []
     for item in load(claims):
-        for level in _levels(item.claim):
-            slow = level == "certified" and item.claim.box is not None and item.claim.box.slow
-            marks = [pytest.mark.slow] if slow else []
-            found.append(pytest.param(item.claim, level, id=f"{item.claim.id}-{level}", marks=marks))
+        found += [
+            pytest.param(item.claim, level, id=f"{item.claim.id}-{level}") for level in _levels(item.claim, quick)
+        ]
     return found
 
 
@@ -65,12 +64,12 @@ def assert_as_expected(claim: Claim, level: Level, *, samples: int = 40) -> None
         raise AssertionError(str(report))
 
 
-def _levels(claim: Claim) -> list[Level]:
+def _levels(claim: Claim, quick: bool) -> list[Level]:
     levels: list[Level] = []
     if claim.symbolic or claim.derivation is not None or claim.expected is Verdict.REFUTED or claim.existence:
         levels.append("symbolic")
     if not claim.existence:
         levels.append("sampled")
-    if claim.box is not None:
+    if claim.box is not None and not (quick and claim.box.slow):
         levels.append("certified")
     return levels
