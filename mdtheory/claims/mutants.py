@@ -143,7 +143,11 @@ def _changes(expression: sp.Expr, integers: set[sp.Symbol]) -> Iterator[tuple[st
     """Every expression that differs in one node."""
     for path, node in _nodes(expression, ()):
         for kind, changed in _node_changes(node, integers):
-            yield kind, _replaced(expression, path, changed)
+            try:
+                mutated = _replaced(expression, path, changed)
+            except ValueError:  # sympy cannot order it within a maximum: no formula
+                continue
+            yield kind, mutated
 
 
 def _node_changes(node: sp.Basic, integers: set[sp.Symbol]) -> Iterator[tuple[str, sp.Expr]]:

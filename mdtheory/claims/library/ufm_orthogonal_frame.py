@@ -1,0 +1,35 @@
+"""The optimal value of balanced cross-entropy with nonnegative features: the closed form against a general solver."""
+
+import sympy as sp
+
+from mdtheory.claims.library._features import (
+    MOST_OPTIMA,
+    SOLVER_VARIABLES,
+    cross_entropy,
+    nonnegative_cost,
+    optimum,
+    smoothed_value,
+)
+from mdtheory.claims.library._symbols import num_classes, smoothing
+from mdtheory.claims.model import Claim, Source, Verdict
+from mdtheory.claims.relation import equal
+
+value = sp.Symbol("value", positive=True)
+smoothed = (num_classes - 1) * smoothing / num_classes
+
+CLAIM = Claim(
+    id="ufm-orthogonal-frame",
+    title="Balanced classes, nonnegative features: the class means are an orthogonal frame",
+    statement=(
+        r"With $\kappa = 2\sqrt{N-1}\,\mu$ and $e = (N-1)\alpha/N + \kappa$ the optimal value is "
+        r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
+        r"attained by orthogonal class means of equal length."
+    ),
+    source=Source("this project", "closed form of the balanced features model, nonnegative features"),
+    variables=SOLVER_VARIABLES,
+    quantities={value: optimum(cross_entropy, nonnegative=True)},
+    relations=(equal(value, smoothed_value(smoothed + nonnegative_cost, 1 - smoothed, nonnegative_cost)),),
+    expected=Verdict.PROVED,
+    derivation="derivations/balanced_nonnegative.py",
+    most_samples=MOST_OPTIMA,
+)

@@ -1,0 +1,35 @@
+"""The optimal value of balanced cross-entropy with free features: the closed form against a general solver."""
+
+import sympy as sp
+
+from mdtheory.claims.library._features import (
+    MOST_OPTIMA,
+    SOLVER_VARIABLES,
+    cross_entropy,
+    free_cost,
+    optimum,
+    smoothed_value,
+)
+from mdtheory.claims.library._symbols import num_classes, smoothing
+from mdtheory.claims.model import Claim, Source, Verdict
+from mdtheory.claims.relation import equal
+
+value = sp.Symbol("value", positive=True)
+smoothed = (num_classes - 1) * smoothing / num_classes
+
+CLAIM = Claim(
+    id="ufm-simplex-etf",
+    title="Balanced classes, free features: the optimum is a simplex equiangular tight frame",
+    statement=(
+        r"With $\kappa = 2(N-1)\mu/\sqrt{N}$ and $e = (N-1)\alpha/N + \kappa$ the optimal value is "
+        r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
+        r"attained by a simplex equiangular tight frame."
+    ),
+    source=Source("this project", "closed form of the balanced features model, free features"),
+    variables=SOLVER_VARIABLES,
+    quantities={value: optimum(cross_entropy)},
+    relations=(equal(value, smoothed_value(smoothed + free_cost, 1 - smoothed, free_cost)),),
+    expected=Verdict.PROVED,
+    derivation="derivations/balanced_free.py",
+    most_samples=MOST_OPTIMA,
+)
