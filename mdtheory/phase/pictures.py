@@ -1,0 +1,257 @@
+"""Diagrams of a swept problem: a quantity over two parameters, losses against one, and the configuration itself."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mdtheory.phase import canvas, painting
+from mdtheory.phase.legends import fitted_legend
+from mdtheory.phase.picture_axes import PictureAxis, label_of, prepare, prepare_one, spans_decades, variable_over_two
+from mdtheory.solutions import MDSolution
+from mdtheory.validation import FloatArray, choice, fail
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
+
+    from mdtheory.phase.boundaries import Boundary
+
+SCALES = ("auto", "linear", "log", "diverging")
+
+_SYMBOLS = {"smoothing": r"\alpha", "relaxation": r"\alpha", "focusing": r"\gamma"}
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 1.6, 1.2, 1.6)), (0, (1.4, 1.4)))
+_LOSS_DASHES: tuple[Any, ...] = (
+    *("-", (0, (5, 1.6)), "-", (0, (5, 1.6))),
+    *((0, (6, 1.6, 1.2, 1.6)), (0, (1.2, 1.2)), (0, (8, 2)), (0, (3, 1))),
+)
+
+
+def plot(
+    dataset: "xr.Dataset",
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    quantity: str = "normalized_dilation",
+    boundaries: "Sequence[Boundary]" = (),
+    regions: "xr.Dataset | None" = None,
+    ax: "Axes | None" = None,
+    width: str = "one-column",
+    scale: str = "auto",
+    limits: tuple[float, float] | None = None,
+) -> "Axes":
+    """A phase diagram: one quantity over two parameters, with boundaries drawn and labelled on top.
+
+    Cells are drawn as they are, without interpolation. Cells without a solution are grey (collapsed), dotted
+    (undefined) or crossed (not solved), and undecided regions are hatched; a legend above the axes says which.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Of `sweep` or `regions`, with two dimensions.
+    x, y : str, optional
+        Dimensions across and up; by default the last and the first.
+    quantity : str, default "normalized_dilation"
+        A variable of the data set. One with flag meanings ("phase", "status", "evidence") is drawn in flat colours.
+    boundaries : sequence of Boundary
+        Over the same two parameters, in either order.
+    regions : xarray.Dataset, optional
+        Of `regions`: its undecided cells are hatched.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure of one panel (see `panels`).
+    width : {"one-column", "two-columns"}
+        Of that figure.
+    scale : {"auto", "linear", "log", "diverging"}
+        Of the colours. "auto" takes a diverging one with its neutral colour at zero where both signs occur, and a
+        logarithmic one where values span a factor of 30.
+    limits : (float, float), optional
+        Of the colours; values beyond are drawn in the colour at the end.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    AssumptionError
+        If the data set lacks the quantity or has other than two dimensions, a boundary is over other parameters, or
+        an option is not one of those above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> noise, smoothing = np.geomspace(1e-3, 0.4, 40), np.linspace(0, 0.5, 30)
+    >>> values = noise * (1 - smoothing[:, None])
+    >>> ds = xr.Dataset({"normalized_dilation": (("loss.smoothing", "noise"), values)},
+    ...                 {"noise": noise, "loss.smoothing": smoothing})
+    >>> ax = plot(ds, x="noise", y="loss.smoothing")
+    >>> ax.get_xscale(), ax.get_yscale()
+    ('log', 'linear')
+    """
+    choice("scale", scale, SCALES)
+    variable, across, up = variable_over_two(dataset, quantity, x, y)
+    lines = [_polylines(boundary, across, up) for boundary in boundaries]
+    with canvas.style():
+        ax = canvas.panels(width=width)[0, 0] if ax is None else ax
+        legend: list[Patch] = []
+        if "flag_meanings" in variable.attrs:
+            legend += painting.paint_flags(ax, variable, across, up)
+        else:
+            legend += painting.paint_numbers(ax, variable, across, up, scale, limits)
+            legend += painting.paint_unsolved(ax, dataset, across, up)
+        legend += painting.hatch_undecided(ax, dataset if regions is None else regions, across, up)
+        prepare(ax, across, up)
+        _draw_lines(ax, [(boundary.label, line) for boundary, line in zip(boundaries, lines, strict=True)])
+        if legend:
+            fitted_legend(ax, legend, above=True)
+    return ax
+
+
+def plot_losses(
+    dataset: "xr.Dataset",
+    *,
+    x: str | None = None,
+    quantity: str = "dilation",
+    ax: "Axes | None" = None,
+    width: str = "one-column",
+) -> "Axes":
+    """A quantity against one parameter, one line for each loss, the legend in the order of the lines' ends.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With the dimension "loss" and one other.
+    x : str, optional
+        That other dimension.
+    quantity : str, default "dilation"
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure of one panel.
+    width : {"one-column", "two-columns"}
+        Of the figure: the legend is below the panel in one column and right of it in two.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    AssumptionError
+        If the data set lacks the quantity, or has other dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> noise = np.geomspace(1e-3, 0.4, 40)
+    >>> ds = xr.Dataset({"dilation": (("loss", "noise"), [noise, 2 * noise])},
+    ...                 {"noise": noise, "loss": ["hinge", "cross-entropy"]})
+    >>> ax = plot_losses(ds, x="noise")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['cross-entropy', 'hinge']
+    """
+    variable, across, _ = variable_over_two(dataset, quantity, x, "loss")
+    values = np.asarray(variable.transpose("loss", across.name).values, dtype=np.float64)
+    labels = [str(name) for name in dataset["loss"].values]
+    with canvas.style():
+        beside = width == "two-columns"
+        if ax is None:
+            height = 2.3 if beside else 2.3 + 0.15 * len(labels)
+            ax = canvas.panels(width=width, height=max(height, 2.7))[0, 0]
+        for i in np.argsort(-_last_finite(values), kind="stable"):
+            dashes = _LOSS_DASHES[i % len(_LOSS_DASHES)]
+            ax.plot(across.positions, values[i], color=f"C{i % 8}", linestyle=dashes, label=_in_symbols(labels[i]))
+        prepare_one(ax, "x", across)
+        if spans_decades(values[np.isfinite(values)]):
+            ax.set_yscale("log")
+        ax.set_ylabel(label_of(variable.attrs, quantity))
+        ax.grid(which="major")
+        if beside:
+            ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        else:
+            fitted_legend(ax, list(ax.get_lines()), above=False)
+    return ax
+
+
+def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width: str = "one-column") -> "Axes":
+    r"""The class means, the noisy features and the dilation in the plane of the two means.
+
+    Across is the coordinate along h_1 - h_2, up that along h_1 + h_2 (with free features, whose means are opposite, any
+    direction at right angles). Discs of radius r around the class means stand for the clean examples, an arrow leads
+    from the class mean a noisy example looks like to where it is learnt, and the classifier decides by the side of the
+    vertical line: a noisy example is memorised where the arrow crosses it. With nonnegative features the cone they lie in is
+    shaded.
+
+    Parameters
+    ----------
+    solution : MDSolution
+        Of one point.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure of one panel.
+    width : {"one-column", "two-columns"}
+        Of that figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    AssumptionError
+        If the solution is not of one point, or its noisy features run off to infinity.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
+    >>> ax = plot_configuration(mdt.solve(mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0)))
+    >>> ax.get_aspect()
+    1.0
+    """
+    if not isinstance(solution, MDSolution) or solution.problem.shape != ():
+        raise fail("solution", type(solution).__name__, "must be the MDSolution of one point")
+    if not np.isfinite(solution.noisy_margin):
+        raise fail("noisy_margin", solution.noisy_margin, "must be finite: the noisy features run off to infinity")
+    from mdtheory.phase.configuration_picture import draw
+
+    with canvas.style():
+        ax = canvas.panels(width=width)[0, 0] if ax is None else ax
+        draw(ax, solution)
+    return ax
+
+
+def _polylines(boundary: "Boundary", across: PictureAxis, up: PictureAxis) -> list[FloatArray]:
+    """The polylines of a boundary, in the order of the axes."""
+    names = (boundary.x, boundary.y)
+    if names == (across.name, up.name):
+        return [np.asarray(segment) for segment in boundary.segments]
+    if names == (up.name, across.name):
+        return [np.asarray(segment)[:, ::-1] for segment in boundary.segments]
+    raise fail("boundary", names, f"must be over the parameters of the picture, {(across.name, up.name)!r}")
+
+
+def _draw_lines(ax: "Axes", curves: list[tuple[str, list[FloatArray]]]) -> None:
+    """Black lines on white ones, so that they are seen on any colour, each with its label."""
+    from mdtheory.phase.line_labels import label_lines
+
+    for i, (_, lines) in enumerate(curves):
+        for line in lines:
+            ax.plot(line[:, 0], line[:, 1], color="white", linewidth=2.6, zorder=3)
+            ax.plot(line[:, 0], line[:, 1], color="black", linestyle=_DASHES[i % len(_DASHES)], linewidth=1.2, zorder=4)
+    label_lines(ax, [(label, lines) for label, lines in curves if label])
+
+
+def _in_symbols(label: str) -> str:
+    """The name of a loss with its parameters as symbols, which is shorter."""
+    return re.sub(
+        r"\b(smoothing|relaxation|focusing) (\S+)", lambda found: f"${_SYMBOLS[found[1]]} = {found[2]}$", label
+    )
+
+
+def _last_finite(values: FloatArray) -> FloatArray:
+    """The last number of every row that is one."""
+    good = np.isfinite(values)
+    last = values.shape[1] - 1 - np.argmax(good[:, ::-1], axis=1)
+    return np.where(np.any(good, axis=1), values[np.arange(len(values)), last], -np.inf)
