@@ -1,0 +1,187 @@
+"""Rectangles of two parameters, and functions of the problem on them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdtheory.errors import AssumptionError
+from mdtheory.losses import Loss
+from mdtheory.phase.parameters import canonical, paths, with_values
+from mdtheory.problems import UFM, Configuration, MemorizationDilation
+from mdtheory.validation import FloatArray, fail
+
+Factory = Callable[..., Any]
+"""Takes the names of the axes as keywords and returns a problem."""
+Residual = Callable[[Any], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a rectangle: a range of a parameter, traversed evenly in its values or their logarithms.
+
+    Examples
+    --------
+    >>> Side.parse("noise", (1e-3, 1e-1, "log")).value(np.array([0.0, 0.5, 1.0])).round(6)
+    array([0.001, 0.01 , 0.1  ])
+    """
+
+    path: str
+    low: float
+    high: float
+    log: bool = False
+
+    @classmethod
+    def parse(cls, path: str, given: Sequence[Any]) -> "Side":
+        """From ``(low, high)`` or ``(low, high, "log")``."""
+        shape = 'must be (low, high) or (low, high, "log"), low < high'
+        if isinstance(given, str) or len(given) not in (2, 3) or (len(given) == 3 and given[2] not in ("log", "linear")):
+            raise fail(path, given, shape)
+        log = len(given) == 3 and given[2] == "log"
+        try:
+            low, high = float(given[0]), float(given[1])
+        except (TypeError, ValueError):
+            raise fail(path, given, shape) from None
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise fail(path, given, shape)
+        if log and low <= 0:
+            raise fail(path, given, "must be positive on a logarithmic axis")
+        return cls(path, low, high, log)
+
+    def value(self, share: FloatArray) -> FloatArray:
+        """The values at shares of the side."""
+        if self.log:
+            value = self.low * np.exp(share * np.log(self.high / self.low))
+        else:
+            value = self.low + share * (self.high - self.low)
+        value = np.where(share >= 1.0, self.high, value)
+        return np.asarray(np.clip(value, self.low, self.high))
+
+
+def sides(ranges: Mapping[str, Sequence[Any]]) -> tuple[Side, Side]:
+    """The two sides of a rectangle; the first is drawn across."""
+    if not isinstance(ranges, Mapping) or len(ranges) != 2:
+        raise fail("ranges", ranges, "must hold two parameters: {x: (low, high), y: (low, high)}")
+    x, y = (Side.parse(path, given) for path, given in ranges.items())
+    if canonical(x.path) == canonical(y.path):
+        raise fail("ranges", list(ranges), "must hold two different parameters")
+    return x, y
+
+
+def evaluator(
+    problem: UFM | MemorizationDilation | Factory,
+    residual: Residual,
+    *,
+    of_ufm: bool = False,
+    losses: tuple[Loss, ...] = (),
+) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+    """A function of parameter values, arrays (k,): the residual (k,), nan where the class means have collapsed.
+
+    Parameters
+    ----------
+    problem : UFM, MemorizationDilation or callable
+        One point; or what builds problems from the values, from arrays or point by point.
+    residual : callable
+        Of a problem whose shape is (k,) or ().
+    of_ufm : bool
+        Whether it takes the features model rather than the memorization-dilation problem.
+    losses : tuple of Loss
+        Other losses whose configuration must not have collapsed either.
+    """
+    if not isinstance(problem, (UFM, MemorizationDilation)):
+        if not callable(problem):
+            raise fail("problem", problem, "must be a UFM, a MemorizationDilation or a callable that returns one")
+        return _of_factory(problem, residual, of_ufm)
+    if of_ufm and isinstance(problem, MemorizationDilation):
+        return _of_ufm(problem, residual)
+    if isinstance(problem, MemorizationDilation):
+        if problem.shape != ():
+            raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
+        return _of_md(problem, residual, losses)
+    return lambda values: _spread_out(residual(with_values(problem, values)), values)
+
+
+def _of_ufm(problem: MemorizationDilation, residual: Residual) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+    known, own = paths(problem), paths(problem.ufm)
+
+    def evaluate(values: Mapping[str, FloatArray]) -> FloatArray:
+        for path in values:
+            if canonical(path) not in known:
+                raise fail("parameter", path, "must be one of " + ", ".join(known))
+        inner = {path: value for path, value in values.items() if canonical(path) in own}
+        return _spread_out(residual(with_values(problem.ufm, inner)), values)
+
+    return evaluate
+
+
+def _of_md(
+    problem: MemorizationDilation, residual: Residual, losses: tuple[Loss, ...]
+) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+    def evaluate(values: Mapping[str, FloatArray]) -> FloatArray:
+        try:
+            return _spread_out(residual(with_values(problem, values)), values)
+        except AssumptionError:
+            alive = not_collapsed(problem, values, losses)
+            if np.all(alive):
+                raise
+        answer = np.full(alive.shape, np.nan)
+        if np.any(alive):
+            inside = {path: np.broadcast_to(value, alive.shape)[alive] for path, value in values.items()}
+            answer[alive] = _spread_out(residual(with_values(problem, inside)), inside)
+        return answer
+
+    return evaluate
+
+
+def not_collapsed(
+    problem: MemorizationDilation, values: Mapping[str, FloatArray], losses: tuple[Loss, ...] = ()
+) -> NDArray[np.bool_]:
+    """Where the class means are not zero, for the loss of the problem and for `losses`."""
+    own = paths(problem.ufm)
+    ufm = with_values(problem.ufm, {path: value for path, value in values.items() if canonical(path) in own})
+    shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
+    alive = np.ones(shape, dtype=bool)
+    for loss in (ufm.loss, *losses):
+        alive &= Configuration.of(replace(ufm, loss=loss)).margin > 0
+    return alive
+
+
+def _of_factory(
+    factory: Factory, residual: Residual, of_ufm: bool
+) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+    def of_problem(problem: Any) -> FloatArray:
+        return residual(problem.ufm if of_ufm and isinstance(problem, MemorizationDilation) else problem)
+
+    def one(values: dict[str, float]) -> float:
+        try:
+            problem = factory(**values)
+        except AssumptionError as error:
+            if "collapsed" in str(error):
+                return np.nan
+            raise
+        value = np.asarray(of_problem(_with_axis(problem)))
+        if value.size != 1:
+            raise fail("residual", value.shape, "must be one number for a problem of one point")
+        return float(value.reshape(()))
+
+    def evaluate(values: Mapping[str, FloatArray]) -> FloatArray:
+        size = next(iter(values.values())).shape
+        rows = zip(*(value.tolist() for value in values.values()), strict=True)
+        found = [one(dict(zip(values, row, strict=True))) for row in rows]
+        return np.array(found).reshape(size)
+
+    return evaluate
+
+
+def _with_axis(problem: Any) -> Any:
+    """A memorization-dilation problem of one point, with an axis: residuals take arrays."""
+    if isinstance(problem, MemorizationDilation) and problem.shape == ():
+        return with_values(problem, {"noise": np.array([problem.noise])})
+    return problem
+
+
+def _spread_out(value: FloatArray, values: Mapping[str, FloatArray]) -> FloatArray:
+    shape = np.broadcast_shapes(*(np.shape(v) for v in values.values()))
+    return np.asarray(np.broadcast_to(value, shape), dtype=np.float64)
