@@ -9,11 +9,38 @@ from typing import TYPE_CHECKING, Any
 from mdtheory.phase.parameters import Parameter, output, parameter, with_values
 
 if TYPE_CHECKING:
+    from mdtheory.phase.boundaries import Boundary, boundary
+    from mdtheory.phase.canvas import panels, save, style
+    from mdtheory.phase.pictures import plot, plot_configuration, plot_losses
     from mdtheory.phase.sweeping import sweep
 
-__all__ = ["Parameter", "output", "parameter", "sweep", "with_values"]
+__all__ = [
+    "Boundary",
+    "Parameter",
+    "boundary",
+    "output",
+    "panels",
+    "parameter",
+    "plot",
+    "plot_configuration",
+    "plot_losses",
+    "save",
+    "style",
+    "sweep",
+    "with_values",
+]
 
-_HOMES = {"sweep": "sweeping"}
+_HOMES = {
+    "Boundary": "boundaries",
+    "boundary": "boundaries",
+    "panels": "canvas",
+    "plot": "pictures",
+    "plot_configuration": "pictures",
+    "plot_losses": "pictures",
+    "save": "canvas",
+    "style": "canvas",
+    "sweep": "sweeping",
+}
 
 
 def __getattr__(name: str) -> Any:

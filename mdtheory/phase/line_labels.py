@@ -62,7 +62,7 @@ class LineLabel(Text):
         self.set_rotation(0)
         self.set_position((0, 0))
         box = self.get_window_extent(renderer)
-        place = self._place(box.width, box.height, renderer.points_to_pixels(1.0))
+        place = self._place(box.width, box.height, float(np.asarray(renderer.points_to_pixels(1.0))))
         if place is None:
             return
         self.set_position((float(place.centre[0]), float(place.centre[1])))
@@ -107,7 +107,7 @@ class _Place:
     def local(self, points: FloatArray) -> FloatArray:
         """Points (k, 2) in the frame of the rectangle."""
         c, s = np.cos(self.angle), np.sin(self.angle)
-        return (points - self.centre) @ np.array([[c, -s], [s, c]])
+        return np.asarray((points - self.centre) @ np.array([[c, -s], [s, c]]))
 
     def corners(self, margin: float) -> FloatArray:
         """The four corners, in pixels."""

@@ -60,7 +60,7 @@ def axis_of(dataset: "xr.Dataset", name: str) -> PictureAxis:
     label = label_of(coordinate.attrs, name)
     if coordinate.dtype.kind not in "iuf":
         words = tuple(str(value) for value in coordinate.values)
-        place = np.arange(len(words) + 1) - 0.5
+        place = np.arange(len(words) + 1, dtype=np.float64) - 0.5
         return PictureAxis(name, place[:-1] + 0.5, place, False, label, words)
     values = np.asarray(coordinate.values, dtype=np.float64)
     if values.size > 1 and not (np.all(np.diff(values) > 0) or np.all(np.diff(values) < 0)):
@@ -138,7 +138,7 @@ def _wrapped(words: list[str]) -> str:
 
 def _edges(values: FloatArray) -> FloatArray:
     if values.size == 1:
-        return values[0] + np.array([-0.5, 0.5])
+        return np.asarray(values[0] + np.array([-0.5, 0.5]))
     middles = 0.5 * (values[1:] + values[:-1])
     return np.concatenate([[2 * values[0] - middles[0]], middles, [2 * values[-1] - middles[-1]]])
 

@@ -117,6 +117,7 @@ def plot_losses(
     quantity: str = "dilation",
     ax: "Axes | None" = None,
     width: str = "one-column",
+    legend: bool = True,
 ) -> "Axes":
     """A quantity against one parameter, one line for each loss, the legend in the order of the lines' ends.
 
@@ -131,6 +132,7 @@ def plot_losses(
         Where to draw; by default on a new figure of one panel.
     width : {"one-column", "two-columns"}
         Of the figure: the legend is below the panel in one column and right of it in two.
+    legend : bool, default True
 
     Returns
     -------
@@ -168,9 +170,9 @@ def plot_losses(
             ax.set_yscale("log")
         ax.set_ylabel(label_of(variable.attrs, quantity))
         ax.grid(which="major")
-        if beside:
+        if legend and beside:
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-        else:
+        elif legend:
             fitted_legend(ax, list(ax.get_lines()), above=False)
     return ax
 
