@@ -6,7 +6,7 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.domains import Integers, Interval
+from mdtheory.claims.domains import Domain, Integers, Interval
 from mdtheory.claims.library._noisy import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, weight_decay
 from mdtheory.claims.library._two_levels import TwoLevels, gain_of_separation
@@ -24,7 +24,7 @@ majority_proportion = share / majority
 nuclear = 2 * mu
 """The factor of the nuclear norm, t."""
 
-STEP_IMBALANCE = {
+STEP_IMBALANCE: Mapping[sp.Symbol, Domain] = {
     majority: Integers(1, 20),
     minority: Integers(2, 20),
     share: Interval(0.05, 0.95),

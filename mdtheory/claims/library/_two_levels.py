@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 Multiples = tuple[arb, ...]
 
 RESOLVED = 1e-20
+GAP = 1e-13
 ZERO, ONE = arb(0), arb(1)
 STEP = 2.0**-50
 
@@ -143,11 +144,19 @@ class TwoLevels:
 
     def solve(self, *, merged: bool = False) -> Solved:
         """The optimum, with the second kind forced to coincide if ``merged``."""
-        start = self._approximate(merged)
-        polished = self._polished(start)
-        return Solved(lower=self.dual(polished, merged=merged), upper=self.primal(polished), point=polished)
+        best: Solved | None = None
+        # A large first step can land in the corner at zero, where the objective is not smooth.
+        for share in (1.0, 0.1, 0.01):
+            point = self._polished(self._approximate(merged, share))
+            found = Solved(lower=self.dual(point, merged=merged), upper=self.primal(point), point=point)
+            if best is None or found.upper < best.upper:
+                best = found
+            if found.upper - found.lower < GAP * found.upper:
+                break
+        assert best is not None
+        return best
 
-    def _approximate(self, merged: bool) -> Floats:
+    def _approximate(self, merged: bool, share: float) -> Floats:
         """In double precision; the objective over t, so that its scale is that of the logits."""
         kinds, t, alpha = (self.first, self.second), float(self.nuclear), float(self.smoothing)
         k = np.array([kind.count for kind in kinds])
@@ -169,8 +178,8 @@ class TwoLevels:
             slope_between = -pull * delta * b * (1 / k + 1 / others) / t + width * k * square * between / length
             return float(value), np.concatenate([slope_own, slope_between])
 
-        bounds: Any = [(0, None), (0, 0 if merged else None), (1e-12, None), (1e-12, None)]
-        start = np.full(4, max(1.0, -np.log(t)))
+        bounds: Any = [(0, None), (0, 0 if merged else None), (1e-15, None), (1e-15, None)]
+        start = np.full(4, share * max(1.0, -np.log(t)))
         start[1] *= not merged
         options: Any = {"ftol": 1e-14, "gtol": 1e-9, "maxiter": 300}
         found = minimize(both, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options)

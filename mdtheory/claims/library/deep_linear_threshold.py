@@ -1,0 +1,88 @@
+"""Deep linear networks with squared error: singular values jump to zero at a threshold."""
+
+from functools import lru_cache
+
+import sympy as sp
+from flint import arb, ctx
+
+from mdtheory.claims.domains import Integers, Interval
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.quantities import root
+from mdtheory.claims.relation import equal
+
+layers = sp.Symbol("layers", integer=True, positive=True)
+target, factor, critical, landing, threshold = sp.symbols("target factor critical landing threshold", positive=True)
+
+
+def _best(layers: int, target: arb, factor: arb, product: arb) -> tuple[arb, arb]:
+    """The gain over zero at the local minimum of ``c (s - y)^2 + (L+1) Lambda^(1/(L+1)) s^(2/(L+1))``, and where it is.
+
+    Without a local minimum, minus the least slope: a negative number.
+    """
+    power, cost = arb(1) / (layers + 1), product ** (arb(1) / (layers + 1))
+
+    def slope(s: arb) -> arb:
+        return 2 * factor * (s - target) + 2 * cost * s ** ((1 - layers) * power)
+
+    # The slope is convex: it decreases to its least value, then increases.
+    turn = (cost * (layers - 1) * power / factor) ** ((layers + 1) / arb(2 * layers))
+    least = slope(turn)
+    if not least < 0:
+        return -least, turn
+    s = root(slope, turn.upper(), target, width=1e-28)
+    value = factor * (s - target) ** 2 + (layers + 1) * cost * s ** (2 * power)
+    return factor * target**2 - value, s
+
+
+@lru_cache(maxsize=10_000)
+def _at_the_jump(layers: int, target: float, factor: float, bits: int) -> tuple[arb, arb]:
+    """The product of decays at which the gain vanishes, and the singular value there."""
+    y, c = arb(target), arb(factor)
+    scale = (c ** (layers + 1) * y ** (2 * layers)).log()
+    log_product = root(lambda x: -_best(layers, y, c, x.exp())[0], scale - 40, scale + 1, width=1e-16)
+    found = log_product.exp()
+    return found, _best(layers, y, c, found.mid())[1]
+
+
+def _critical(layers: int, target: float, factor: float) -> arb:
+    return _at_the_jump(layers, target, factor, ctx.prec)[0]
+
+
+def _landing(layers: int, target: float, factor: float) -> arb:
+    """Known to about the square root of the accuracy of the product."""
+    where = _at_the_jump(layers, target, factor, ctx.prec)[1]
+    return where + arb(0, 1e-9) * where
+
+
+CLAIM = Claim(
+    id="deep-linear-threshold",
+    title="Deep linear networks: a singular value jumps to zero",
+    statement=(
+        r"Squared error $c \Vert z - y \Vert^2$, $L \geq 2$ linear layers on free features, $\Lambda$ the product of all "
+        r"decays: a singular value $y$ of the targets survives if and only if "
+        r"$\Lambda < c^{L+1} y^{2L} (L-1)^{L-1}/L^{2L}$, and there it jumps from $y (L-1)/L$ to zero."
+    ),
+    source=Source("dang2023", "collapse condition for deep linear networks with squared error; explicit threshold"),
+    variables={
+        layers: Integers(2, 8),
+        target: Interval(0.05, 2.0, log=True),
+        factor: Interval(0.25, 1.0),
+    },
+    definitions={
+        threshold: factor ** (layers + 1)
+        * target ** (2 * layers)
+        * (layers - 1) ** (layers - 1)
+        / layers ** (2 * layers)
+    },
+    quantities={
+        critical: Quantity(at=_critical, route="zero of the gain, by proved signs"),
+        landing: Quantity(at=_landing, route="local minimum where the gain vanishes, by proved signs"),
+    },
+    relations=(
+        equal(critical, threshold),
+        equal(landing, target * (layers - 1) / layers),
+    ),
+    expected=Verdict.SUPPORTED,
+    most_samples=100,
+    notes="For one layer there is no jump; for cross-entropy see deep-linear-etf-in-general.",
+)
