@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory.losses import CrossEntropy, Loss
+from mdtheory.losses import Loss
 from mdtheory.phase import residuals
-from mdtheory.phase.parameters import canonical, parameter, with_values
+from mdtheory.phase.parameters import canonical, with_values
 from mdtheory.phase.plane import Factory, Residual, Side, evaluator, sides
 from mdtheory.phase.tracing import trace
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.tables import LOSSES
-from mdtheory.validation import FloatArray, fail, integer, positive, real
+from mdtheory.validation import FloatArray, fail, integer, positive
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -219,7 +219,9 @@ def _collapse(request: _Request) -> _Recipe:
 
 
 def _minority_collapse(request: _Request) -> _Recipe:
-    meaning = "imbalance (mu - m)/(mu + m) of mu = sqrt(weight decay * feature decay) and the smallest class's threshold m"
+    meaning = (
+        "imbalance (mu - m)/(mu + m) of mu = sqrt(weight decay * feature decay) and the smallest class's threshold m"
+    )
     return _Recipe(residuals.minority_collapse, "closed form", meaning, "minority collapse", of_ufm=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdtheory.errors import AssumptionError
+from mdtheory.errors import CollapsedError
 from mdtheory.losses import Loss
 from mdtheory.phase.parameters import canonical, paths, with_values
 from mdtheory.problems import UFM, Configuration, MemorizationDilation
@@ -37,7 +37,11 @@ class Side:
     def parse(cls, path: str, given: Sequence[Any]) -> "Side":
         """From ``(low, high)`` or ``(low, high, "log")``."""
         shape = 'must be (low, high) or (low, high, "log"), low < high'
-        if isinstance(given, str) or len(given) not in (2, 3) or (len(given) == 3 and given[2] not in ("log", "linear")):
+        if (
+            isinstance(given, str)
+            or len(given) not in (2, 3)
+            or (len(given) == 3 and given[2] not in ("log", "linear"))
+        ):
             raise fail(path, given, shape)
         log = len(given) == 3 and given[2] == "log"
         try:
@@ -122,10 +126,8 @@ def _of_md(
     def evaluate(values: Mapping[str, FloatArray]) -> FloatArray:
         try:
             return _spread_out(residual(with_values(problem, values)), values)
-        except AssumptionError:
+        except CollapsedError:
             alive = not_collapsed(problem, values, losses)
-            if np.all(alive):
-                raise
         answer = np.full(alive.shape, np.nan)
         if np.any(alive):
             inside = {path: np.broadcast_to(value, alive.shape)[alive] for path, value in values.items()}
@@ -148,19 +150,15 @@ def not_collapsed(
     return alive
 
 
-def _of_factory(
-    factory: Factory, residual: Residual, of_ufm: bool
-) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+def _of_factory(factory: Factory, residual: Residual, of_ufm: bool) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
     def of_problem(problem: Any) -> FloatArray:
         return residual(problem.ufm if of_ufm and isinstance(problem, MemorizationDilation) else problem)
 
     def one(values: dict[str, float]) -> float:
         try:
             problem = factory(**values)
-        except AssumptionError as error:
-            if "collapsed" in str(error):
-                return np.nan
-            raise
+        except CollapsedError:
+            return np.nan
         value = np.asarray(of_problem(_with_axis(problem)))
         if value.size != 1:
             raise fail("residual", value.shape, "must be one number for a problem of one point")

@@ -57,7 +57,11 @@ def minority_collapse(ufm: UFM) -> FloatArray:
     if alone:
         return imbalance(ufm.mu, class_collapse_threshold(ufm.loss, smallest, ufm.num_classes))
     if np.any(np.sum(shares <= smallest[..., None] * (1.0 + 1e-12), axis=-1) < 2):
-        raise fail("class_weights", shares.tolist(), "two or more classes must share the smallest weight: one alone does not merge")
+        raise fail(
+            "class_weights",
+            shares.tolist(),
+            "two or more classes must share the smallest weight: one alone does not merge",
+        )
     return imbalance(ufm.mu, merge_threshold(ufm.loss, smallest))
 
 
@@ -106,7 +110,9 @@ def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArra
     points, levels = points_of(problem), np.broadcast_to(level, problem.shape).ravel()
     noisy = points.eta > 0
     answer = np.full(noisy.shape, -1.0)
-    answer[noisy] = _force_imbalance(points, levels) if np.all(noisy) else _force_imbalance(points.take(noisy), levels[noisy])
+    answer[noisy] = (
+        _force_imbalance(points, levels) if np.all(noisy) else _force_imbalance(points.take(noisy), levels[noisy])
+    )
     return answer.reshape(problem.shape)
 
 
@@ -195,7 +201,7 @@ def smoothing_response(problem: MemorizationDilation) -> FloatArray:
 
 
 def _smoothed(problem: MemorizationDilation, smoothing: FloatArray) -> MemorizationDilation:
-    return replace(problem, ufm=replace(problem.ufm, loss=type(problem.ufm.loss)(smoothing)))
+    return replace(problem, ufm=replace(problem.ufm, loss=problem.ufm.loss.with_parameters(smoothing=smoothing)))
 
 
 def small_noise_ratio(problem: MemorizationDilation, kappa: ArrayLike) -> FloatArray:

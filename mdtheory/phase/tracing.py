@@ -139,7 +139,8 @@ def find_roots(
         best, at, gap, done = _progress((x1, x2, x3), (f1, f2, f3), tolerance)
         root[active], value[active], error[active] = at, best, gap
         keep = ~done & np.isfinite(f)
-        active, x1, x2, x3, f1, f2, f3 = (a[keep] for a in (active, x1, x2, x3, f1, f2, f3))
+        active = active[keep]
+        x1, x2, x3, f1, f2, f3 = (a[keep] for a in (x1, x2, x3, f1, f2, f3))
         share = _next_share((x1, x2, x3), (f1, f2, f3), tolerance)
     return root, value, error
 
