@@ -44,7 +44,9 @@ from mdtheory.status import Status
 from mdtheory.thresholds import collapse_threshold
 
 if TYPE_CHECKING:
+    from mdtheory import phase
     from mdtheory.claims import Box, Claim, Quantity, Report, Verdict, check, falsify
+    from mdtheory.phase import sweep
 
 __version__ = "0.1.0"
 
@@ -99,6 +101,7 @@ __all__ = [
     "logits_error",
     "merge_threshold",
     "multilabel_optimum",
+    "phase",
     "pick_all_labels",
     "rank_bounds",
     "rank_threshold",
@@ -107,6 +110,7 @@ __all__ = [
     "required_width",
     "soft_label_limit",
     "solve",
+    "sweep",
     "zero_collapse_threshold",
 ]
 
@@ -116,8 +120,10 @@ _CLAIMS = ("Box", "Claim", "Quantity", "Report", "Verdict", "check", "falsify")
 
 def __getattr__(name: str) -> Any:
     # sympy costs more to import than the rest together, so what not every user needs loads on first use.
-    if name in ("asymptotics", "claims", "conventions", "symbolic"):
+    if name in ("asymptotics", "claims", "conventions", "phase", "symbolic"):
         return import_module(f"mdtheory.{name}")
     if name in _CLAIMS:
         return getattr(import_module("mdtheory.claims"), name)
+    if name == "sweep":
+        return import_module("mdtheory.phase").sweep
     raise AttributeError(f"module 'mdtheory' has no attribute {name!r}")

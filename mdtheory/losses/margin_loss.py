@@ -189,6 +189,10 @@ class MarginLoss(Loss):
     def __hash__(self) -> int:
         return hash((type(self), self.expression))
 
+    def __reduce__(self) -> tuple[type["MarginLoss"], tuple[object, ...]]:
+        # Compiled kernels do not travel between processes; the expression does.
+        return MarginLoss, (self.expression, self.interval, self.strip)
+
     def _split(self, margin: ArrayLike) -> tuple[FloatArray, FloatArray]:
         t = np.asarray(margin, dtype=np.float64)
         inside = np.clip(t, *self.interval)

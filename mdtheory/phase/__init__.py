@@ -11,11 +11,13 @@ from mdtheory.phase.parameters import Parameter, output, parameter, with_values
 if TYPE_CHECKING:
     from mdtheory.phase.boundaries import Boundary, boundary
     from mdtheory.phase.canvas import panels, save, style
+    from mdtheory.phase.chunks import Cell
     from mdtheory.phase.pictures import plot, plot_configuration, plot_losses
     from mdtheory.phase.sweeping import sweep
 
 __all__ = [
     "Boundary",
+    "Cell",
     "Parameter",
     "boundary",
     "output",
@@ -32,6 +34,7 @@ __all__ = [
 
 _HOMES = {
     "Boundary": "boundaries",
+    "Cell": "chunks",
     "boundary": "boundaries",
     "panels": "canvas",
     "plot": "pictures",

@@ -1,6 +1,6 @@
 """The parameters of a problem by name: how to set them, and how to write them on an axis."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -112,7 +112,8 @@ def with_values(problem: Problem, values: Mapping[str, Any]) -> Any:
         ...
     mdtheory.errors.AssumptionError: parameter = 'smoothing': must be one of num_classes, weight_decay, ..., loss.smoothing
     """
-    named = _canonical_values(problem, values)
+    check_paths(problem, tuple(values), (values.get("loss", values.get("ufm.loss")),))
+    named = {canonical(path): value for path, value in values.items()}
     if isinstance(problem, MemorizationDilation):
         own = {name: named.pop(name) for name in _field_names(problem) if name in named}
         spread = own.get("spread", problem.spread)
@@ -120,6 +121,33 @@ def with_values(problem: Problem, values: Mapping[str, Any]) -> Any:
             own["spread"] = _replaced(spread, "spread", {"dim": _whole(named.pop("spread.dim"))})
         return replace(problem, ufm=_ufm_with(problem.ufm, named), **own)
     return _ufm_with(problem, named) if isinstance(problem, UFM) else replace(problem, **named)
+
+
+def check_paths(problem: Problem, names: Sequence[str], losses: Sequence[object] = ()) -> None:
+    """Check that `names` are parameters of a problem, or of one of the losses that replace its own.
+
+    Raises
+    ------
+    AssumptionError
+        If a path is unknown, or two paths set the same parameter.
+    """
+    if not isinstance(problem, (UFM, MemorizationDilation, MaxMargin)):
+        raise fail("problem", problem, "must be a UFM, a MemorizationDilation or a MaxMargin")
+    known, others = paths(problem), [loss for loss in losses if isinstance(loss, Loss)]
+    if others:
+        own = {f"loss.{name}": None for loss in others for name in _field_names(loss)}
+        known = (*(name for name in known if not name.startswith("loss.")), *own)
+    seen: set[str] = set()
+    for path in names:
+        name = canonical(path)
+        if name not in known:
+            raise fail("parameter", path, "must be one of " + ", ".join(known))
+        if name in seen:
+            raise AssumptionError(f"parameter = {path!r}: is given twice")
+        seen.add(name)
+    for name in ("weight_decay", "feature_decay"):
+        if "decay" in seen and name in seen:
+            raise AssumptionError(f"parameter = 'decay': sets {name} too; give one of them")
 
 
 def parameter(path: str) -> Parameter:
@@ -190,34 +218,6 @@ def _replaced(part: Any, name: str, inner: Mapping[str, Any]) -> Any:
             )
     changed: Any = part
     return replace(changed, **inner)
-
-
-def _canonical_values(problem: Problem, values: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(problem, (UFM, MemorizationDilation, MaxMargin)):
-        raise fail("problem", problem, "must be a UFM, a MemorizationDilation or a MaxMargin")
-    known = _known(problem, values)
-    named: dict[str, Any] = {}
-    for path, value in values.items():
-        name = canonical(path)
-        if name not in known:
-            raise fail("parameter", path, "must be one of " + ", ".join(known))
-        if name in named:
-            raise AssumptionError(f"parameter = {path!r}: is given twice")
-        named[name] = value
-    for name in ("weight_decay", "feature_decay"):
-        if "decay" in named and name in named:
-            raise AssumptionError(f"parameter = 'decay': sets {name} too; give one of them")
-    return named
-
-
-def _known(problem: Problem, values: Mapping[str, Any]) -> Iterable[str]:
-    """The paths of the problem; where the loss itself is replaced, those of the new one."""
-    known = paths(problem)
-    loss = values.get("loss", values.get("ufm.loss"))
-    if isinstance(loss, Loss):
-        known = tuple(name for name in known if not name.startswith("loss."))
-        known += tuple(f"loss.{name}" for name in _field_names(loss))
-    return known
 
 
 def _whole(value: Any) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 
 import numpy as np
 
+from mdtheory.errors import CollapsedError
 from mdtheory.problems.ufm import UFM
 from mdtheory.spreads import Sphere, Spread
 from mdtheory.validation import (
@@ -146,12 +147,13 @@ class MemorizationDilation:
         margin = np.broadcast_to(self.configuration.margin, self.ufm.shape)
         if np.any(margin <= 0):
             critical = self.ufm.loss.critical_cost(2)
-            raise fail(
+            error = fail(
                 "ufm.kappa",
                 float(np.max(np.asarray(self.ufm.kappa))),
                 "the class means have collapsed to zero, so the memorization-dilation problem is undefined; "
                 f"kappa must stay below {float(np.min(critical)):.6g}",
             )
+            raise CollapsedError(str(error), margin > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

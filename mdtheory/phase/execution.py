@@ -1,0 +1,108 @@
+"""Run the chunks of a sweep somewhere: here, on threads, in processes, on a cluster."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from itertools import islice
+from multiprocessing.connection import wait as wait_for
+from typing import Any
+
+from mdtheory.phase.chunks import Chunk, Task, solve_chunk
+from mdtheory.validation import fail, integer
+
+Where = Executor | int | None
+Tasks = Iterable[tuple[int, Task]]
+
+_MOST_THREADS = 4
+# In flight for every worker: one being solved and one to go on with.
+_AHEAD = 2
+# For an executor that does not say how many workers it has.
+_UNKNOWN_WORKERS = 16
+
+
+def run(tasks: Tasks, executor: Where, *, threads: bool) -> Iterator[tuple[int, Chunk]]:
+    """Solve tasks and yield their numbers and answers as they come, with few of them in flight at a time.
+
+    Parameters
+    ----------
+    tasks : iterable of (int, Task)
+    executor : None, int or concurrent.futures.Executor
+        None: this process, on a few threads where `threads` says that tasks spend their time in NumPy. An int: that
+        many processes, which end with this one.
+    threads : bool
+    """
+    if executor is None and not threads:
+        yield from ((number, solve_chunk(task)) for number, task in tasks)
+    elif executor is None:
+        count = min(os.cpu_count() or 1, _MOST_THREADS)
+        yield from _with_own(ThreadPoolExecutor(count), tasks, count)
+    elif isinstance(executor, Executor):
+        yield from _windowed(executor.submit, tasks, _AHEAD * _workers(executor))
+    else:
+        count = worker_count(executor)
+        yield from _with_own(ProcessPoolExecutor(count, initializer=_end_with_parent), tasks, count)
+
+
+def worker_count(executor: Any) -> int:
+    """The number of processes asked for.
+
+    Examples
+    --------
+    >>> worker_count("two")
+    Traceback (most recent call last):
+        ...
+    mdtheory.errors.AssumptionError: executor = 'two': must be None, a number of processes or a concurrent.futures.Executor
+    """
+    if isinstance(executor, bool) or not isinstance(executor, int):
+        raise fail("executor", executor, "must be None, a number of processes or a concurrent.futures.Executor")
+    return int(integer("executor", executor, 1, 1024))
+
+
+def _with_own(pool: Executor, tasks: Tasks, count: int) -> Iterator[tuple[int, Chunk]]:
+    try:
+        yield from _windowed(pool.submit, tasks, _AHEAD * count)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _windowed(submit: Callable[..., Future[Chunk]], tasks: Tasks, width: int) -> Iterator[tuple[int, Chunk]]:
+    waiting = iter(tasks)
+    running: dict[Future[Chunk], int] = {}
+    try:
+        while True:
+            for number, task in islice(waiting, width - len(running)):
+                running[submit(solve_chunk, task)] = number
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield running.pop(future), future.result()
+    finally:
+        for future in running:
+            future.cancel()
+
+
+def _workers(executor: Executor) -> int:
+    """How many tasks an executor runs at a time; Python's and dask's say so, without a public name for it."""
+    known = getattr(executor, "_max_workers", None)
+    client = getattr(executor, "_client", None)
+    if known is None and client is not None:
+        known = sum(client.nthreads().values())
+    return known if isinstance(known, int) and known > 0 else _UNKNOWN_WORKERS
+
+
+def _end_with_parent() -> None:
+    """A process of a pool waits for work for ever, also after its parent was killed: end it then."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
