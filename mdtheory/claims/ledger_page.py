@@ -51,7 +51,7 @@ def _claim(row: Row) -> str:
         f'<div class="claim" id="{row.id}">',
         f"<h3>{escape(row.title)} {_badge(row)}</h3>",
         f"<p>{typeset(row.statement)}</p>",
-        f"<p><code>{row.id}</code>, {escape(row.source)}. {escape(row.summary)}.</p>",
+        f"<p><code>{row.id}</code>, {escape(row.source)}. {escape(row.summary[:1].upper() + row.summary[1:])}.</p>",
     ]
     if row.notes:
         parts.append(f"<p>{typeset(row.notes)}</p>")

@@ -294,6 +294,8 @@ def _guess(problem: NoisyProblem, smoothing: float, spread: Spread) -> float:
     """The noisy margin in double precision, from the same equation with a Gauss rule; proves nothing."""
     c = problem.classes
     s, weights, centre = (float(x.mid()) for x in (c.margin, c.weight_distance, c.centre_square))
+    if not s > 0:
+        raise AssumptionError("margin: must be positive; the class means have collapsed to zero")
     lam, rate = float(problem.decay.mid()), float((c.mean_distance**problem.exponent / problem.slope).mid())
     noise = float(problem.noise.mid())
     zeta, density = _gauss_rule(spread.dim, isinstance(spread, TwoPoint) or spread.dim == 1)
