@@ -1,0 +1,43 @@
+"""Two classes, nonnegative features, free bias: a flat family of optima."""
+
+import sympy as sp
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._symbols import feature_decay, mu, weight_decay
+from mdtheory.claims.library._two_nonnegative import objective, optimum
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import equal
+
+split, margin = sp.symbols("split s", positive=True)
+value, best = sp.symbols("value best", positive=True)
+cost = 2 * mu
+
+
+CLAIM = Claim(
+    id="two-classes-nonnegative-bias-flat",
+    title="Two classes with a free bias: a flat family of optima",
+    statement=(
+        r"Nonnegative features, two classes, unregularised bias, cross-entropy: every split $s_1 + s_2 = 2s$ of the margins "
+        r"is optimal, with the value $\log(1 + e^{-s}) + 2\mu s$, $s = \log(1/(2\mu) - 1)$."
+    ),
+    source=Source("this project", "two classes, nonnegative features and a bias"),
+    variables={
+        split: Interval(0.01, 0.99),
+        weight_decay: Interval(1e-4, 0.2, log=True),
+        feature_decay: Interval(1e-4, 0.2, log=True),
+    },
+    definitions={margin: sp.log(1 / cost - 1)},
+    assumptions=(sp.Lt(2 * cost, 1),),
+    quantities={
+        value: Quantity(at=Computed(objective), route="the objective of a configuration, term by term"),
+        best: Quantity(at=Computed(optimum), route="between a dual bound and the objective, in balls"),
+    },
+    relations=(
+        equal(value, sp.log(1 + sp.exp(-margin)) + cost * margin),
+        equal(best, value),
+    ),
+    expected=Verdict.SUPPORTED,
+    most_samples=300,
+    notes="So equal lengths of the class means are not necessary: see equal-norms-nonnegative-bias.",
+)
