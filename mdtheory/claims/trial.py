@@ -56,11 +56,18 @@ class Evaluator:
     def admissible(self, point: Point, assumptions: Sequence[sp.Basic] | None = None) -> bool | None:
         """Whether all assumptions hold at the point."""
         chosen = self.assumptions if assumptions is None else assumptions
-        with precision(self.bits):
-            values = [truth(a, self._balls(point, a.free_symbols)) for a in chosen]
-        if any(value is False for value in values):
-            return False
-        return None if any(value is None for value in values) else True
+        unknown = False
+        for assumption in chosen:
+            # In order: a quantity of a later assumption may be undefined where an earlier one fails.
+            try:
+                with precision(self.bits):
+                    value = truth(assumption, self._balls(point, assumption.free_symbols))
+            except (AssumptionError, SolverError, ZeroDivisionError):
+                value = None
+            if value is False:
+                return False
+            unknown |= value is None
+        return None if unknown else True
 
     def trial(self, point: Point, relations: Sequence[Relation] | None = None) -> Trial:
         """Judge the relations (default: the claim's own) at a point that satisfies the assumptions."""
