@@ -13,6 +13,7 @@ from flint import arb, ctx
 from scipy.optimize import brentq
 
 from mdtheory.claims.quantities import Dilation, NoisyProblem, TwoClasses, around
+from mdtheory.errors import AssumptionError
 
 LossName = Literal["cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge", "hinge"]
 Slope = Callable[[arb], arb]
@@ -20,6 +21,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 FINER = (1e-15, 1e-22, 1e-33)
 NO_DECAY: Mapping[str, Any] = MappingProxyType({"noisy_decay": 0.0})
 UNSMOOTHED: Mapping[str, Any] = MappingProxyType({"smoothing": 0.0})
+MOST_STEPS = 60
 BY_SIGNS = "root of stationarity by proved signs, two-point spread"
 
 
@@ -121,12 +123,8 @@ def solution(problem: NoisyProblem) -> Dilation:
 
 def enclosed(residual: Callable[[arb], arb]) -> arb:
     """The positive root of an increasing function that is negative at zero, in a ball about 1e-33 wide (relative)."""
-    high = 1.0
-    while not residual(arb(high)) > 0:
-        high *= 2
-    low = high
-    while not residual(arb(low)) < 0:
-        low /= 16
+    high = _first(1.0, 2.0, lambda x: residual(arb(x)) > 0)
+    low = _first(high, 1 / 16, lambda x: residual(arb(x)) < 0)
     guess = float(brentq(lambda x: float(residual(arb(x)).mid()), low, high, xtol=1e-15 * low, rtol=1e-14))
     ball = around(residual, guess, guess)
     for width in FINER:
@@ -138,6 +136,14 @@ def enclosed(residual: Callable[[arb], arb]) -> arb:
             break
         ball = closer[0].union(closer[1])
     return ball
+
+
+def _first(start: float, factor: float, found: Callable[[float], bool]) -> float:
+    """The first of start, start factor, ... where a sign is proved."""
+    for step in range(MOST_STEPS):
+        if found(start * factor**step):
+            return start * factor**step
+    raise AssumptionError("root: no proved sign on one side")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +187,8 @@ def cost_slope(problem: NoisyProblem, dilation: arb) -> arb:
 def with_noise(case: Case, noise: float) -> Case:
     """The same problem with another noise level."""
     return replace(case, noise=noise)
+
+
+def relaxed(point: Mapping[str, Any], **fixed: Any) -> Case:
+    """Label relaxation with half the smoothing of the point: the same margin and the same class means."""
+    return Case.at({**point, "smoothing": point["smoothing"] / 2}, loss="label-relaxation", **fixed)

@@ -1,0 +1,139 @@
+"""How far noisy examples are memorised: bounds for all noise, the critical noise, the peak over the slope, the order.
+
+Setting of `md_reduction.py`: cross-entropy with smoothing alpha in [0, 1), phi(t) = log(1+e^-t) + alpha t/2, noisy
+features without decay (lam = 0), c = C/D^q. Write w = t + s = kap rho, t_inf = log((2-alpha)/alpha) (infinite for
+alpha = 0), sigma for the logistic function, cE = E|zeta|, E zeta^2 = 1/d.
+
+Theorem 1. For all noise t <= t_inf, and t >= logit(1 - alpha/2 - cE D^q/(2C)) where the argument is positive.
+Theorem 2. The noisy examples are memorised, t > 0, iff F'(eta D^(1+q)/(2C)) < C kap (1-alpha)/D^q. In particular
+they are for every noise if C >= cE D^q/(1-alpha).
+Theorem 3. As a function of the slope C, r (and ND = r/D) is unimodal: it rises and then falls.
+Theorem 4. Let w0 = (kap_CE/kap_LS) (D_LS/D_CE)^(q-1) (t_inf + s_LS), each loss at its own configuration. If
+    eta <= 4 d C^2 sigma(s_CE - w0)/(D_CE^(2q) w0)
+then cross-entropy without smoothing dilates more than with smoothing: ND_CE > ND_LS.
+Theorem 5. The leading coefficient of ND as eta -> 0, (t_inf + s) D^(q-1)/(C kap) with D and kap of the features model,
+grows with alpha > 0 iff (1-q/2)(t_inf + s) > s (1 + e(1-e)/(e0(1-e0))), where e0 = alpha/2 and 1 - e = sigma(s).
+
+Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^q/(kap C) (step "stationarity").
+1. F' >= 0, so phi'(t) <= 0. zeta is symmetric, so F'(r) = kap E |zeta| (phi'(s + kap r |zeta|) - phi'(s - kap r
+   |zeta|)), and phi' increases from alpha/2 - 1 to alpha/2: F' < kap cE, hence -phi'(t) < cE D^q/(2C).
+2. The residual F'(eta w D^q/(kap C)) D^q/C + 2 kap phi'(w - s) strictly increases in w, so its root exceeds s (that
+   is, t > 0) iff it is negative at w = s, where r = eta D^(1+q)/(2C) and 2 kap phi'(0) = -kap (1-alpha). The last
+   sentence: F' < kap cE.
+3. The residual falls as C grows (both factors of its first term do), so the root w rises with C, from 0 to t_inf + s.
+   Multiply stationarity by r: r F'(r) = 2 eta m(w), m(w) = -w phi'(w - s). r F'(r) strictly increases in r, and m is
+   log-concave on (0, t_inf + s) (step "log-concave"), so unimodal; r(C) is an increasing function of m(w(C)).
+4. phi'' = sigma (1-sigma) <= 1/4, strictly below except at one point, so F'(r) < kap^2 r/(2 d) for r > 0. For
+   cross-entropy the root w of sigma(s-w) = F'(r) D^q/(2 kap C) < eta D^(2q) w/(4 d C^2) therefore exceeds every w0 with
+   eta D^(2q) w0/(4 d C^2) <= sigma(s-w0): were w <= w0, then sigma(s-w) >= sigma(s-w0) and the right side is at most its
+   value at w0, a contradiction. So ND_CE = eta w D_CE^(q-1)/(C kap_CE) is larger than the bound of theorem 1 for label
+   smoothing, eta (t_inf + s_LS) D_LS^(q-1)/(C kap_LS).
+5. D and kap are proportional to sqrt(s), with factors free of alpha, and e = alpha/2 + kappa.
+"""
+
+import sympy as sp
+from _check import identity, positive
+
+kap, s, eta, C, D, q, d, w, r = sp.symbols("kap s eta C D q d w r", positive=True)
+alpha = sp.Symbol("alpha", nonnegative=True)
+t = sp.Symbol("t", real=True)
+phi = sp.log(1 + sp.exp(-t)) + alpha * t / 2
+slope = alpha / 2 - 1 / (1 + sp.exp(t))
+
+
+def main() -> None:
+    """Run every step."""
+    stationarity()
+    range_of_the_slope()
+    critical_noise()
+    log_concave()
+    order()
+    least_dilation()
+
+
+def stationarity() -> None:
+    """nu = eta D^(2q) F'/(4 C^2 r) in the t-equation with lam = 0."""
+    force, loss_slope = sp.symbols("Fprime phi1", real=True)
+    nu = eta * D ** (2 * q) * force / (4 * C**2 * r)
+    equation = (t * nu + kap**2 / 2 * loss_slope + nu * s).subs(t, w - s)
+    stated = -force * D**q / (2 * kap * C)  # claim
+    dilation = eta * w * D**q / (kap * C)
+    found = sp.solve(equation.subs(r, dilation), loss_slope)[0]
+    identity("phi'(t) = -F' D^q/(2 kap C)", sp.powsimp(found / stated), 1)
+
+
+def range_of_the_slope() -> None:
+    """phi' runs from alpha/2 - 1 to alpha/2, and t_inf is its zero."""
+    identity("phi'", sp.diff(phi, t), slope)
+    identity("lower end", sp.limit(slope, t, -sp.oo), alpha / 2 - 1)
+    identity("upper end", sp.limit(slope, t, sp.oo), alpha / 2)
+    level = sp.Symbol("level", positive=True)  # cE D^q/(2C)
+    lowest = 1 - alpha / 2 - level  # claim
+    identity("phi' = -level at the logit", slope.subs(t, sp.log(lowest / (1 - lowest))), -level)
+
+
+def critical_noise() -> None:
+    """t = 0 means rho = D/2."""
+    identity("slope at zero", 2 * kap * slope.subs(t, 0), -kap * (1 - alpha))  # claim
+    reach = (eta * w * D**q / (kap * C)).subs(w, s).subs(s, kap * D / 2)
+    identity("dilation at t = 0", sp.powsimp(reach / (eta * D ** (1 + q) / (2 * C))), 1)
+    spread = sp.Symbol("cE", positive=True)
+    margin = (C * kap * (1 - alpha) / D**q).subs(C, spread * D**q / (1 - alpha))
+    identity("at the threshold the bound on F' is reached", sp.simplify(margin), kap * spread)
+
+
+def log_concave() -> None:
+    """f = -phi' = 1 - p - alpha/2 > 0 with p = sigma(t): f'^2 - f f'' > 0; and log w is concave."""
+    p, rest = sp.Symbol("p", positive=True), sp.Symbol("rest", nonnegative=True)
+    f = -slope
+    share = 1 / (1 + sp.exp(-t))
+    first, second = sp.diff(f, t), sp.diff(f, t, 2)
+    identity("f'", first, -share * (1 - share))
+    identity("f''", second, -(1 - 2 * share) * share * (1 - share))
+    gap = p * (1 - p) * ((1 - p) ** 2 - (1 - 2 * p) * alpha / 2)  # claim
+    identity("f'^2 - f f''", (p * (1 - p)) ** 2 + (1 - p - alpha / 2) * (1 - 2 * p) * p * (1 - p), gap)
+    # Either 2p - 1 = rest >= 0, or alpha/2 <= 1 - p with a bracket that falls as alpha grows.
+    bracket = (1 - p) ** 2 - (1 - 2 * p) * alpha / 2
+    late = sp.Symbol("late", positive=True)  # p = late/(1 + late)
+    positive("p >= 1/2", (1 - late / (1 + late)) ** 2 + rest * alpha / 2)
+    identity("alpha/2 = 1 - p is the worst case for p < 1/2", bracket.subs(alpha, 2 * (1 - p)), p * (1 - p))
+
+
+def order() -> None:
+    """The largest curvature bounds F', and the two normalised dilations at w0."""
+    share = 1 / (1 + sp.exp(-t))
+    curvature = sp.diff(phi, t, 2)
+    square = sp.Rational(1, 4) - (share - sp.Rational(1, 2)) ** 2  # claim
+    identity("phi'' = 1/4 - (sigma - 1/2)^2", curvature, square)
+    zeta = sp.Symbol("zeta", real=True)
+    rise = kap * r * zeta / 4  # phi'(s + kap r zeta) - phi'(s), at most this times its sign
+    identity("F' <= kap^2 r/(2 d)", (2 * kap * zeta * rise).subs(zeta, 1 / sp.sqrt(d)), kap**2 * r / (2 * d))
+    force = kap**2 / (2 * d) * eta * w * D**q / (kap * C)
+    identity(
+        "right side of stationarity",
+        sp.powsimp(force * D**q / (2 * kap * C)),
+        sp.powsimp(eta * D ** (2 * q) * w / (4 * d * C**2)),
+    )
+    kap_l, d_l, reach = sp.symbols("kap_LS D_LS reach", positive=True)
+    w0 = kap / kap_l * (d_l / D) ** (q - 1) * reach
+    both = eta * w0 * D ** (q - 1) / (C * kap) / (eta * reach * d_l ** (q - 1) / (C * kap_l))
+    identity("equal dilations at w0", sp.powsimp(sp.expand_power_base(both, force=True)), 1)
+
+
+def least_dilation() -> None:
+    """The logarithmic derivative of (t_inf + s) s^(q/2 - 1) in e0 = alpha/2, with e = e0 + kappa."""
+    e0, kappa = sp.symbols("e0 kappa", positive=True)
+    e = e0 + kappa
+    free, margin = sp.log((1 - e0) / e0), sp.log((1 - e) / e)
+    coefficient = sp.log(free + margin) + (q / 2 - 1) * sp.log(margin)
+    a, b = e0 * (1 - e0), e * (1 - e)
+    stated = ((1 - q / 2) * (free + margin) - margin * (1 + b / a)) / (b * margin * (free + margin))  # claim
+    identity("growth with the smoothing", sp.simplify(sp.diff(coefficient, e0) - stated), 0)
+    lw_over_lh = sp.Symbol("R", positive=True)
+    distance, weights = sp.sqrt(2 * lw_over_lh * s), sp.sqrt(2 * s / lw_over_lh)
+    power = distance ** (q - 1) / weights / s ** (q / 2 - 1)
+    identity("D^(q-1)/kap is a multiple of s^(q/2-1)", sp.diff(sp.log(sp.powsimp(power)), s))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Above a slope, noisy examples are memorised whatever the noise."""
+
+import sympy as sp
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import VARIABLES, mean_distance, not_collapsed
+from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import greater
+
+noisy_margin = sp.Symbol("noisy_margin", real=True)
+
+CLAIM = Claim(
+    id="always-memorized-slope",
+    title="A slope above which noisy examples are memorised whatever the noise",
+    statement=(
+        r"Cross-entropy with smoothing, noisy features without decay, absolute scaling: if "
+        r"$C \geq D\, \mathrm{E}|\zeta|/(1-\alpha)$ then the noisy margin is positive for every noise level."
+    ),
+    source=Source("this project", "change of sign of the noisy margin"),
+    variables={
+        **{v: d for v, d in VARIABLES.items() if v is not noisy_decay},
+        noise: Interval(1e-3, 1e6, log=True),
+    },
+    assumptions=(not_collapsed, sp.Ge(slope * (1 - smoothing) * sp.sqrt(dim), mean_distance)),
+    quantities={
+        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
+        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
+    },
+    relations=(greater(noisy_margin, 0),),
+    expected=Verdict.PROVED,
+    derivation="derivations/noise_and_slope.py",
+    notes="Tested on the two-point spread, where the mean of the absolute coordinate is one over the root of d.",
+)

@@ -1,0 +1,40 @@
+"""As a function of the slope the dilation has one peak: it rises, then falls."""
+
+import sympy as sp
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import VARIABLES, not_collapsed
+from mdtheory.claims.library._symbols import noisy_decay, slope
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import at_least
+
+between, largest = sp.symbols("between largest", positive=True)
+at_small, at_between, at_large = sp.symbols("ND_1 ND_2 ND_3", positive=True)
+SLOPE = Interval(0.01, 10.0, log=True)
+
+CLAIM = Claim(
+    id="dilation-unimodal-in-slope",
+    title="Over the memorization-dilation slope the dilation has one peak",
+    statement=(
+        r"Cross-entropy with smoothing, noisy features without decay: for slopes $C_1 < C_2 < C_3$, "
+        r"$\mathrm{ND}(C_2) \geq \min(\mathrm{ND}(C_1), \mathrm{ND}(C_3))$."
+    ),
+    source=Source("this project", "dilation over the slope"),
+    variables={
+        **{v: d for v, d in VARIABLES.items() if v is not noisy_decay},
+        slope: SLOPE,
+        between: SLOPE,
+        largest: SLOPE,
+    },
+    assumptions=(not_collapsed, sp.Lt(slope, between), sp.Lt(between, largest)),
+    quantities={
+        at_small: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
+        at_between: Quantity(at=Part("normalized", NO_DECAY, {"slope": "between"}), route=BY_SIGNS),
+        at_large: Quantity(at=Part("normalized", NO_DECAY, {"slope": "largest"}), route=BY_SIGNS),
+    },
+    relations=(at_least(at_between, sp.Min(at_small, at_large)),),
+    expected=Verdict.PROVED,
+    derivation="derivations/noise_and_slope.py",
+    notes="Where the peak is: peak-over-slope. That the dilation falls throughout is false: dilation-decreasing-in-slope.",
+)

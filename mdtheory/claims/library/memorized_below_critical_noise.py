@@ -1,0 +1,44 @@
+"""The critical noise above which noisy examples are no longer memorised."""
+
+import sympy as sp
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import VARIABLES, margin, mean_distance, not_collapsed
+from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import positive_iff
+
+noisy_margin = sp.Symbol("noisy_margin", real=True)
+reach = sp.Symbol("reach", positive=True)
+
+CLAIM = Claim(
+    id="memorized-below-critical-noise",
+    title="The critical noise: below it noisy examples are memorised, above it not",
+    statement=(
+        r"Cross-entropy with smoothing, noisy features without decay, absolute scaling: the noisy margin $t$ is positive "
+        r"if and only if $F'(\eta D^2/(2C)) < (1-\alpha) C \Vert w_1 - w_2 \Vert / D$; with two-point spread, "
+        r"$D \sinh K/(\cosh s + \cosh K) < (1-\alpha) C \sqrt{d}$ with $K = s \eta D/(C\sqrt{d})$."
+    ),
+    source=Source("this project", "change of sign of the noisy margin"),
+    variables={
+        **{v: d for v, d in VARIABLES.items() if v is not noisy_decay},
+        noise: Interval(1e-3, 100.0, log=True),
+    },
+    definitions={reach: margin * noise * mean_distance / (slope * sp.sqrt(dim))},
+    assumptions=(not_collapsed,),
+    quantities={
+        margin: Quantity(at=Shape("margin"), route="closed form of the configuration"),
+        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
+        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
+    },
+    relations=(
+        positive_iff(
+            noisy_margin,
+            (1 - smoothing) * slope * sp.sqrt(dim)
+            - mean_distance * sp.sinh(reach) / (sp.cosh(margin) + sp.cosh(reach)),
+        ),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/noise_and_slope.py",
+)

@@ -1,0 +1,55 @@
+"""However little noise, a noisy example is pulled no further than the minimiser of its loss: ND/eta is bounded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import VARIABLES, Computed, margin, not_collapsed, weight_distance
+from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Case, Part, Shape
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.quantities import root
+from mdtheory.claims.relation import at_most, equal
+
+noisy_margin, minimiser = sp.symbols("noisy_margin minimiser", real=True)
+normalized = sp.Symbol("normalized", positive=True)
+
+
+def _minimiser(point: Mapping[str, Any]) -> arb:
+    """Where phi' changes its sign."""
+    return root(Case.at(point).loss_slope(), arb(0), arb(100))
+
+
+CLAIM = Claim(
+    id="noisy-margin-at-most-the-minimiser",
+    title="An upper bound on memorization and dilation for all noise",
+    statement=(
+        r"Label smoothing, noisy features without decay, absolute scaling: for every noise $t \leq \log((2-\alpha)/\alpha)$, "
+        r"where $\mathrm{ND} = \eta (t+s)/(C \kappa_w)$ and $\kappa_w = \Vert w_1 - w_2 \Vert$."
+    ),
+    source=Source("this project", "bounds for all noise levels"),
+    variables={
+        **{v: d for v, d in VARIABLES.items() if v is not noisy_decay},
+        smoothing: Interval(0.01, 0.95),
+        noise: Interval(1e-9, 1e6, log=True),
+    },
+    assumptions=(not_collapsed,),
+    quantities={
+        margin: Quantity(at=Shape("margin"), route="closed form of the configuration"),
+        weight_distance: Quantity(at=Shape("weight_distance"), route="closed form of the configuration"),
+        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
+        normalized: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
+        minimiser: Quantity(at=Computed(_minimiser), route="root of the slope of the loss, by proved signs"),
+    },
+    relations=(
+        at_most(noisy_margin, minimiser),
+        equal(minimiser, sp.log((2 - smoothing) / smoothing)),
+        equal(normalized, noise * (noisy_margin + margin) / (slope * weight_distance)),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/noise_and_slope.py",
+    notes="Approached as the noise vanishes: see small-noise-dilation. The lower bound: noisy-margin-at-least-for-all-noise.",
+)
