@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mdtheory.phase.canvas import panels, save, style
     from mdtheory.phase.chunks import Cell
     from mdtheory.phase.pictures import plot, plot_configuration, plot_losses
+    from mdtheory.phase.refinement import refine
+    from mdtheory.phase.regions import regions
     from mdtheory.phase.sweeping import sweep
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "plot",
     "plot_configuration",
     "plot_losses",
+    "refine",
+    "regions",
     "save",
     "style",
     "sweep",
@@ -40,6 +44,8 @@ _HOMES = {
     "plot": "pictures",
     "plot_configuration": "pictures",
     "plot_losses": "pictures",
+    "refine": "refinement",
+    "regions": "regions",
     "save": "canvas",
     "style": "canvas",
     "sweep": "sweeping",

@@ -37,7 +37,7 @@ def draw(ax: "Axes", solution: MDSolution) -> None:
         ax.add_patch(Circle(mean, radius, facecolor=_FILLS[n], alpha=0.75))
         ax.add_patch(Circle(mean, radius, facecolor="none", edgecolor=_TONES[n], linewidth=0.8, zorder=2))
         ax.plot(*mean, "o", color=_TONES[n], markersize=4, zorder=4)
-        _say(ax, f"$h_{n + 1}$", mean, (8 * side, 0))
+        _say(ax, f"$h_{n + 1}$", mean, (9 * side, 0))
         _say_side(ax, n)
         _draw_radius(ax, mean, radius, side, distance)
         # A noisy example labelled n looks like the other class. Bent, for both arrows lie on nearly the same line.
@@ -47,7 +47,7 @@ def draw(ax: "Axes", solution: MDSolution) -> None:
             arrow |= {"mutation_scale": 8, "connectionstyle": "arc3,rad=-0.28"}
             ax.annotate("", feature, start, arrowprops=arrow, zorder=3)
         ax.plot(*feature, "s", color=_TONES[n], markerfacecolor="white", markersize=4, zorder=5)
-        _say(ax, f"$u_{n + 1}$", feature, (8 * side, 7 * side))
+        _say(ax, f"$u_{n + 1}$", feature, (3 * side, 10 * side))
     ax.update_datalim(list(zip(*limits, strict=True)))
     ax.margins(0.0)
     ax.autoscale_view()
@@ -60,9 +60,9 @@ def _draw_radius(ax: "Axes", mean: tuple[float, float], radius: float, side: flo
     """The radius of a disc, with its name, where there is room for it."""
     if radius < 0.1 * distance:
         return
-    x, y = mean[0] + side * radius * np.cos(0.9), mean[1] + radius * np.sin(0.9)
+    x, y = mean[0] + side * radius * np.cos(0.9), mean[1] - side * radius * np.sin(0.9)
     ax.plot((mean[0], x), (mean[1], y), color="0.35", linewidth=0.7, zorder=2)
-    _say(ax, "$r$", (0.5 * (mean[0] + x), 0.5 * (mean[1] + y)), (6 * side, -3))
+    _say(ax, "$r$", (0.5 * (mean[0] + x), 0.5 * (mean[1] + y)), (6 * side, 4 * side))
 
 
 def _say_side(ax: "Axes", n: int) -> None:

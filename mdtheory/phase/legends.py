@@ -1,4 +1,4 @@
-"""Legends outside the axes that fit the width of their panel."""
+"""Legends below the axes that fit the width of their panel."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,27 +9,36 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-# In inches: from the left edge of the axes to where a legend starts, what the labels of the axis take below.
-_LEFT, _BELOW = 0.42, 0.42
+# In inches: from the left edge of the axes to where a legend starts, and what ticks and labels take below the axes.
+_LEFT, _BELOW, _LINE = 0.42, 0.42, 0.13
 
 
-def fitted_legend(ax: "Axes", handles: "Sequence[Artist]", *, above: bool) -> None:
-    """A legend above or below the axes, in as many columns as the panel is wide."""
+def legend_below(ax: "Axes", handles: "Sequence[Artist]", *, handle_length: float = 2.2, grow: bool = False) -> None:
+    """A legend below the labels of the axes, in as many columns as the panel is wide.
+
+    The figure grows by its height if so asked, so that the panel keeps its size.
+    """
+    from matplotlib.figure import Figure
     from matplotlib.transforms import ScaledTranslation
 
     figure = ax.figure
-    offset = ScaledTranslation(-_LEFT, 0.03 if above else -_BELOW, figure.dpi_scale_trans)
+    below = _BELOW + _LINE * ax.get_xlabel().count("\n")
+    labels = [str(handle.get_label()) for handle in handles]
+    columns = _columns(labels, _panel_width(ax), handle_length)
     ax.legend(
         handles=list(handles),
-        loc="lower left" if above else "upper left",
-        bbox_to_anchor=(0.0, 1.0 if above else 0.0),
-        bbox_transform=ax.transAxes + offset,
-        ncols=_columns([str(handle.get_label()) for handle in handles], _panel_width(ax), 1.4 if above else 2.6),
-        handlelength=1.4 if above else 2.6,
+        loc="upper left",
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=ax.transAxes + ScaledTranslation(-_LEFT, -below, figure.dpi_scale_trans),
+        ncols=columns,
+        handlelength=handle_length,
         columnspacing=1.0,
         handletextpad=0.6,
         borderaxespad=0.0,
     )
+    if grow and isinstance(figure, Figure):
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + 0.08 + _LINE * -(-len(labels) // columns))
 
 
 def _columns(labels: Sequence[str], room: float, handle: float) -> int:
@@ -41,7 +50,7 @@ def _columns(labels: Sequence[str], room: float, handle: float) -> int:
     size = FontProperties(size=rcParams["legend.fontsize"]).get_size_in_points()
     widths = [TextPath((0, 0), label, size=size).get_extents().width + (handle + 1.6) * size for label in labels]
     for count in range(min(len(labels), 4), 1, -1):
-        if sum(np.max(part) for part in np.array_split(widths, count)) / 72.0 < room:
+        if sum(np.max(part) for part in np.array_split(widths, count)) / 72.0 < room - 0.1:
             return count
     return 1
 

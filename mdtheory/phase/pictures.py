@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdtheory.phase import canvas, painting
-from mdtheory.phase.legends import fitted_legend
+from mdtheory.phase.legends import legend_below
 from mdtheory.phase.picture_axes import PictureAxis, label_of, prepare, prepare_one, spans_decades, variable_over_two
 from mdtheory.solutions import MDSolution
 from mdtheory.validation import FloatArray, choice, fail
@@ -45,7 +45,7 @@ def plot(
     """A phase diagram: one quantity over two parameters, with boundaries drawn and labelled on top.
 
     Cells are drawn as they are, without interpolation. Cells without a solution are grey (collapsed), dotted
-    (undefined) or crossed (not solved), and undecided regions are hatched; a legend above the axes says which.
+    (undefined) or crossed (not solved), and undecided regions are hatched; a legend below the axes says which.
 
     Parameters
     ----------
@@ -95,6 +95,7 @@ def plot(
     variable, across, up = variable_over_two(dataset, quantity, x, y)
     lines = [_polylines(boundary, across, up) for boundary in boundaries]
     with canvas.style():
+        own = ax is None
         ax = canvas.panels(width=width)[0, 0] if ax is None else ax
         legend: list[Patch] = []
         if "flag_meanings" in variable.attrs:
@@ -106,7 +107,7 @@ def plot(
         prepare(ax, across, up)
         _draw_lines(ax, [(boundary.label, line) for boundary, line in zip(boundaries, lines, strict=True)])
         if legend:
-            fitted_legend(ax, legend, above=True)
+            legend_below(ax, legend, handle_length=1.4, grow=own)
     return ax
 
 
@@ -157,11 +158,10 @@ def plot_losses(
     variable, across, _ = variable_over_two(dataset, quantity, x, "loss")
     values = np.asarray(variable.transpose("loss", across.name).values, dtype=np.float64)
     labels = [str(name) for name in dataset["loss"].values]
+    choice("width", width, tuple(canvas.WIDTHS))
     with canvas.style():
-        beside = width == "two-columns"
-        if ax is None:
-            height = 2.3 if beside else 2.3 + 0.15 * len(labels)
-            ax = canvas.panels(width=width, height=max(height, 2.7))[0, 0]
+        own = ax is None
+        ax = canvas.panels(width=width)[0, 0] if ax is None else ax
         for i in np.argsort(-_last_finite(values), kind="stable"):
             dashes = _LOSS_DASHES[i % len(_LOSS_DASHES)]
             ax.plot(across.positions, values[i], color=f"C{i % 8}", linestyle=dashes, label=_in_symbols(labels[i]))
@@ -170,10 +170,10 @@ def plot_losses(
             ax.set_yscale("log")
         ax.set_ylabel(label_of(variable.attrs, quantity))
         ax.grid(which="major")
-        if legend and beside:
+        if legend and width == "two-columns":
             ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         elif legend:
-            fitted_legend(ax, list(ax.get_lines()), above=False)
+            legend_below(ax, list(ax.get_lines()), grow=own)
     return ax
 
 
