@@ -11,15 +11,16 @@ RATIO, DECAY = (1.0, 100.0), (1e-3, 0.4)
 
 
 def imbalanced(imbalance_ratio, decay, nonnegative=True) -> mdt.UFM:
-    """Two frequent and two rare classes."""
-    weights = np.array([imbalance_ratio, imbalance_ratio, 1.0, 1.0])
+    """Two frequent and two rare classes; arrays broadcast with nonnegative features."""
+    ratio = np.asarray(imbalance_ratio, dtype=float)[..., None]
+    weights = np.concatenate([ratio, ratio, np.ones_like(ratio), np.ones_like(ratio)], axis=-1)
     return mdt.UFM(
         mdt.CrossEntropy(),
         num_classes=4,
         weight_decay=decay,
         feature_decay=decay,
         nonnegative=nonnegative,
-        class_weights=weights / weights.sum(),
+        class_weights=weights / weights.sum(axis=-1, keepdims=True),
     )
 
 
@@ -30,13 +31,13 @@ def free(imbalance_ratio, decay) -> mdt.UFM:
 
 def rare_margin(solution: mdt.UFMSolution):
     """The margin of the rare classes."""
-    return solution.margin[-1]
+    return np.asarray(solution.margin)[..., -1]
 
 
 def main(output: Path, size: int) -> None:
     """Draw the diagram with `size` cells a side."""
     axes = {"decay": np.geomspace(*DECAY, size), "imbalance_ratio": np.geomspace(*RATIO, size)}
-    ds = mdt.sweep(imbalanced, axes, {"rare_margin": rare_margin})
+    ds = mdt.sweep(imbalanced, axes, {"rare_margin": rare_margin}, vectorized=True)
     ds.rare_margin.attrs |= {"long_name": "margin of the rare classes", "symbol": "s"}
     ranges = {"imbalance_ratio": (*RATIO, "log"), "decay": (*DECAY, "log")}
     lines = [
@@ -48,4 +49,4 @@ def main(output: Path, size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).with_suffix(".png"), 200)
+    main(Path(__file__).with_suffix(".png"), 400)
