@@ -80,19 +80,23 @@ def around(residual: Residual, guess: float, scale: float) -> arb:
 # ---------------------------------------------------------------------- optima of the features model
 
 
-def ufm_optimum(problem: UFM, method: str = "factorized", tolerance: float | None = None) -> arb:
+def ufm_optimum(
+    problem: UFM, method: str = "factorized", tolerance: float | None = None, starts: int | None = None
+) -> arb:
     """The optimal value of a features model: between bounds that a certificate proves in ball arithmetic.
 
     Nonnegative features take their local search and doubly nonnegative bound, also where a closed form is known.
     """
-    proved = optimum_certificate(problem, method, tolerance).verify(problem, rigorous=True)
+    proved = optimum_certificate(problem, method, tolerance, starts).verify(problem, rigorous=True)
     return arb(proved.lower).union(arb(proved.upper))
 
 
-def optimum_certificate(problem: UFM, method: str = "factorized", tolerance: float | None = None) -> Certificate:
+def optimum_certificate(
+    problem: UFM, method: str = "factorized", tolerance: float | None = None, starts: int | None = None
+) -> Certificate:
     """The certificate of the answer of a numerical method that knows no closed form."""
     if problem.nonnegative:
-        found = solve_nonnegative(problem, starts=None, seed=0, tolerance=tolerance or 1e-9)
+        found = solve_nonnegative(problem, starts=starts, seed=0, tolerance=tolerance or 1e-9)
         return certify(problem, found.weights, found.class_means, found.bias, found.dual, found.multiplier)
     answer: Any = solve(problem, method=method, tolerance=tolerance)
     certificate: Certificate = answer.certificate

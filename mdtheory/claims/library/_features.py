@@ -20,6 +20,7 @@ Labels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 GENERAL_SOLVER = "general convex solver, bounds proved in ball arithmetic"
 BY_SIGNS = "by proved signs of the slope"
+FEW_STARTS = 2
 MOST_OPTIMA = 100
 """Draws of a claim whose every draw is a convex optimisation."""
 
@@ -56,6 +57,12 @@ def smoothed_value(rest: sp.Expr, own: sp.Expr, cost: sp.Expr, classes: sp.Expr 
     """Cross-entropy at its margin with target ``own`` of the own class, plus the cost of the margin."""
     s = softmax_margin(rest, classes)
     return sp.log(sp.exp(s) + classes - 1) + (cost - own) * s
+
+
+def thresholded(singular: sp.Expr) -> sp.Expr:
+    """What a singular value of the targets contributes to the squared error's optimum: misfit and decay."""
+    misfit = sp.Min(singular, 2 * mu)
+    return misfit**2 / 2 + 2 * mu * (singular - misfit)
 
 
 # ---------------------------------------------------------------------- losses of a point
@@ -121,7 +128,9 @@ def optimum(
     def at(point: Values) -> arb:
         targets = labels(point) if labels else np.eye(classes) if classes else None
         shares = weights(point) if weights else None
-        return ufm_optimum(model(loss, point, nonnegative=nonnegative, bias=bias, labels=targets, weights=shares))
+        return ufm_optimum(
+            model(loss, point, nonnegative=nonnegative, bias=bias, labels=targets, weights=shares), starts=FEW_STARTS
+        )
 
     return Quantity(at=Computed(at), convex=True, route=GENERAL_SOLVER)
 
@@ -204,6 +213,11 @@ def least_value(pull: Callable[[Values, arb], arb], profile: Callable[[arb], arb
         return profile(margin) + cost * margin
 
     return Quantity(at=Computed(at), route=f"objective at the minimiser over the margin, {BY_SIGNS}")
+
+
+def pull_at_zero(slope: Callable[[arb], arb]) -> arb:
+    """How strongly a convex function wants to leave zero margin: minus its slope there."""
+    return -slope(arb(0))
 
 
 # ---------------------------------------------------------------------- slopes of the other losses
