@@ -2,13 +2,23 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
+from mdtheory.errors import SolverError
 from mdtheory.phase.chunks import Chunk, Task, solve_chunk
 from mdtheory.validation import fail, integer
 
@@ -81,6 +91,8 @@ def _windowed(submit: Callable[..., Future[Chunk]], tasks: Tasks, width: int) ->
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future.result()
+    except BrokenExecutor as error:
+        raise SolverError(f"a worker process ended abruptly, perhaps for want of memory: {error}") from error
     finally:
         for future in running:
             future.cancel()
@@ -96,7 +108,11 @@ def _workers(executor: Executor) -> int:
 
 
 def _end_with_parent() -> None:
-    """A process of a pool waits for work for ever, also after its parent was killed: end it then."""
+    """A process of a pool waits for work for ever, also after its parent was killed: end it then.
+
+    An interrupt from the keyboard reaches all processes, and the parent reports it.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent = multiprocessing.parent_process()
     if parent is None:
         return

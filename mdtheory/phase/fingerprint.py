@@ -5,7 +5,8 @@ import json
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,15 @@ def description(value: Any) -> Any:
         names = [field.name for field in fields(value) if field.init and field.name != "_"]
         return [type(value).__qualname__, {name: description(getattr(value, name)) for name in names}]
     return _described_object(value)
+
+
+@cache
+def code_digest() -> str:
+    """A digest of the modules that make the numbers: the same version may not be the same code."""
+    package = Path(__file__).parents[1]
+    folders = (package, *(package / name for name in ("losses", "problems", "solvers", "certificates")))
+    files = sorted(path for folder in folders for path in folder.glob("*.py"))
+    return _digest(b"".join(path.read_bytes() for path in files))
 
 
 def digest(value: Any) -> str:

@@ -51,6 +51,7 @@ class Store:
             raise _refused(
                 directory, f"holds other files, for example {others[0]}; give a directory for this sweep alone"
             )
+        self._key = digest(dict(identity))
         self._lock = _locked(directory)
         try:
             self._check(identity)
@@ -69,13 +70,17 @@ class Store:
     def load(self, number: int, shape: tuple[int, ...], names: tuple[str, ...]) -> Chunk | None:
         """The chunk of that number; None if it is missing or damaged."""
         try:
-            return _decode(self._path(number).read_bytes(), shape, names)
+            return _decode(self._path(number).read_bytes(), shape, names, self._seal(number))
         except OSError:
             return None
 
     def save(self, number: int, chunk: Chunk, axes: tuple[Axis, ...]) -> None:
         """Write a chunk, complete or not at all."""
-        _write(self._path(number), _encode(chunk, axes))
+        _write(self._path(number), _encode(chunk, axes, self._seal(number)))
+
+    def _seal(self, number: int) -> str:
+        """Part of the digest of a chunk, so that a file of another sweep or another chunk is not taken for it."""
+        return f"{self._key} {number}"
 
     def _path(self, number: int) -> Path:
         return self._directory / f"chunk-{number:06d}.nc"
@@ -136,7 +141,7 @@ def _write(path: Path, data: bytes) -> None:
     os.replace(part, path)
 
 
-def _encode(chunk: Chunk, axes: tuple[Axis, ...]) -> bytes:
+def _encode(chunk: Chunk, axes: tuple[Axis, ...], seal: str) -> bytes:
     from scipy.io import netcdf_file
 
     buffer = BytesIO()
@@ -154,12 +159,12 @@ def _encode(chunk: Chunk, axes: tuple[Axis, ...]) -> bytes:
         variable = file.createVariable(name, values.dtype, names)
         variable[...] = values
     file.reasons = json.dumps(chunk.reasons)
-    file.digest = _content_digest(chunk)
+    file.digest = _content_digest(chunk, seal)
     file.flush()
     return buffer.getvalue()
 
 
-def _decode(data: bytes, shape: tuple[int, ...], names: tuple[str, ...]) -> Chunk | None:
+def _decode(data: bytes, shape: tuple[int, ...], names: tuple[str, ...], seal: str) -> Chunk | None:
     from scipy.io import netcdf_file
 
     try:
@@ -174,14 +179,14 @@ def _decode(data: bytes, shape: tuple[int, ...], names: tuple[str, ...]) -> Chun
     if (
         status.shape != shape
         or any(array.shape != shape for array in values.values())
-        or _content_digest(chunk) != expected
+        or _content_digest(chunk, seal) != expected
     ):
         return None
     return chunk
 
 
-def _content_digest(chunk: Chunk) -> str:
-    state = hashlib.sha256(json.dumps(chunk.reasons).encode())
+def _content_digest(chunk: Chunk, seal: str) -> str:
+    state = hashlib.sha256((seal + json.dumps(chunk.reasons)).encode())
     for array in (*chunk.values.values(), chunk.status):
         state.update(np.ascontiguousarray(array).tobytes())
     return state.hexdigest()

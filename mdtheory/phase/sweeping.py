@@ -17,7 +17,7 @@ from mdtheory.losses import Loss
 from mdtheory.phase.axes import Axis, Slices, default_chunk, plan, read_axes
 from mdtheory.phase.chunks import Cell, Chunk, Output, Task
 from mdtheory.phase.execution import Where, run
-from mdtheory.phase.fingerprint import description
+from mdtheory.phase.fingerprint import code_digest, description
 from mdtheory.phase.parameters import Parameter, Problem, canonical, check_paths, output, parameter
 from mdtheory.phase.progress import Counting, Progress, counting
 from mdtheory.phase.store import Store
@@ -173,7 +173,7 @@ class _Plan:
             "outputs": description(self.outputs),
             "method": [self.method, description(self.tolerance)],
             "chunk": [self.chunk, self.vectorised],
-            "versions": _versions(),
+            "versions": [_versions(), code_digest()],
         }
 
 
