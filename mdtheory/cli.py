@@ -183,7 +183,25 @@ def _claims(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"report": _report, "solve": _solve, "verify": _verify, "check": _check, "claims": _claims}
+def _phase(arguments: argparse.Namespace) -> int:
+    from mdtheory.phase.command import run
+
+    try:
+        print(run(arguments, _md if arguments.model == "md" else _ufm))
+    except KeyboardInterrupt:
+        print("mdtheory: interrupted; --resume goes on from the finished chunks", file=sys.stderr)
+        return 130
+    return 0
+
+
+_COMMANDS = {
+    "report": _report,
+    "solve": _solve,
+    "phase": _phase,
+    "verify": _verify,
+    "check": _check,
+    "claims": _claims,
+}
 
 
 def _ufm(arguments: argparse.Namespace) -> UFM:
@@ -231,6 +249,7 @@ def _failed(error: Exception, code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from mdtheory import __version__
+    from mdtheory.phase.command import add_arguments
 
     description = "Exact, certified solutions for neural collapse under label noise."
     parser = _Parser(prog="mdtheory", description=description, allow_abbrev=False)
@@ -242,11 +261,18 @@ def _parser() -> argparse.ArgumentParser:
     problems = solving.add_subparsers(dest="problem", required=True, metavar="PROBLEM", parser_class=_Parser)
     ufm = problems.add_parser("ufm", help="the unconstrained features model", allow_abbrev=False)
     _add_ufm(ufm, UFM_METHODS)
+    _add_json(ufm)
     _add_search(ufm)
     md = problems.add_parser("md", help="the memorization-dilation problem of two classes", allow_abbrev=False)
     _add_ufm(md, MD_METHODS)
+    _add_json(md)
     _add_md(md)
-    md.add_argument("--nonnegative-noisy-features", action="store_true", help="constrain the noisy features too")
+    _add_noisy_cone(md)
+    phase = commands.add_parser("phase", help="draw a phase diagram", allow_abbrev=False)
+    add_arguments(phase)
+    _add_ufm(phase, None)
+    _add_md(phase)
+    _add_noisy_cone(phase)
     verify = commands.add_parser("verify", help="check a saved certificate without a solver", allow_abbrev=False)
     verify.add_argument("file", metavar="FILE", type=Path, help="written by: mdtheory solve ufm --certificate FILE")
     verify.add_argument("--rigorous", action="store_true", help="prove the bounds in ball arithmetic")
@@ -294,7 +320,15 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(noisy_feature_decay=1e-4)
 
 
-def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_noisy_cone(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nonnegative-noisy-features", action="store_true", help="constrain the noisy features too")
+
+
+def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str] | None) -> None:
     parser.add_argument("--loss", choices=tuple(LOSSES), default="cross-entropy", help="default: cross-entropy")
     for name, help_text in (
         ("smoothing", "label smoothing in [0, 1): cross-entropy, mean-squared-error"),
@@ -318,8 +352,8 @@ def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
         help=".npy or .csv file: one column of label probabilities for each group",
     )
     parser.add_argument("--feature-dim", type=int, metavar="M", help="dimension of the features (default: N)")
-    parser.add_argument("--method", choices=methods, default="auto", help="default: auto")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    if methods is not None:
+        parser.add_argument("--method", choices=methods, default="auto", help="default: auto")
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:

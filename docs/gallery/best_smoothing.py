@@ -21,7 +21,7 @@ def main(output: Path, size: int) -> None:
         ds = mdt.sweep(md, {"loss.smoothing": smoothing, "noise": noise}, ["test_error"])
         ranges = {"noise": (*NOISE, "log"), "loss.smoothing": (1e-3, 0.9)}
         best = phase.boundary(md, "least-error-smoothing", ranges, label="best smoothing, traced")
-        ax = phase.plot(ds, x="noise", quantity="test_error", boundaries=[best])
+        ax = phase.plot(ds, x="noise", quantity="test_error", boundaries=[best], scale="log")
         error = ds.test_error
         found = smoothing[error.argmin("loss.smoothing")]
         every = max(1, size // 12)

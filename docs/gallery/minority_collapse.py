@@ -41,8 +41,8 @@ def main(output: Path, size: int) -> None:
     ds.rare_margin.attrs |= {"long_name": "margin of the rare classes", "symbol": "s"}
     ranges = {"imbalance_ratio": (*RATIO, "log"), "decay": (*DECAY, "log")}
     lines = [
-        phase.boundary(imbalanced, "minority-collapse", ranges, label="rare classes collapse to zero"),
-        phase.boundary(free, "minority-collapse", ranges, label="free features: they merge"),
+        phase.boundary(imbalanced, "minority-collapse", ranges, label="rare classes vanish"),
+        phase.boundary(free, "minority-collapse", ranges, label="free features: merge"),
     ]
     ax = phase.plot(ds, x="imbalance_ratio", quantity="rare_margin", boundaries=lines, scale="linear")
     phase.save(ax, output, dpi=220)

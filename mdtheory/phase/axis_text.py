@@ -1,6 +1,7 @@
 """What the command line says in words: axes and boundaries of a phase diagram."""
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,24 @@ _LOSS_FORM = "must be a loss with its parameter, for example equal-dilation=cros
 _MOST = 100_000
 _COUNTS = ("num_classes", "feature_dim", "spread.dim")
 
-AxisValues = FloatArray | NDArray[np.int64]
+
+@dataclass(frozen=True, slots=True)
+class AxisText:
+    """The name of a parameter, its values, and whether they are spaced like logarithms."""
+
+    name: str
+    values: FloatArray | NDArray[np.int64]
+    log: bool
+
+    @property
+    def range(self) -> tuple[Any, ...]:
+        """Its ends, as `boundary` takes them."""
+        ends = (float(self.values[0]), float(self.values[-1]))
+        return (*ends, "log") if self.log else ends
 
 
-def parse_axis(option: str, text: str) -> tuple[str, AxisValues]:
-    """The name of a parameter and its values, from ``NAME:LOW:HIGH:COUNT[:log]``.
+def parse_axis(option: str, text: str) -> AxisText:
+    """An axis, from ``NAME:LOW:HIGH:COUNT[:log]``.
 
     Parameters
     ----------
@@ -31,7 +45,7 @@ def parse_axis(option: str, text: str) -> tuple[str, AxisValues]:
 
     Returns
     -------
-    (str, array)
+    AxisText
         Equally spaced values, or equally spaced logarithms; of parameters that are counts, the different integers
         among them rounded.
 
@@ -42,10 +56,10 @@ def parse_axis(option: str, text: str) -> tuple[str, AxisValues]:
 
     Examples
     --------
-    >>> parse_axis("x", "noise:1e-3:0.1:3:log")
-    ('noise', array([0.001, 0.01 , 0.1  ]))
-    >>> parse_axis("x", "spread.dim:2:8:4")
-    ('spread.dim', array([2, 4, 6, 8]))
+    >>> parse_axis("x", "noise:1e-3:0.1:3:log").values
+    array([0.001, 0.01 , 0.1  ])
+    >>> parse_axis("x", "spread.dim:2:8:4").values
+    array([2, 4, 6, 8])
     >>> parse_axis("x", "noise:0.1")
     Traceback (most recent call last):
         ...
@@ -69,12 +83,12 @@ def parse_axis(option: str, text: str) -> tuple[str, AxisValues]:
     ):
         if wrong:
             raise AssumptionError(f"{option} = {text!r}: {why}; the form {form.removeprefix('must be ')}")
-    values: AxisValues = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
+    values: FloatArray | NDArray[np.int64] = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     # The ends as given: a logarithm and back may miss them.
     values[[0, -1]] = low, high
     if canonical(name) in _COUNTS:
         values = np.unique(np.rint(values).astype(np.int64))
-    return name, values
+    return AxisText(name, values, log)
 
 
 def parse_boundary(text: str) -> tuple[str, float | None, Loss | None]:

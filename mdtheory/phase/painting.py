@@ -48,6 +48,8 @@ def paint_numbers(
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return []
+    if scale == "auto":
+        scale = _scale_of(finite, bool(variable.attrs.get("log", True)))
     cmap, norm = _colours(finite, scale, limits)
     low, high = float(norm.vmin or 0.0), float(norm.vmax or 0.0)
     zero = (values == 0) & isinstance(norm, LogNorm)
@@ -125,6 +127,12 @@ def _grid(variable: "xr.DataArray", across: PictureAxis, up: PictureAxis) -> Flo
     return np.asarray(variable.transpose(up.name, across.name).values, dtype=np.float64)
 
 
+def _scale_of(finite: FloatArray, log: bool) -> str:
+    if np.min(finite) < 0 < np.max(finite):
+        return "diverging"
+    return "log" if log and spans_decades(finite) else "linear"
+
+
 def _colours(finite: FloatArray, scale: str, limits: tuple[float, float] | None) -> "tuple[Colormap, Normalize]":
     """The map and the scale: sequential, logarithmic, or diverging with equal steps on both sides of zero."""
     from matplotlib import colormaps
@@ -133,8 +141,6 @@ def _colours(finite: FloatArray, scale: str, limits: tuple[float, float] | None)
     low, high = limits if limits is not None else (float(np.min(finite)), float(np.max(finite)))
     if not (np.isfinite(low) and np.isfinite(high) and low <= high):
         raise fail("limits", limits, "must be two numbers in order")
-    if scale == "auto":
-        scale = "diverging" if low < 0 < high else "log" if spans_decades(finite) else "linear"
     if scale == "log":
         above = finite[finite > 0]
         if low <= 0:

@@ -65,7 +65,7 @@ def plot(
         Of that figure.
     scale : {"auto", "linear", "log", "diverging"}
         Of the colours. "auto" takes a diverging one with its neutral colour at zero where both signs occur, and a
-        logarithmic one where values span a factor of 30.
+        logarithmic one where values span a factor of 30, unless the attributes of the quantity say ``log = 0``.
     limits : (float, float), optional
         Of the colours; values beyond are drawn in the colour at the end.
 
