@@ -1,0 +1,77 @@
+"""Deep linear networks with cross-entropy: the best multiple of a given arrangement of logits, between bounds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal
+
+import sympy as sp
+from flint import arb, ctx
+
+Arrangement = Literal["simplex", "pairs"]
+TOLERANCE = 2e-4
+
+pairs = sp.Symbol("pairs", integer=True, positive=True)
+layers = sp.Symbol("layers", integer=True, positive=True)
+log_product = sp.Symbol("log_product", positive=True)
+simplex_value, pairs_value = sp.symbols("simplex_value pairs_value", positive=True)
+ROUTE = "branch and bound over the multiple: the loss decreases, the decay increases"
+
+
+@dataclass(frozen=True, slots=True)
+class BestMultiple:
+    """The optimal value for an arrangement, over its multiple.
+
+    With L layers on free features the decay of a product with singular values s is
+    ``(L+1) Lambda^(1/(L+1)) sum s^(2/(L+1))``; `log_product` is minus the logarithm of Lambda.
+    """
+
+    arrangement: Arrangement
+
+    def __call__(self, **point: Any) -> arb:
+        """The value at a point."""
+        return _best(self.arrangement, point["pairs"], point["layers"], point["log_product"], ctx.prec)
+
+
+@lru_cache(maxsize=5000)
+def _best(arrangement: Arrangement, half: int, layers: int, log_product: float, bits: int) -> arb:
+    power = arb(2) / (layers + 1)
+    factor = (layers + 1) * (-arb(log_product) / (layers + 1)).exp()
+    loss, count, stretch = _arrangements(half)[arrangement]
+    cost = factor * count * stretch**power
+    return _least(loss, lambda s: cost * s**power, arb(2 * log_product + 20))
+
+
+def _arrangements(half: int) -> Mapping[Arrangement, tuple[Callable[[arb], arb], int, int]]:
+    """The loss at a multiple, how many singular values there are, and how large at multiple 1.
+
+    Simplex: logits ``s (I - J/N)``. Pairs: the two classes of a pair have the logits s and -s on themselves.
+    """
+    n = 2 * half
+    return {
+        "simplex": (lambda s: ((n - 1) * (-s).exp()).log1p(), n - 1, 1),
+        "pairs": (lambda s: ((n - 2) * (-s).exp() + (-2 * s).exp()).log1p(), half, 2),
+    }
+
+
+def _least(falling: Callable[[arb], arb], rising: Callable[[arb], arb], most: arb) -> arb:
+    """The least sum of a decreasing and an increasing function of ``[0, most]``; beyond it the cost alone is larger."""
+    zero = falling(arb(0))
+    best = zero.upper()
+    steps = [(most * i / 64).mid() for i in range(65)]
+    for s in steps:
+        best = best.min((falling(s) + rising(s)).upper())
+    # Beyond the last step the decay alone is at least what it is there.
+    lowest = rising(most).lower().min(best)
+    stack = list(pairwise(steps))
+    while stack:
+        low, high = stack.pop()
+        bound = (falling(high) + rising(low)).lower()
+        if bound >= best * (1 - arb(TOLERANCE)):
+            lowest = lowest.min(bound)
+            continue
+        middle = ((low + high) / 2).mid()
+        best = best.min((falling(middle) + rising(middle)).upper())
+        stack += [(low, middle), (middle, high)]
+    return lowest.union(best)

@@ -1,0 +1,38 @@
+"""False: the simplex frame is optimal for deep linear networks with cross-entropy."""
+
+from mdtheory.claims.domains import Integers, Interval
+from mdtheory.claims.library._deep_linear import (
+    ROUTE,
+    BestMultiple,
+    layers,
+    log_product,
+    pairs,
+    pairs_value,
+    simplex_value,
+)
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import at_most
+
+CLAIM = Claim(
+    id="deep-linear-etf-in-general",
+    title="Deep linear networks with cross-entropy: the simplex frame is optimal",
+    statement=(
+        r"For $L$ linear layers on free features, balanced cross-entropy, no arrangement of logits is better than the best "
+        r"multiple of $I - J/N$. False: six classes, two layers, all decays .001, in three antipodal pairs."
+    ),
+    source=Source("dang2023", "neural collapse for deep linear networks with cross-entropy, as the abstract puts it"),
+    variables={pairs: Integers(1, 8), layers: Integers(2, 5), log_product: Interval(10.0, 60.0)},
+    quantities={
+        simplex_value: Quantity(at=BestMultiple("simplex"), route=ROUTE),
+        pairs_value: Quantity(at=BestMultiple("pairs"), route=ROUTE),
+    },
+    relations=(at_most(simplex_value, pairs_value),),
+    expected=Verdict.REFUTED,
+    # Lambda = (1e-3/6) 1e-3^2.
+    counterexample={"pairs": 3, "layers": 2, "log_product": 22.515},
+    most_samples=60,
+    notes=(
+        "Whole regions: deep-linear-etf-not-optimal; a simple sufficient test: deep-linear-pairs-beat-etf. "
+        "The exact hypotheses of the published theorem should be read before it is called wrong."
+    ),
+)
