@@ -63,8 +63,7 @@ def loss_from(name: str, parameters: dict[str, float | None]) -> Loss:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from mdtheory.figures import Setting
-    from mdtheory.report import describe_setting, summary, to_json, write_report
+    from mdtheory.report import Setting, describe_setting, summary, to_json, write_report
 
     setting = Setting(
         noise=arguments.noise,

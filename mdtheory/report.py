@@ -4,10 +4,9 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -16,16 +15,20 @@ import numpy as np
 
 from mdtheory import page
 from mdtheory.errors import AssumptionError, SolverError
-from mdtheory.figures import Phase, Setting, dilation_curves, draw_dilation, draw_phase, phase, phase_problem
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
-from mdtheory.problems import MemorizationDilation
+from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solve import solve
-from mdtheory.spreads import Sphere
+from mdtheory.spreads import Sphere, Spread
 from mdtheory.tables import SPREADS, Record, aligned, describe, loss_label, number, plain
-from mdtheory.validation import FloatArray
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    from mdtheory.phase.boundaries import Boundary
+
+NOISE_RANGE = (1e-3, 0.4)
+SMOOTHING_RANGE = (0.0, 0.5)
 
 HEADER = (
     *("loss", "margin", "|h|", "angle", "geometry", "dilation", "ND", "memorisation", "noisy margin"),
@@ -35,11 +38,61 @@ _RIGHT = tuple(name not in ("loss", "geometry", "status") for name in HEADER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """All parameters of a memorization-dilation problem but its loss; the defaults are those of the report."""
+
+    noise: float = 0.1
+    slope: float = 1.0
+    weight_decay: float = 5e-3
+    feature_decay: float = 5e-3
+    noisy_feature_decay: float = 1e-4
+    nonnegative: bool = True
+    spread: Spread
+    scaling: str = "absolute"
+
+    def problem(self, loss: Loss) -> MemorizationDilation:
+        """The problem for a loss."""
+        ufm = UFM(
+            loss,
+            num_classes=2,
+            weight_decay=self.weight_decay,
+            feature_decay=self.feature_decay,
+            nonnegative=self.nonnegative,
+        )
+        return MemorizationDilation(
+            ufm,
+            noise=self.noise,
+            slope=self.slope,
+            spread=self.spread,
+            scaling=self.scaling,
+            noisy_feature_decay=self.noisy_feature_decay,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagram:
+    """Normalised dilation and noisy margin of smoothed cross-entropy over noise and smoothing.
+
+    Attributes
+    ----------
+    slope : float
+        The memorization-dilation slope it is computed for.
+    dataset : xarray.Dataset
+    boundary : Boundary
+        Where the noisy margin vanishes.
+    """
+
+    slope: float
+    dataset: "xr.Dataset"
+    boundary: "Boundary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """What :func:`write_report` found: the solutions by loss and the phase diagram."""
 
     solutions: list[Record]
-    phase: Phase
+    diagram: Diagram
 
 
 def default_setting() -> Setting:
@@ -74,27 +127,26 @@ def write_report(directory: Path, setting: Setting, progress: Callable[[str], No
     started = time.perf_counter()
     losses = default_losses()
     problems = [setting.problem(loss) for loss in losses]
-    phase_problem(setting)
     _prepare(directory)
     progress(f"solving {len(losses)} losses, each also with cvxpy")
     solutions = [solve_and_check(problem) for problem in problems]
     parameters = describe_setting(setting)
     (directory / "solutions.json").write_text(to_json(parameters, solutions), encoding="utf-8")
     progress("phase diagram")
-    diagram = phase(setting)
-    _save_phase(directory / "phase.npz", diagram)
-    phase_png = _save_figure(directory / "phase", draw_phase(diagram))
+    diagram = phase_diagram(setting)
+    _save_data(directory / "phase.nc", diagram)
+    phase_png = _save_figure(directory / "phase", _draw_diagram(diagram))
     progress("dilation against noise")
-    noise, dilation = dilation_curves(setting, losses)
-    _save_curves(directory / "dilation.csv", noise, dilation, losses)
-    dilation_png = _save_figure(directory / "dilation", draw_dilation(noise, dilation, losses, setting))
+    curves = dilation_curves(setting, losses)
+    _save_curves(directory / "dilation.csv", curves, losses)
+    dilation_png = _save_figure(directory / "dilation", _draw_curves(curves, setting))
     figures = [(phase_png, phase_caption(diagram, setting)), (dilation_png, page.DILATION_CAPTION)]
     html = page.render(parameters, (HEADER, [_cells(record) for record in solutions], _RIGHT), solutions, figures)
     (directory / "index.html").write_text(html, encoding="utf-8")
     record = manifest({**parameters, "phase_slope": diagram.slope}, time.perf_counter() - started)
     (directory / "manifest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     progress(f"wrote {directory / 'index.html'} in {record['wall_time_seconds']:.1f} s")
-    return Written(solutions=solutions, phase=diagram)
+    return Written(solutions=solutions, diagram=diagram)
 
 
 def solve_and_check(problem: MemorizationDilation) -> Record:
@@ -144,14 +196,40 @@ def describe_setting(setting: Setting) -> Record:
     }
 
 
-def phase_caption(diagram: Phase, setting: Setting) -> str:
+def phase_diagram(setting: Setting, size: int = 200) -> Diagram:
+    """The diagram at the slope of the setting or, if the boundary is not in view there, at another one."""
+    from mdtheory.phase.boundaries import boundary
+    from mdtheory.phase.sweeping import sweep
+
+    slope = _slope_with_boundary(setting)
+    problem = replace(setting, slope=slope).problem(CrossEntropy())
+    grid = {"loss.smoothing": np.linspace(*SMOOTHING_RANGE, size), "noise": np.geomspace(*NOISE_RANGE, size)}
+    dataset = sweep(problem, grid, ("normalized_dilation", "noisy_margin"), progress=False)
+    line = boundary(
+        problem,
+        "memorization",
+        {"noise": (*NOISE_RANGE, "log"), "loss.smoothing": SMOOTHING_RANGE},
+        label="noisy margin $t = 0$",
+    )
+    return Diagram(slope=slope, dataset=dataset, boundary=line)
+
+
+def dilation_curves(setting: Setting, losses: Sequence[Loss], size: int = 120) -> "xr.Dataset":
+    """The dilation of every loss against the noise."""
+    from mdtheory.phase.sweeping import sweep
+
+    axes = {"loss": list(losses), "noise": np.geomspace(*NOISE_RANGE, size)}
+    return sweep(setting.problem(CrossEntropy()), axes, ("dilation",), progress=False)
+
+
+def phase_caption(diagram: Diagram, setting: Setting) -> str:
     """What the phase diagram shows, and for which slope."""
     text = (
         f"Normalised dilation of smoothed cross-entropy over noise and label smoothing, for slope C = {diagram.slope:g}"
     )
     if diagram.slope != setting.slope:
         text += f" (not the {setting.slope:g} of the table, where the boundary lies at least partly out of view)"
-    if not np.any(diagram.visible):
+    if not diagram.boundary.segments:
         return text + ". The margin t of a noisy example for its wrong label does not change sign within the picture."
     return text + (
         ". The line is where the margin t of a noisy example for its wrong label vanishes: to its left noisy examples "
@@ -199,31 +277,61 @@ def _prepare(directory: Path) -> None:
         pass
 
 
-def _save_figure(stem: Path, figure: "Figure") -> bytes:
+def _slope_with_boundary(setting: Setting) -> float:
+    """A slope, that of the setting if possible, at which the noisy margin changes sign within the picture everywhere.
+
+    The noisy margin falls as the noise grows, so that the two ends of the noise tell.
+    """
+    from mdtheory.phase.sweeping import sweep
+
+    grid = {"loss.smoothing": np.linspace(*SMOOTHING_RANGE, 11), "noise": NOISE_RANGE}
+    for factor in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0):
+        slope = setting.slope * factor
+        margins = sweep(
+            replace(setting, slope=slope).problem(CrossEntropy()), grid, ("noisy_margin",), progress=False
+        ).noisy_margin.values
+        margins = margins[np.all(np.isfinite(margins), axis=1)]
+        if np.all((margins[:, 0] > 0) & (margins[:, 1] < 0)):
+            return slope
+    return setting.slope
+
+
+def _draw_diagram(diagram: Diagram) -> "Axes":
+    from mdtheory.phase import canvas, pictures
+
+    ax: Axes = canvas.panels(width="two-columns", height=4.2)[0, 0]
+    pictures.plot(diagram.dataset, x="noise", boundaries=[diagram.boundary], ax=ax)
+    with canvas.style():
+        ax.set_title(f"Cross-entropy, slope $C = {diagram.slope:g}$")
+    return ax
+
+
+def _draw_curves(curves: "xr.Dataset", setting: Setting) -> "Axes":
+    from mdtheory.phase import canvas, pictures
+
+    ax: Axes = canvas.panels(width="two-columns", height=3.6)[0, 0]
+    pictures.plot_losses(curves, x="noise", quantity="dilation", ax=ax, width="two-columns")
+    with canvas.style():
+        ax.set_title(f"Dilation against noise, slope $C = {setting.slope:g}$")
+    return ax
+
+
+def _save_figure(stem: Path, drawing: "Axes") -> bytes:
     """Write stem.png and stem.svg, and return the PNG."""
-    import matplotlib
+    from mdtheory.phase import canvas
 
-    with matplotlib.rc_context({"svg.hashsalt": "mdtheory"}):
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=160)
-    stem.with_suffix(".png").write_bytes(buffer.getvalue())
-    return buffer.getvalue()
+    canvas.save(drawing, stem.with_suffix(".svg"), stem.with_suffix(".png"), dpi=200)
+    return stem.with_suffix(".png").read_bytes()
 
 
-def _save_phase(path: Path, diagram: Phase) -> None:
-    np.savez_compressed(
-        path,
-        slope=diagram.slope,
-        smoothing=diagram.smoothing,
-        noise=diagram.noise,
-        normalized_dilation=diagram.normalized_dilation,
-        noisy_margin=diagram.noisy_margin,
-        boundary=diagram.boundary,
-    )
+def _save_data(path: Path, diagram: Diagram) -> None:
+    from mdtheory.phase.command import with_boundaries
+
+    with_boundaries(diagram.dataset, [diagram.boundary]).to_netcdf(path, engine="scipy")
 
 
-def _save_curves(path: Path, noise: FloatArray, dilation: FloatArray, losses: Sequence[Loss]) -> None:
+def _save_curves(path: Path, curves: "xr.Dataset", losses: Sequence[Loss]) -> None:
     header = ",".join(["noise", *(f'"{loss_label(loss)}"' for loss in losses)])
-    rows = (",".join(repr(float(x)) for x in row) for row in np.column_stack([noise, dilation.T]))
+    columns = np.column_stack([curves.noise.values, curves.dilation.transpose("noise", "loss").values])
+    rows = (",".join(repr(float(x)) for x in row) for row in columns)
     path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")

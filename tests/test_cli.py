@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import mdtheory as mdt
 from mdtheory.cli import main
-from mdtheory.figures import memorization_boundary
-from mdtheory.report import default_losses, default_setting
+from mdtheory.report import default_losses, default_setting, phase_diagram
 
 FILES = (
-    *("index.html", "phase.png", "phase.svg", "phase.npz", "dilation.png", "dilation.svg", "dilation.csv"),
+    *("index.html", "phase.png", "phase.svg", "phase.nc", "dilation.png", "dilation.svg", "dilation.csv"),
     *("solutions.json", "manifest.json"),
 )
 
@@ -91,15 +91,18 @@ def test_report_geometry_reproduces_the_memorisation(report):
 
 @pytest.mark.slow
 def test_report_noisy_margin_vanishes_on_the_boundary(report):
-    with np.load(report.directory / "phase.npz") as data:
-        slope, smoothing, boundary = float(data["slope"]), data["smoothing"], data["boundary"]
-        noise, margins = data["noise"], data["noisy_margin"]
-    setting = replace(default_setting(), slope=slope)
-    assert np.all((boundary > noise[0]) & (boundary < noise[-1]))
-    on_curve = mdt.solve(setting.problem(mdt.CrossEntropy(smoothing), noise=boundary)).noisy_margin
-    # Bisection leaves log(noise) uncertain by 14/2^45 = 4e-13 and the margin moves by less than 10 per unit of it.
-    assert np.max(np.abs(on_curve)) < 1e-11
-    assert np.array_equal(margins > 0, noise[None, :] < boundary[:, None])
+    with xr.load_dataset(report.directory / "phase.nc", engine="scipy") as data:
+        noise, smoothing = data["boundary_0_x"].values, data["boundary_0_y"].values
+        margins = data["noisy_margin"].transpose("noise", "loss.smoothing")
+    slope = json.loads((report.directory / "manifest.json").read_text(encoding="utf-8"))["parameters"]["phase_slope"]
+    problem = replace(default_setting(), slope=slope).problem(mdt.CrossEntropy(smoothing))
+    on_curve = mdt.solve(replace(problem, noise=noise)).noisy_margin
+    # The boundary is traced to 1e-10 of its range and the margin moves by less than 10 per unit of log(noise).
+    assert np.max(np.abs(on_curve)) < 1e-8
+    order = np.argsort(smoothing)
+    across = np.interp(data["loss.smoothing"], smoothing[order], noise[order])
+    near = np.abs(np.log(data["noise"].values[:, None] / across)) < 1e-3
+    assert np.array_equal((margins.values > 0)[~near], (data["noise"].values[:, None] < across)[~near])
 
 
 @pytest.mark.slow
@@ -108,7 +111,7 @@ def test_report_curves_pass_through_the_table(report):
     curves = np.array([[float(x) for x in row.split(",")] for row in rows])
     assert re.findall(r'"([^"]*)"', header) == [record["label"] for record in json.loads(report.stdout)["solutions"]]
     for column, loss in enumerate(default_losses(), start=1):
-        single = mdt.solve(default_setting().problem(loss, noise=float(curves[60, 0]))).dilation
+        single = mdt.solve(replace(default_setting(), noise=float(curves[60, 0])).problem(loss)).dilation
         assert curves[60, column] == pytest.approx(single, rel=1e-9)
 
 
@@ -133,10 +136,13 @@ def test_report_prints_one_aligned_line_for_each_loss(tmp_path, capsys):
         assert line[:end].endswith(f" {mdt.solve(setting.problem(loss)).dilation:.6g}")
 
 
-def test_boundary_is_nan_where_the_noisy_margin_keeps_its_sign():
+def test_report_takes_a_slope_with_the_boundary_in_view():
     # At slope 100 the noisy examples are memorised at every noise.
     setting = replace(default_setting(), slope=100.0)
-    assert np.all(np.isnan(memorization_boundary(setting, np.array([0.0, 0.1]))))
+    diagram = phase_diagram(setting, size=5)
+    assert diagram.slope < 100.0
+    (segment,) = diagram.boundary.segments
+    assert sorted(segment[[0, -1], 1]) == pytest.approx([0.0, 0.5], abs=1e-9)
 
 
 def test_report_into_an_unwritable_directory_is_one_line(tmp_path, capsys):
