@@ -113,7 +113,9 @@ def box_text(box: Box) -> str:
     parts = []
     for name, side in box.sides.items():
         whole = isinstance(side[0], int) and not (len(side) == 2 and isinstance(side[1], str))
-        shown = "{" + ", ".join(map(str, side)) + "}" if whole else f"[{side[0]}, {side[1]}]"
+        run = whole and len(side) > 3 and side == tuple(range(side[0], side[-1] + 1))
+        listed = [side[0], "...", side[-1]] if run else side
+        shown = "{" + ", ".join(map(str, listed)) + "}" if whole else f"[{side[0]}, {side[1]}]"
         parts.append(f"{name} in {shown}")
     return " x ".join(parts)
 
