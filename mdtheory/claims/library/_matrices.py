@@ -1,6 +1,6 @@
 """Symmetric matrices in ball arithmetic: extreme eigenvalues by proved definiteness, losses at explicit logits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from flint import acb, acb_mat, arb, arb_mat
@@ -9,6 +9,7 @@ from mdtheory.errors import AssumptionError
 
 Rows = Sequence[Sequence[arb]]
 Vector = Sequence[arb]
+STEP = 2.0**-50
 SHIFT = 2.0**-60
 """Relative width of an eigenvalue's enclosure."""
 
@@ -85,6 +86,24 @@ def unit(vector: Vector) -> list[arb]:
 def simplex_etf(count: int) -> list[list[arb]]:
     """Unit vectors ``e_k - 1/N``, rescaled."""
     return [unit([arb(int(i == k)) - arb(1) / count for i in range(count)]) for k in range(count)]
+
+
+def newton(gradient: Callable[[list[arb]], Sequence[arb]], start: Vector, free: Sequence[int]) -> list[arb]:
+    """A zero of a gradient in the free coordinates, near a good start: exact numbers, nothing proved."""
+    point = list(start)
+    for _ in range(6):
+        slopes = gradient(point)
+        columns = []
+        for i in free:
+            moved = [x + arb(STEP) * (i == j) for j, x in enumerate(point)]
+            columns.append([(b - a) / arb(STEP) for a, b in zip(slopes, gradient(moved), strict=True)])
+        rows = [[column[r].mid() for column in columns] for r in free]
+        change = solve_linear(rows, [slopes[r].mid() for r in free])
+        for i, step in zip(free, change, strict=True):
+            point[i] = (point[i] - step).mid()
+        if max(abs(float(step)) for step in change) < 1e-24:
+            break
+    return point
 
 
 def _definite(rows: Rows) -> bool:

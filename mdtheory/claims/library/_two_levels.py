@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+
+from mdtheory.claims.library._matrices import newton
 
 Floats = NDArray[np.float64]
 Multiples = tuple[arb, ...]
@@ -18,7 +20,6 @@ Multiples = tuple[arb, ...]
 RESOLVED = 1e-20
 GAP = 1e-13
 ZERO, ONE = arb(0), arb(1)
-STEP = 2.0**-50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,24 +195,10 @@ class TwoLevels:
             point[i] = arb(0)
         if not {2, 3} <= set(free):
             return tuple(map(arb, start.tolist()))
-        for _ in range(6):
-            slopes = self._slopes(point)
-            columns = []
-            for i in free:
-                moved = [x + arb(STEP) * (i == j) for j, x in enumerate(point)]
-                columns.append([(b - a) / arb(STEP) for a, b in zip(slopes, self._slopes(moved), strict=True)])
-            jacobian = arb_mat([[columns[c][r].mid() for c in range(len(free))] for r in free])
-            change = jacobian.solve(arb_mat([[slopes[r].mid()] for r in free])).tolist()
-            for i, (step,) in zip(free, change, strict=True):
-                point[i] = (point[i] - step).mid()
-            if max(abs(float(step)) for (step,) in change) < 1e-24:
-                break
+        point = newton(lambda x: self.gradient(tuple(x)), point, free)
         if any(not point[i] > 0 for i in free):
             return tuple(map(arb, start.tolist()))
         return tuple(point)
-
-    def _slopes(self, point: list[arb]) -> list[arb]:
-        return self.gradient(tuple(point))
 
 
 def step_imbalance(majority: int, minority: int, share: float, weight_decay: float, feature_decay: float) -> TwoLevels:
