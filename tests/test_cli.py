@@ -15,7 +15,7 @@ import xarray as xr
 
 import mdtheory as mdt
 from mdtheory.cli import main
-from mdtheory.report import default_losses, default_setting, phase_diagram
+from mdtheory.report import default_losses, default_setting, phase_caption, phase_diagram
 
 FILES = (
     *("index.html", "phase.png", "phase.svg", "phase.nc", "dilation.png", "dilation.svg", "dilation.csv"),
@@ -137,12 +137,19 @@ def test_report_prints_one_aligned_line_for_each_loss(tmp_path, capsys):
 
 
 def test_report_takes_a_slope_with_the_boundary_in_view():
-    # At slope 100 the noisy examples are memorised at every noise.
-    setting = replace(default_setting(), slope=100.0)
-    diagram = phase_diagram(setting, size=5)
-    assert diagram.slope < 100.0
+    # At slope 10 noisy examples are memorised at every noise in the picture.
+    diagram = phase_diagram(replace(default_setting(), slope=10.0), size=5)
+    assert diagram.slope == pytest.approx(0.2)
     (segment,) = diagram.boundary.segments
     assert sorted(segment[[0, -1], 1]) == pytest.approx([0.0, 0.5], abs=1e-9)
+
+
+def test_report_says_that_no_boundary_is_in_view():
+    # At slope 100 none of the slopes tried has one.
+    setting = replace(default_setting(), slope=100.0)
+    diagram = phase_diagram(setting, size=5)
+    assert diagram.slope == 100.0
+    assert "does not change sign within the picture" in phase_caption(diagram, setting)
 
 
 def test_report_into_an_unwritable_directory_is_one_line(tmp_path, capsys):
