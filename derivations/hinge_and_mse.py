@@ -11,7 +11,8 @@ Theorem 1 (hinge, s = 1). K = kap cE D^q/C and P = sqrt(lam^2 ||m||^2 + (kap/2 +
 Theorem 2 (squared hinge, lam = 0). While kap r zeta_max <= 1 - s: ND = eta D^q (1+s)/(2 s C (1 + beta)), beta = G/d.
 Theorem 3 (mean squared error with bias). F2 = kap^2/d + 4 lam and nu = F2 G/4, exactly;
   t = (kap^2 (1-alpha)/4 - nu s)/(kap^2/4 + lam + nu).
-  lam = 0: ND = eta D^q (s + 1 - alpha)/(2 s C (1 + G/d)).
+  lam = 0: ND = eta D^q (s + 1 - alpha)/(2 s C (1 + G/d)); over all C it is largest at C = D^q sqrt(eta/d), where
+  ND = sqrt(eta d) (s + 1 - alpha)/(4 s).
 Theorem 4 (mean squared error without bias). s = 1 - alpha - 2 sqrt2 mu, s0 = 1 - 2 sqrt2 mu (`squared_loss.py`),
   kp = ||w_1 + w_2||, kp ||m|| = s0. F2 = (kap^2 + kp^2)/d + 4 lam, same nu and t; the sum of the two logits is
   sg = (kp^2/4 + nu s0)/(kp^2/4 + lam + nu) and rho^2 = ((t+s)/kap)^2 + ((sg - s0)/kp)^2.
@@ -21,7 +22,8 @@ Proof of 1. phi(t) = (1-t)_+ and s = 1 give F'(r) = kap cE + 4 lam r. The slope 
 nu = F' D^q/(4 C rho) = K/(4 rho) + lam G. While t < 1, phi' = -1 gives rho = P/(lam + nu), a linear equation for nu.
 The function rho (nu - lam G) of rho is nonincreasing (2 rho nu = -g' and g is convex), so the root is unique: the
 branch t < 1 holds it iff t = w - 1 <= 1, otherwise the kink t = 1 does, with a subgradient in [-1, 0].
-Proof of 2 to 4: phi' is affine on the range used, F is an exact quadratic, and every equation is linear.
+Proof of 2 to 4: phi' is affine on the range used, F is an exact quadratic, and every equation is linear. The peak over
+C is a completed square.
 """
 
 import sympy as sp
@@ -132,6 +134,11 @@ def mean_squared_error_with_bias() -> None:
     gain = (root + s).subs(lam, 0).subs(nu, kap**2 / d * G / 4)
     stated = eta * D**q * (s + 1 - alpha) / (2 * s * c_slope * (1 + G / d))  # claim
     identity("ND at lam = 0", sp.powsimp(sp.cancel(nd(gain / kap) / stated)), 1)
+    peak = sp.sqrt(eta * d) * (s + 1 - alpha) / (4 * s)  # claim
+    best = D**q * sp.sqrt(eta / d)
+    identity("ND at C = D^q sqrt(eta/d)", sp.powsimp((stated / peak).subs(c_slope, best)), 1)
+    excess = peak / stated - 1 - (c_slope - best) ** 2 / (2 * c_slope * best)
+    identity("elsewhere the peak is larger: its excess is a square", sp.simplify(sp.powdenest(excess, force=True)))
 
 
 def mean_squared_error_without_bias() -> None:

@@ -18,7 +18,7 @@ from mdtheory.errors import AssumptionError
 LossName = Literal["cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge", "hinge"]
 Slope = Callable[[arb], arb]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-FINER = (1e-15, 1e-22, 1e-33)
+FINER = (1e-15, 1e-22, 1e-28, 1e-33)
 NO_DECAY: Mapping[str, Any] = MappingProxyType({"noisy_decay": 0.0})
 UNSMOOTHED: Mapping[str, Any] = MappingProxyType({"smoothing": 0.0})
 MOST_STEPS = 60

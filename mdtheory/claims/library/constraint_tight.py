@@ -1,0 +1,69 @@
+"""The memorization constraint is tight: more dilation than memorization asks for only costs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import VARIABLES, Computed, not_collapsed
+from mdtheory.claims.library._symbols import noise, noisy_decay, slope
+from mdtheory.claims.library._two_points import Case
+from mdtheory.claims.library.md_lower_bound import value_at
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import at_least
+
+along, across, excess = sp.symbols("along across excess", real=True)
+growth, least_growth = sp.symbols("growth least_growth", positive=True)
+
+
+def _dilation(case: Case, point: Mapping[str, Any]) -> tuple[arb, arb, arb]:
+    """The least dilation that lets a noisy feature be where the point puts it, and its coordinates."""
+    c = case.classes()
+    place = [arb(point["along"]) * c.mean_distance, arb(point["across"]) * c.mean_distance]
+    travelled = ((place[0] + c.mean_distance / 2) ** 2 + (place[1] - c.centre_square.sqrt()) ** 2).sqrt()
+    return arb(case.noise) * travelled * c.mean_distance / arb(case.slope), place[0], place[1]
+
+
+def _growth(point: Mapping[str, Any]) -> arb:
+    """The objective at any noisy features, with more than the least dilation allowed, minus that with the least."""
+    case = Case.at(point)
+    problem = case.problem()
+    r, x, y = _dilation(case, point)
+    return value_at(problem, case, r * (1 + arb(point["excess"])), x, y) - value_at(problem, case, r, x, y)
+
+
+def _least_growth(point: Mapping[str, Any]) -> arb:
+    """What the decay of noisy features alone charges for the excess: ``2 lam (r'^2 - r^2)``."""
+    case = Case.at(point)
+    r = _dilation(case, point)[0]
+    return 2 * arb(case.noisy_decay) * ((r * (1 + arb(point["excess"]))) ** 2 - r**2)
+
+
+CLAIM = Claim(
+    id="constraint-tight",
+    title="The memorization constraint is tight",
+    statement=(
+        r"Wherever the noisy features are, dilation $r' > r = \eta \Vert u_1 - h_2 \Vert D/C$ beyond what they need "
+        r"costs at least $2\lambda(r'^2 - r^2)$: at the optimum the constraint is tight."
+    ),
+    source=Source("this project", "exact reduction of the memorization-dilation problem"),
+    variables={
+        **VARIABLES,
+        noise: Interval(1e-3, 0.5, log=True),
+        slope: Interval(0.03, 10.0, log=True),
+        noisy_decay: Interval(1e-4, 1.0, log=True),
+        along: Interval(-1.0, 1.0),
+        across: Interval(-1.0, 1.0),
+        excess: Interval(1e-4, 3.0, log=True),
+    },
+    assumptions=(not_collapsed,),
+    quantities={
+        growth: Quantity(at=Computed(_growth), route="values of the objective, in balls"),
+        least_growth: Quantity(at=Computed(_least_growth), route="decay of noisy features, in balls"),
+    },
+    relations=(at_least(growth, least_growth),),
+    expected=Verdict.PROVED,
+    derivation="derivations/md_reduction.py",
+)

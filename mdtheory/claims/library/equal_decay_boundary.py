@@ -1,0 +1,55 @@
+"""Free features, relative scaling, equal decays: which loss dilates more as noise vanishes, decided by one function."""
+
+import sympy as sp
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import not_collapsed_free
+from mdtheory.claims.library._small import WITHOUT_DECAY
+from mdtheory.claims.library._symbols import dim, mu, noise, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, Part
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import asymptotic
+
+by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
+kappa, stiff_ce, stiff_ls = sp.symbols("kappa x_CE x_LS", positive=True)
+SETTING = {"nonnegative": False, "exponent": 0}
+EQUAL = {"noisy_decay": "feature_decay"}
+
+
+def _stiffness(rest: sp.Expr) -> sp.Expr:
+    """``h(e)/kappa``, ``h(e) = e (1-e) log((1-e)/e)``."""
+    return rest * (1 - rest) * sp.log((1 - rest) / rest) / kappa
+
+
+CLAIM = Claim(
+    id="equal-decay-boundary",
+    title="Equal decays, relative scaling, free features: what decides at small noise",
+    statement=(
+        r"With $h(e) = e(1-e)\log((1-e)/e)$ and $x_e = h(e)/\kappa$, $\kappa = \sqrt{2}\mu$, as $\eta \to 0$: "
+        r"$\mathrm{ND}_{LS} - \mathrm{ND}_{CE} \sim (\eta^2/C^3) (g(x_\kappa) - g(x_{\alpha/2+\kappa}))$, "
+        r"$g(x) = (1 + x/d)/(1+x)$. For $d > 1$ it is positive if and only if $h(\alpha/2+\kappa) > h(\kappa)$."
+    ),
+    source=Source("this project", "boundary of the order at equal decays"),
+    variables={**WITHOUT_DECAY, noise: Interval(1e-10, 1e-9, log=True), slope: Interval(0.1, 10.0, log=True)},
+    definitions={
+        kappa: sp.sqrt(2) * mu,
+        stiff_ce: _stiffness(kappa),
+        stiff_ls: _stiffness(smoothing / 2 + kappa),
+    },
+    assumptions=(not_collapsed_free,),
+    quantities={
+        by_cross_entropy: Quantity(at=Part("normalized", {**SETTING, "smoothing": 0.0}, EQUAL), route=BY_SIGNS),
+        by_smoothing: Quantity(at=Part("normalized", SETTING, EQUAL), route=BY_SIGNS),
+    },
+    relations=(
+        asymptotic(
+            by_smoothing - by_cross_entropy,
+            noise**2 / slope**3 * ((1 + stiff_ce / dim) / (1 + stiff_ce) - (1 + stiff_ls / dim) / (1 + stiff_ls)),
+            noise,
+            rate=1,
+        ),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/small_noise.py",
+    notes="Hence the order is false at small noise when the decays are equal: ordering-equal-decay.",
+)

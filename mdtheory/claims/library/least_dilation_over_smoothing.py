@@ -1,0 +1,69 @@
+"""Which smoothing dilates least as noise vanishes: the growth of the leading coefficient with the smoothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from flint import arb, arb_series
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import DECAYS, Computed, not_collapsed
+from mdtheory.claims.library._symbols import feature_decay, mu, smoothing, weight_decay
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import equal
+from mdtheory.errors import AssumptionError
+
+growth, relative_growth = sp.symbols("growth relative_growth", real=True)
+free_rest, rest, margin, reach, share, scale = sp.symbols("e_0 e s reach share scale", positive=True)
+
+
+def _growth(exponent: int) -> Computed:
+    """Logarithmic derivative in the smoothing of ``(t_inf + s) D^(q-1)/kap``, by power series in balls."""
+
+    def at(point: Mapping[str, Any]) -> arb:
+        decays = arb(point["weight_decay"]), arb(point["feature_decay"])
+        alpha = arb_series([arb(point["smoothing"]), 1], 2)
+        rest = alpha / 2 + 2 * (decays[0] * decays[1]).sqrt()
+        margin = (1 / rest - 1).log()
+        if not margin.coeffs()[0] > 0:
+            raise AssumptionError("smoothing: the class means are zero")
+        distance = (2 * (decays[0] / decays[1]).sqrt() * margin).sqrt()
+        leading = ((2 / alpha - 1).log() + margin) * distance / (2 * margin)  # kap = 2 s/D
+        coefficient = (leading if exponent == 1 else leading / distance).log().coeffs()[1]
+        assert isinstance(coefficient, arb)
+        return coefficient
+
+    return Computed(at)
+
+
+CLAIM = Claim(
+    id="least-dilation-over-smoothing",
+    title="The smoothing that dilates least at small noise",
+    statement=(
+        r"Noisy features without decay, $e_0 = \alpha/2$, $e = e_0 + \kappa$, $w = \log(1/e_0 - 1) + s$: the leading "
+        r"coefficient of $\mathrm{ND}$ as $\eta \to 0$ grows with $\alpha$ at the relative rate "
+        r"$((1 - q/2) w - s (1 + e(1-e)/(e_0(1-e_0))))/(2 e(1-e) s w)$; it is least where that vanishes."
+    ),
+    source=Source("this project", "smoothing of least dilation"),
+    variables={weight_decay: DECAYS, feature_decay: DECAYS, smoothing: Interval(0.01, 0.99)},
+    definitions={
+        free_rest: smoothing / 2,
+        rest: smoothing / 2 + 2 * mu,
+        margin: sp.log(1 / rest - 1),
+        reach: sp.log(1 / free_rest - 1) + margin,
+        scale: 2 * rest * (1 - rest) * margin * reach,
+        share: 1 + rest * (1 - rest) / (free_rest * (1 - free_rest)),
+    },
+    assumptions=(not_collapsed,),
+    quantities={
+        growth: Quantity(at=_growth(1), route="power series in ball arithmetic"),
+        relative_growth: Quantity(at=_growth(0), route="power series in ball arithmetic"),
+    },
+    relations=(
+        equal(growth, (reach / 2 - margin * share) / scale),
+        equal(relative_growth, (reach - margin * share) / scale),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/noise_and_slope.py",
+    notes="So more smoothing is not always better: see dilation-decreasing-in-smoothing.",
+)

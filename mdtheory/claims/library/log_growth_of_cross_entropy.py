@@ -1,0 +1,102 @@
+"""As noise vanishes, cross-entropy dilates more than label smoothing by a factor that grows like log(1/noise)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import Computed, not_collapsed
+from mdtheory.claims.library._small import WITHOUT_DECAY, curvature
+from mdtheory.claims.library._symbols import dim, noise, slope, smoothing
+from mdtheory.claims.library._two_points import UNSMOOTHED, Case, Shape, enclosed
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.quantities import NoisyProblem, logistic_pull
+from mdtheory.claims.relation import asymptotic
+from mdtheory.errors import AssumptionError
+from mdtheory.spreads import TwoPoint
+
+nepers, large = sp.symbols("nepers L", positive=True)
+ratio = sp.Symbol("ratio", positive=True)
+margin_ce, margin_ls, weights_ce, weights_ls, distance_ce = sp.symbols("s_CE s_LS kap_CE kap_LS D_CE", positive=True)
+CONFIGURATION = "closed form of the configuration"
+
+
+def _problem(point: Mapping[str, Any], **fixed: float) -> NoisyProblem:
+    """The problem at noise e^-n, which no float holds."""
+    case = Case.at(point, noise=1.0, **fixed)
+    return replace(case.problem(), noise=(-arb(point["nepers"])).exp(), pull=logistic_pull(TwoPoint(case.dim)))
+
+
+def _travelled_by_cross_entropy(problem: NoisyProblem) -> arb:
+    """T + s, from the logarithms of both sides of stationarity: they are as small as the noise."""
+    c = problem.classes
+
+    def residual(travelled: arb) -> arb:
+        r = problem.dilation(travelled - c.margin)
+        force = problem.pull(c.margin, c.weight_distance * r) * c.mean_distance / problem.slope
+        return force.log() + (1 + (travelled - c.margin).exp()).log()
+
+    return enclosed(residual)
+
+
+def _travelled_by_smoothing(problem: NoisyProblem, alpha: arb) -> arb:
+    """T + s: so close to the minimiser of the loss that a ball around that one is proved to hold it."""
+    end = ((2 - alpha) / alpha).log()
+    low, high = (end - arb(2) ** -100).mid(), (end + arb(2) ** -100).mid()
+    if not (problem.residual(low) < 0 and problem.residual(high) > 0):
+        raise AssumptionError("noisy margin: not proved to lie next to the minimiser of the loss")
+    return low.union(high) + problem.classes.margin
+
+
+def _ratio(point: Mapping[str, Any]) -> arb:
+    """ND of cross-entropy over ND of label smoothing; both are eta (t + s)/(C kap)."""
+    by_smoothing = _problem(point)
+    by_cross_entropy = _problem(point, smoothing=0.0)
+    top = _travelled_by_cross_entropy(by_cross_entropy) / by_cross_entropy.classes.weight_distance
+    alpha = arb(point["smoothing"])
+    return top / (_travelled_by_smoothing(by_smoothing, alpha) / by_smoothing.classes.weight_distance)
+
+
+CLAIM = Claim(
+    id="log-growth-of-cross-entropy",
+    title="Cross-entropy over label smoothing grows like the logarithm of the noise",
+    statement=(
+        r"Noisy features without decay, absolute scaling, $\eta = e^{-n}$: as $n \to \infty$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} "
+        r"\sim (L - \log L)\, \kappa_{w,LS}/(\kappa_{w,CE} (\log((2-\alpha)/\alpha) + s_{LS}))$, "
+        r"$L = n + s_{CE} + \log(d C^2/(\varphi''(s_{CE}) D_{CE}^2))$."
+    ),
+    source=Source("this project", "asymptotics for small noise"),
+    variables={
+        **{v: domain for v, domain in WITHOUT_DECAY.items() if v is not noise},
+        nepers: Interval(300.0, 3000.0, log=True),
+    },
+    definitions={large: nepers + margin_ce + sp.log(dim * slope**2 / (curvature(margin_ce) * distance_ce**2))},
+    assumptions=(not_collapsed,),
+    quantities={
+        ratio: Quantity(at=Computed(_ratio), route="roots of stationarity by proved signs, two-point spread"),
+        margin_ce: Quantity(at=Shape("margin", UNSMOOTHED), route=CONFIGURATION),
+        margin_ls: Quantity(at=Shape("margin"), route=CONFIGURATION),
+        weights_ce: Quantity(at=Shape("weight_distance", UNSMOOTHED), route=CONFIGURATION),
+        weights_ls: Quantity(at=Shape("weight_distance"), route=CONFIGURATION),
+        distance_ce: Quantity(at=Shape("mean_distance", UNSMOOTHED), route=CONFIGURATION),
+    },
+    relations=(
+        asymptotic(
+            ratio,
+            (large - sp.log(large)) * weights_ls / (weights_ce * (sp.log((2 - smoothing) / smoothing) + margin_ls)),
+            nepers,
+            rate=1.9,
+            toward="infinity",
+        ),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/small_noise.py",
+    equivalent=dict.fromkeys(
+        ("constant-nudged-2", "integer-shifted-1", "half-dropped-1", "constant-nudged-3"),
+        "a constant inside the outer logarithm changes only what is of higher order",
+    ),
+    notes="An explicit noise level below which cross-entropy dilates more: ordering-small-noise.",
+)

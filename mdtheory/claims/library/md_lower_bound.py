@@ -1,0 +1,134 @@
+"""A lower bound on the memorization-dilation problem from any dilation and any slope of the loss; tight at the solution."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.evaluate import compiled
+from mdtheory.claims.library._noisy import VARIABLES, Computed, margin, mean_distance, not_collapsed, weight_distance
+from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, Case, Part, Shape, cost_slope, solved
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.quantities import NoisyProblem
+from mdtheory.claims.relation import at_least, equal
+
+guessed_dilation = sp.Symbol("guessed_dilation", positive=True)
+guessed_slope = sp.Symbol("guessed_slope", negative=True)
+value, lower_bound, clean, force, own_clean, own_force, loss_slope = sp.symbols(
+    "V lower_bound F dF F_own dF_own p_own", real=True
+)
+dilation = sp.Symbol("r", positive=True)
+
+
+def loss(alpha: arb, t: arb) -> arb:
+    """phi of cross-entropy with smoothing."""
+    return (1 + (-t).exp()).log() + alpha * t / 2
+
+
+def clean_cost(problem: NoisyProblem, case: Case, r: arb) -> arb:
+    """F(r)."""
+    c, alpha = problem.classes, arb(case.smoothing)
+    shift = c.weight_distance * r * case.zeta
+    mean_loss = (loss(alpha, c.margin + shift) + loss(alpha, c.margin - shift)) / 2
+    return 2 * mean_loss + 2 * problem.decay * (c.centre_square + c.mean_distance**2 / 4 + r**2)
+
+
+def value_at(problem: NoisyProblem, case: Case, r: arb, along: arb, across: arb) -> arb:
+    """The objective with both noisy features at (along w_1 - w_2, along the mean of the class means)."""
+    noisy = loss(arb(case.smoothing), problem.classes.weight_distance * along)
+    return clean_cost(problem, case, r) + 2 * problem.noise * (noisy + problem.decay * (along**2 + across**2))
+
+
+def optimum(point: Mapping[str, Any]) -> arb:
+    """The objective at the solution."""
+    case = Case.at(point)
+    problem, found = case.problem(), solved(case)
+    c = problem.classes
+    nu = problem.multiplier(found.noisy_margin)
+    across = nu / (problem.decay + nu) * c.centre_square.sqrt()
+    return value_at(problem, case, found.dilation, found.noisy_margin / c.weight_distance, across)
+
+
+def _own_clean(point: Mapping[str, Any]) -> arb:
+    case = Case.at(point)
+    return clean_cost(case.problem(), case, solved(case).dilation)
+
+
+def _own_force(point: Mapping[str, Any]) -> arb:
+    case = Case.at(point)
+    return cost_slope(case.problem(), solved(case).dilation)
+
+
+def _loss_slope(point: Mapping[str, Any]) -> arb:
+    case = Case.at(point)
+    return case.loss_slope()(solved(case).noisy_margin)
+
+
+def _entropy(q: sp.Expr) -> sp.Expr:
+    return -q * sp.log(q) - (1 - q) * sp.log(1 - q)
+
+
+def _bound(r: sp.Expr, p: sp.Expr, clean: sp.Expr, force: sp.Expr) -> sp.Expr:
+    """The bound, with ``th`` half the force times D/C and b the norm of the slope at the class mean."""
+    threshold = force * mean_distance / (2 * slope)
+    norm = sp.sqrt((weight_distance * p - noisy_decay * mean_distance) ** 2 + (noisy_decay * mean_distance) ** 2)
+    gain = sp.Max(norm - threshold, 0) ** 2 / (4 * noisy_decay)
+    inner = -p * margin + _entropy(smoothing / 2 - p) + noisy_decay * mean_distance**2 / 2 - gain
+    return clean - r * force + 2 * noise * inner
+
+
+def _bound_at_guess(point: Mapping[str, Any]) -> arb:
+    """The bound from a dilation and a slope that have nothing to do with the solution."""
+    case, r = Case.at(point), arb(point["guessed_dilation"])
+    problem = case.problem()
+    c = problem.classes
+    balls = {
+        **{name: arb(number) for name, number in point.items()},
+        "margin": c.margin,
+        "mean_distance": c.mean_distance,
+        "weight_distance": c.weight_distance,
+        "F": clean_cost(problem, case, r),
+        "dF": cost_slope(problem, r),
+    }
+    return compiled(_bound(guessed_dilation, guessed_slope, clean, force))(balls)
+
+
+CONFIGURATION = "closed form of the configuration"
+BALLS = "expectation over two points, in balls"
+CLAIM = Claim(
+    id="md-lower-bound",
+    title="A lower bound on the memorization-dilation problem, tight at the solution",
+    statement=(
+        r"Cross-entropy, nonnegative features: for every $r \geq 0$ and $p \leq 0$, with $\theta = F'(r) D/(2C)$ and "
+        r"$b^2 = (\kappa_w p - \lambda D)^2 + \lambda^2 D^2$, the optimal value is at least $F(r) - r F'(r) + 2\eta(-ps + "
+        r"H(\alpha/2 - p) + \lambda D^2/2 - (b-\theta)_+^2/(4\lambda))$, with equality at the solution and $p = \varphi'(t)$."
+    ),
+    source=Source("this project", "lower bound for the memorization-dilation problem"),
+    variables={
+        **VARIABLES,
+        noisy_decay: Interval(1e-3, 1.0, log=True),
+        guessed_dilation: Interval(1e-3, 10.0, log=True),
+        guessed_slope: Interval(-0.99, -0.001),
+    },
+    assumptions=(not_collapsed, sp.Lt(smoothing / 2 - guessed_slope, 1)),
+    quantities={
+        margin: Quantity(at=Shape("margin"), route=CONFIGURATION),
+        weight_distance: Quantity(at=Shape("weight_distance"), route=CONFIGURATION),
+        mean_distance: Quantity(at=Shape("mean_distance"), route=CONFIGURATION),
+        value: Quantity(at=Computed(optimum), route=f"the objective at the {BY_SIGNS}"),
+        lower_bound: Quantity(at=Computed(_bound_at_guess), route="the stated bound, away from the solution"),
+        own_clean: Quantity(at=Computed(_own_clean), route=BALLS),
+        own_force: Quantity(at=Computed(_own_force), route=BALLS),
+        loss_slope: Quantity(at=Computed(_loss_slope), route=BY_SIGNS),
+        dilation: Quantity(at=Part("dilation"), route=BY_SIGNS),
+    },
+    relations=(
+        at_least(value, lower_bound),
+        equal(value, _bound(dilation, loss_slope, own_clean, own_force)),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/dual_bound.py",
+)

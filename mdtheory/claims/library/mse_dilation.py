@@ -1,0 +1,53 @@
+"""Dilation with the squared error and a bias, in closed form."""
+
+import sympy as sp
+
+from mdtheory.claims.library._noisy import VARIABLES, not_collapsed
+from mdtheory.claims.library._symbols import dim, mu, noise, noisy_decay, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import equal
+
+normalized, distance, margin, weights, multiplier = sp.symbols("ND D s kap_w nu", positive=True)
+noisy_margin = sp.Symbol("noisy_margin", real=True)
+SQUARED = {"loss": "mean-squared-error"}
+FREE = {**NO_DECAY, **SQUARED}
+
+CLAIM = Claim(
+    id="mse-dilation",
+    title="Dilation and memorization with the squared error in closed form",
+    statement=(
+        r"Squared error with bias, absolute scaling: $t = (\kappa_w^2(1-\alpha)/4 - \nu s)/(\kappa_w^2/4 + \lambda + \nu)$, "
+        r"$\nu = (\kappa_w^2/d + 4\lambda)\eta D^2/(4C^2)$; if $\lambda = 0$, "
+        r"$\mathrm{ND} = \eta D (s+1-\alpha)/(2sC(1+\eta D^2/(dC^2)))$."
+    ),
+    source=Source("this project", "closed forms of the memorization-dilation problem"),
+    variables=VARIABLES,
+    definitions={
+        margin: 1 - smoothing - 4 * mu,
+        multiplier: (weights**2 / dim + 4 * noisy_decay) * noise * distance**2 / (4 * slope**2),
+    },
+    assumptions=(not_collapsed,),
+    quantities={
+        distance: Quantity(at=Shape("mean_distance", SQUARED), route="closed form of the configuration"),
+        weights: Quantity(at=Shape("weight_distance", SQUARED), route="closed form of the configuration"),
+        noisy_margin: Quantity(at=Part("noisy_margin", SQUARED), route=BY_SIGNS),
+        normalized: Quantity(at=Part("normalized", FREE), route=BY_SIGNS),
+    },
+    relations=(
+        equal(
+            noisy_margin,
+            (weights**2 * (1 - smoothing) / 4 - multiplier * margin) / (weights**2 / 4 + noisy_decay + multiplier),
+        ),
+        equal(
+            normalized,
+            noise
+            * distance
+            * (margin + 1 - smoothing)
+            / (2 * margin * slope * (1 + noise * distance**2 / (dim * slope**2))),
+        ),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/hinge_and_mse.py",
+    notes="Without a bias the sum of the logits matters too: mse-dilation-without-bias.",
+)

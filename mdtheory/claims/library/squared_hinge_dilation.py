@@ -1,0 +1,38 @@
+"""Dilation with the squared hinge, in closed form while no clean example passes the kink."""
+
+import sympy as sp
+
+from mdtheory.claims.library._noisy import VARIABLES
+from mdtheory.claims.library._symbols import dim, mu, noise, noisy_decay, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import equal
+
+normalized, margin, distance = sp.symbols("ND s D", positive=True)
+HINGE = {**NO_DECAY, "loss": "squared-hinge"}
+
+CLAIM = Claim(
+    id="squared-hinge-dilation",
+    title="Dilation with the squared hinge in closed form",
+    statement=(
+        r"Squared hinge, noisy features without decay, absolute scaling: while every clean example has a margin of at "
+        r"most 1, $\mathrm{ND} = \eta D (1+s)/(2 s C (1 + \eta D^2/(d C^2)))$, $s = 1 - 2\mu$."
+    ),
+    source=Source("this project", "closed forms of the memorization-dilation problem"),
+    variables={v: domain for v, domain in VARIABLES.items() if v not in (noisy_decay, smoothing)},
+    definitions={margin: 1 - 2 * mu},
+    assumptions=(sp.Lt(2 * mu, 1), sp.Le(margin * (1 + 2 * normalized / sp.sqrt(dim)), 1)),
+    quantities={
+        distance: Quantity(at=Shape("mean_distance", HINGE), route="closed form of the configuration"),
+        normalized: Quantity(at=Part("normalized", HINGE), route=BY_SIGNS),
+    },
+    relations=(
+        equal(
+            normalized,
+            noise * distance * (1 + margin) / (2 * margin * slope * (1 + noise * distance**2 / (dim * slope**2))),
+        ),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/hinge_and_mse.py",
+    notes="The farthest clean example has the margin s + 2 s ND over the root of d, two-point spread.",
+)

@@ -1,0 +1,57 @@
+"""The error rate of unseen clean examples knows decays, noise and loss only through the normalised dilation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+from flint import acb, arb
+
+from mdtheory.claims.domains import Integers, Interval
+from mdtheory.claims.library._noisy import VARIABLES, Computed, not_collapsed
+from mdtheory.claims.library._symbols import dim, feature_decay, smoothing, weight_decay
+from mdtheory.claims.library._two_points import Case
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import at_least, equal
+
+normalized, more = sp.symbols("normalized more", positive=True)
+error, error_of_more, in_three = sp.symbols("error error_of_more in_three", nonnegative=True)
+
+
+def _error(name: str, dimension: int | None = None) -> Computed:
+    """P(s + kap r zeta < 0) on the sphere, from margin and classifier of the configuration and r = ND D."""
+
+    def at(point: Mapping[str, Any]) -> arb:
+        classes = Case.at({**point, "noise": 0.0, "slope": 1.0}).classes()
+        d = point["dim"] if dimension is None else dimension
+        r = arb(point[name]) * classes.mean_distance
+        first = (classes.margin / (classes.weight_distance * r)).asin()
+        tail = acb.integral(lambda x, _: x.cos() ** (d - 2), acb(first), acb.pi() / 2).real
+        return tail / (2 * acb.integral(lambda x, _: x.cos() ** (d - 2), acb(0), acb.pi() / 2).real)
+
+    return Computed(at)
+
+
+CLAIM = Claim(
+    id="test-error-of-dilation-alone",
+    title="The error rate depends on the normalised dilation alone, and grows with it",
+    statement=(
+        r"$P(s + \kappa_w r \zeta < 0)$ is a nondecreasing function of $\mathrm{ND} = r/D$, the same for all class means and "
+        r"classifiers of the features model: on the sphere with $d = 3$, $(1 - 1/(2\,\mathrm{ND}))/2$."
+    ),
+    source=Source("this project", "error rate from the normalised dilation"),
+    variables={
+        **{v: VARIABLES[v] for v in (weight_decay, feature_decay, smoothing)},
+        dim: Integers(2, 32),
+        normalized: Interval(0.51, 20.0, log=True),
+        more: Interval(0.51, 20.0, log=True),
+    },
+    assumptions=(not_collapsed, sp.Lt(normalized, more)),
+    quantities={
+        error: Quantity(at=_error("normalized"), route="Arb integration of the density"),
+        error_of_more: Quantity(at=_error("more"), route="Arb integration of the density"),
+        in_three: Quantity(at=_error("normalized", 3), route="Arb integration of the density"),
+    },
+    relations=(at_least(error_of_more, error), equal(in_three, (1 - 1 / (2 * normalized)) / 2)),
+    expected=Verdict.PROVED,
+    derivation="derivations/test_error.py",
+)
