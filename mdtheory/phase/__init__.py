@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mdtheory.phase.chunks import Cell
     from mdtheory.phase.pictures import plot, plot_configuration, plot_losses
     from mdtheory.phase.refinement import refine
-    from mdtheory.phase.regions import regions
+    from mdtheory.phase.labels import regions
     from mdtheory.phase.sweeping import sweep
 
 __all__ = [
@@ -45,7 +45,7 @@ _HOMES = {
     "plot_configuration": "pictures",
     "plot_losses": "pictures",
     "refine": "refinement",
-    "regions": "regions",
+    "regions": "labels",
     "save": "canvas",
     "style": "canvas",
     "sweep": "sweeping",

@@ -155,8 +155,11 @@ class Certifier:
         return nu * y + b.lam * (y - 1) + smoothed_slope(b.alpha)(b.s * (y - 1)) / b.ratio
 
     def _half_mean(self) -> Any:
-        # Rounded up by more than its own error.
-        return arb(float(self.problem.spread.mean_absolute) * (1 + 1e-12)) / 2
+        """``E|zeta|/2``."""
+        dim = arb(self.problem.spread.dim)
+        if isinstance(self.problem.spread, TwoPoint):
+            return 1 / dim.sqrt() / 2
+        return (dim / 2).gamma() / ((dim + 1) / 2).gamma() / arb.pi().sqrt() / 2
 
 
 @dataclass(frozen=True, slots=True)

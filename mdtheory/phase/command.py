@@ -143,7 +143,7 @@ class _Request:
         """The numbers of the picture, rows up."""
         grid = {axis.name: axis.values for axis in reversed(self.axes)}
         if self.quantity == "phase":
-            from mdtheory.phase.regions import regions
+            from mdtheory.phase.labels import regions
 
             return regions(self.problem, grid, certify=self.certify)  # type: ignore[arg-type]  # refuses others itself
         if self.certify:

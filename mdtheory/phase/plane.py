@@ -104,6 +104,8 @@ def evaluator(
         if problem.shape != ():
             raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
         return _of_md(problem, residual, losses)
+    if not problem.symmetric:
+        return _of_factory(lambda **values: with_values(problem, values), residual, of_ufm)
     return lambda values: _spread_out(residual(with_values(problem, values)), values)
 
 

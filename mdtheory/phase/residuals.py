@@ -110,9 +110,10 @@ def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArra
     points, levels = points_of(problem), np.broadcast_to(level, problem.shape).ravel()
     noisy = points.eta > 0
     answer = np.full(noisy.shape, -1.0)
-    answer[noisy] = (
-        _force_imbalance(points, levels) if np.all(noisy) else _force_imbalance(points.take(noisy), levels[noisy])
-    )
+    if np.all(noisy):
+        answer = _force_imbalance(points, levels)
+    elif np.any(noisy):
+        answer[noisy] = _force_imbalance(points.take(noisy), levels[noisy])
     return answer.reshape(problem.shape)
 
 

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.phase.root_finding import find_roots
 from mdtheory.validation import FloatArray
 
 Field = Callable[[FloatArray, FloatArray], FloatArray]
 """A function of two arrays of shares, nan where it is undefined."""
 
-_MAX_STEPS = 60
-# How far a vertex may lie from the linked grid crossings, in cells.
-_REACH = (0.25, 1.2)
-# A grid with a larger share of zeros has a patch on which the function vanishes, not a curve.
+# How far a vertex may lie from the linked grid crossings, in cells; the short ones for vertices at an edge of the domain.
+_REACH = (0.25, 1.2, 0.05, 0.01)
+# A cell with smaller values at all corners is one on which the function vanishes: no curve.
 _FLAT = 1e-11
-_FLAT_SHARE = 0.02
+# An edge of the domain is located to this power of a tenth of a cell.
+_DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,99 +90,6 @@ def trace(field: Field, *, points: int = 200, scan: int = 32, tolerance: float =
     return tuple(sorted(curves, key=lambda curve: -_length(curve.vertices)))
 
 
-def find_roots(
-    function: Callable[[NDArray[np.intp], FloatArray], FloatArray],
-    low: FloatArray,
-    high: FloatArray,
-    f_low: FloatArray,
-    f_high: FloatArray,
-    tolerance: float,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Chandrupatla's method for many brackets at once.
-
-    Parameters
-    ----------
-    function : callable
-        ``function(which, x)``: the values of the functions numbered `which` (j,) at x (j,).
-    low, high, f_low, f_high : arrays (k,)
-        Brackets, and the values at their ends, of opposite sign.
-    tolerance : float
-        Where the distance to the root is estimated to be a tenth of it, a root is done.
-
-    Returns
-    -------
-    root, value, error : arrays (k,)
-        The error is estimated from the local slope; nan where the function became undefined.
-
-    Examples
-    --------
-    >>> ends = np.array([0.0, 1.0]), np.array([1.0, 2.0])
-    >>> goal = np.array([0.5, 2.0])
-    >>> root, *_ = find_roots(lambda i, x: x**2 - goal[i], *ends, ends[0]**2 - goal, ends[1]**2 - goal, 1e-10)
-    >>> root.round(8)
-    array([0.70710678, 1.41421356])
-    """
-    # Columns: the latest point, the other end of the bracket, and the point before.
-    x1, x2, x3 = (np.array(x, dtype=np.float64) for x in (high, low, low))
-    f1, f2, f3 = (np.array(f, dtype=np.float64) for f in (f_high, f_low, f_low))
-    root, value, error = (np.full(x1.shape, np.nan) for _ in range(3))
-    active = np.arange(x1.size)
-    share = _secant_share(f1, f2)
-    for _ in range(_MAX_STEPS):
-        if active.size == 0:
-            break
-        x = x1 + share * (x2 - x1)
-        f = function(active, x)
-        same = np.sign(f) == np.sign(f1)
-        x3, f3 = np.where(same, x1, x2), np.where(same, f1, f2)
-        x2, f2 = np.where(same, x2, x1), np.where(same, f2, f1)
-        x1, f1 = x, f
-        best, at, gap, done = _progress((x1, x2, x3), (f1, f2, f3), tolerance)
-        root[active], value[active], error[active] = at, best, gap
-        keep = ~done & np.isfinite(f)
-        active = active[keep]
-        x1, x2, x3, f1, f2, f3 = (a[keep] for a in (x1, x2, x3, f1, f2, f3))
-        share = _next_share((x1, x2, x3), (f1, f2, f3), tolerance)
-    return root, value, error
-
-
-# ------------------------------------------------------------------------------ one step of the root finder
-
-
-def _secant_share(f1: FloatArray, f2: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = f1 / (f1 - f2)
-    return np.where(np.isfinite(share), np.clip(share, 0.02, 0.98), 0.5)
-
-
-def _progress(
-    x: tuple[FloatArray, ...], f: tuple[FloatArray, ...], tolerance: float
-) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-    """The smaller of the two ends of each bracket, its place, the estimated error there, and whether it is enough."""
-    nearer = np.abs(f[0]) <= np.abs(f[1])
-    best, at = np.where(nearer, f[0], f[1]), np.where(nearer, x[0], x[1])
-    width = np.abs(x[1] - x[0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # The gentler of the slopes to the two other points: a wall at one end must not flatter the estimate.
-        slopes = [np.abs((f[0] - g) / (x[0] - y)) for g, y in zip(f[1:], x[1:], strict=True)]
-        gap = np.minimum(np.abs(best) / np.minimum(*slopes), width)
-    gap = np.where(best == 0, 0.0, np.where(np.isfinite(gap), gap, width))
-    return best, at, gap, (gap <= 0.1 * tolerance) | (width <= 0.2 * tolerance)
-
-
-def _next_share(x: tuple[FloatArray, ...], f: tuple[FloatArray, ...], tolerance: float) -> FloatArray:
-    """Inverse quadratic interpolation where it is trustworthy, else halving."""
-    (x1, x2, x3), (f1, f2, f3) = x, f
-    with np.errstate(all="ignore"):
-        xi, phi = (x1 - x2) / (x3 - x2), (f1 - f2) / (f3 - f2)
-        trusted = (phi**2 < xi) & ((1.0 - phi) ** 2 < 1.0 - xi)
-        quadratic = f1 / (f2 - f1) * f3 / (f2 - f3) + (x3 - x1) / (x2 - x1) * f1 / (f3 - f1) * f2 / (f3 - f2)
-        share = np.where(trusted & np.isfinite(quadratic), quadratic, 0.5)
-        # A step never smaller than this, so that both ends of the bracket close in.
-        least = np.minimum(0.05 * tolerance / np.abs(x2 - x1), 0.5)
-    return np.clip(share, least, 1.0 - least)
-
-
 # ------------------------------------------------------------------------------ scan and link
 
 
@@ -189,39 +97,75 @@ def _chains(field: Field, scan: int) -> list[FloatArray]:
     """Polylines through the crossings of the grid lines."""
     side = np.linspace(0.0, 1.0, scan + 1)
     u, v = (w.ravel() for w in np.meshgrid(side, side, indexing="ij"))
-    values = field(u, v).reshape(scan + 1, scan + 1)
-    tiny = np.abs(values) < _FLAT
-    if np.mean(tiny) > _FLAT_SHARE:
-        values = np.where(tiny, np.nan, values)
-    positive = values >= 0
-    known = np.isfinite(values)
+    values, flat = _without_flat_cells(field(u, v).reshape(scan + 1, scan + 1))
     # Edges (i, j)-(i+1, j), then edges (i, j)-(i, j+1).
-    starts, steps = [], []
-    number = [np.full((scan, scan + 1), -1), np.full((scan + 1, scan), -1)]
-    count = 0
-    for axis in (0, 1):
-        head, tail = (np.take(positive, range(1, scan + 1), axis), np.take(positive, range(scan), axis))
-        both = np.take(known, range(1, scan + 1), axis) & np.take(known, range(scan), axis)
-        crossing = np.argwhere((head != tail) & both)
-        number[axis][tuple(crossing.T)] = count + np.arange(len(crossing))
-        count += len(crossing)
-        starts.append(crossing)
-        steps.append(np.tile(np.eye(2, dtype=int)[axis], (len(crossing), 1)))
-    if count == 0:
-        return []
-    low, step = np.concatenate(starts), np.concatenate(steps)
-    high = low + step
-    f_low, f_high = values[tuple(low.T)], values[tuple(high.T)]
+    nodes = np.stack(np.meshgrid(*(np.arange(scan + 1),) * 2, indexing="ij"), axis=-1)
+    low = np.concatenate([nodes[:-1].reshape(-1, 2), nodes[:, :-1].reshape(-1, 2)])
+    step = np.repeat(np.eye(2, dtype=int), [scan * (scan + 1)] * 2, axis=0)
     base, along = low / scan, step / scan
+    f_low, f_high = values[tuple(low.T)], values[tuple((low + step).T)]
+    ends = np.zeros(len(low)), np.ones(len(low))
 
     def on_edges(which: NDArray[np.intp], t: FloatArray) -> FloatArray:
         place = base[which] + t[:, None] * along[which]
         return field(place[:, 0], place[:, 1])
 
-    zero, one = np.zeros(count), np.ones(count)
-    t, *_ = find_roots(on_edges, zero, one, f_low, f_high, 0.02)
-    t = np.where(np.isfinite(t), t, 0.5)
-    return _link(base + t[:, None] * along, _pairs(field, positive, number, scan))
+    def off_patches(which: NDArray[np.intp], t: FloatArray) -> FloatArray:
+        found = on_edges(which, t)
+        return np.where(np.abs(found) < _FLAT, np.nan, found) if flat else found
+
+    _end_at_domain(off_patches, ends, (f_low, f_high))
+    crossing = np.flatnonzero(np.isfinite(f_low) & np.isfinite(f_high) & ((f_low >= 0) != (f_high >= 0)))
+    if crossing.size == 0:
+        return []
+    t, *_ = find_roots(
+        lambda which, t: on_edges(crossing[which], t),
+        ends[0][crossing],
+        ends[1][crossing],
+        f_low[crossing],
+        f_high[crossing],
+        0.02,
+    )
+    t = np.where(np.isfinite(t), t, 0.5 * (ends[0] + ends[1])[crossing])
+    number = np.full(len(low), -1)
+    number[crossing] = np.arange(crossing.size)
+    split = scan * (scan + 1)
+    numbers = [number[:split].reshape(scan, scan + 1), number[split:].reshape(scan + 1, scan)]
+    return _link(base[crossing] + t[:, None] * along[crossing], _pairs(field, values >= 0, numbers, scan))
+
+
+def _without_flat_cells(values: FloatArray) -> tuple[FloatArray, bool]:
+    """The values, nan at the corners of cells on which they vanish, and whether there are any."""
+    tiny = np.abs(values) < _FLAT
+    flat = tiny[1:, 1:] & tiny[1:, :-1] & tiny[:-1, 1:] & tiny[:-1, :-1]
+    if not np.any(flat):
+        return values, False
+    return np.where(tiny, np.nan, values), True
+
+
+def _end_at_domain(
+    on_edges: Callable[[NDArray[np.intp], FloatArray], FloatArray],
+    ends: tuple[FloatArray, FloatArray],
+    values: tuple[FloatArray, FloatArray],
+) -> None:
+    """Move the undefined end of an edge to where the function is last defined, in place."""
+    for this, that in ((0, 1), (1, 0)):
+        open_ = np.flatnonzero(np.isnan(values[this]) & np.isfinite(values[that]))
+        if open_.size == 0:
+            continue
+        known, unknown = ends[that][open_], ends[this][open_]
+        shares = np.linspace(0.1, 0.9, 9)
+        rows = np.arange(open_.size)
+        for _ in range(_DIGITS):
+            places = known[:, None] + shares * (unknown - known)[:, None]
+            found = on_edges(np.repeat(open_, shares.size), places.ravel()).reshape(places.shape)
+            # As far as it is defined without a gap.
+            count = np.sum(np.cumprod(np.isfinite(found), axis=1), axis=1).astype(int)
+            moved = count > 0
+            places = np.column_stack([known, places, unknown])
+            values[this][open_[moved]] = found[rows[moved], count[moved] - 1]
+            known, unknown = places[rows, count], places[rows, count + 1]
+            ends[this][open_] = known
 
 
 def _pairs(

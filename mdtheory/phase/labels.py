@@ -80,11 +80,15 @@ def regions(
     >>> import mdtheory as mdt
     >>> ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
     >>> md = mdt.MemorizationDilation(ufm, noise=0.1, slope=0.3)
-    >>> ds = regions(md, {"noise": [0.01, 0.1, 0.9], "loss.smoothing": [0.0, 0.995]}, certify=True)
-    >>> [PHASES[code] for code in ds["phase"].values[:, 0]]
-    ['memorized', 'memorized_overlapping', 'not_memorized_overlapping']
-    >>> [EVIDENCE[code] for code in ds["evidence"].values[0]]
-    ['certified', 'exact']
+    >>> ds = regions(md, {"noise": [0.01, 0.02, 0.04, 0.3, 0.5, 0.9]}, certify=True)
+    >>> for phase, evidence in zip(ds["phase"].values, ds["evidence"].values):
+    ...     print(PHASES[phase], EVIDENCE[evidence])
+    memorized certified
+    memorized certified
+    memorized undecided
+    not_memorized_overlapping certified
+    not_memorized_overlapping certified
+    not_memorized_overlapping certified
     """
     if not isinstance(problem, MemorizationDilation):
         raise fail("problem", problem, "must be a MemorizationDilation")
@@ -239,21 +243,28 @@ def _prove_lines(
         def box(k: int, other: tuple[int, ...] = other) -> "Box":
             return grid.box((*other[:axis], k, *other[axis:]))
 
-        for k in _outward(count - 1, -1, -1):
-            if below(box(k)):
-                lines[other][: k + 1] = True
-                break
-        for k in _outward(count, row.size, 1):
-            if above(box(k)):
-                lines[other][k:] = True
-                break
+        last = _nearest(lambda k: below(box(k)), count - 1, -1)
+        first = _nearest(lambda k: above(box(k)), count, row.size)
+        lines[other][: last + 1] = True
+        lines[other][first:] = True
     return proved
 
 
-def _outward(start: int, stop: int, step: int) -> list[int]:
-    """start, then ever further from it, up to before stop."""
-    away = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
-    return [start + step * k for k in away if (start + step * k - stop) * step < 0]
+def _nearest(holds: Callable[[int], bool], start: int, stop: int) -> int:
+    """The place nearest to `start` from which on, towards `stop`, a property that persists holds; `stop` if none."""
+    step = 1 if stop > start else -1
+    room = (stop - start) * step
+    if room <= 0 or holds(start):
+        return start
+    # It fails at `bad` steps and holds at `good`; beyond the end it holds trivially.
+    bad, good = 0, 1
+    while good < room and not holds(start + step * good):
+        bad, good = good, 2 * good
+    good = min(good, room)
+    while good - bad > 1:
+        middle = (bad + good) // 2
+        bad, good = (bad, middle) if holds(start + step * middle) else (middle, good)
+    return start + step * good
 
 
 def _dataset(grid: _Grid, phase: NDArray[np.int8], evidence: NDArray[np.int8], reason: str) -> "xarray.Dataset":
