@@ -1,9 +1,11 @@
 """Claims on boxes about memorization and dilation: one decay for weights and features, the sphere in dimension 8."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
+from flint import arb
 
 from mdtheory.claims.domains import Domain, Integers, Interval
 from mdtheory.claims.library._ordering import LOG, Family, Part, first_dilates_more
@@ -13,8 +15,8 @@ from mdtheory.claims.relation import Relation, greater
 
 by_cross_entropy, by_smoothing, by_more_smoothing = sp.symbols("ND_CE ND_LS ND_more", positive=True)
 more_smoothing = sp.Symbol("more_smoothing", positive=True)
-normalized = sp.Symbol("normalized", positive=True)
-noisy_margin = sp.Symbol("noisy_margin", real=True)
+excess, noisy_margin = sp.symbols("excess noisy_margin", real=True)
+ON_A_BOX = Source("this project", "signs of the stationarity residual on a box")
 ROUTE = "root of a monotone residual, by proved signs"
 NAMED = {s.name: s for s in (decay, noise, slope, smoothing, more_smoothing, dim)}
 
@@ -38,9 +40,9 @@ def variables_of(sides: Sides) -> dict[sp.Symbol, Domain]:
     return found
 
 
-def noisy_box(sides: Sides, decide: Callable[..., bool | None], *, slow: bool = False) -> Box:
+def noisy_box(sides: Sides, decide: Callable[..., bool | None]) -> Box:
     """A box that is split geometrically."""
-    return Box(sides=sides, log=tuple(name for name in LOG if name in sides), decide=decide, slow=slow)
+    return Box(sides=sides, log=tuple(name for name in LOG if name in sides), decide=decide)
 
 
 def _claim(
@@ -67,6 +69,32 @@ def _claim(
     )
 
 
+def comparison(
+    *,
+    id: str,
+    title: str,
+    statement: str,
+    family: Family,
+    losses: Mapping[sp.Symbol, str | None],
+    relation: Relation,
+    sides: Sides,
+    source: Source = ON_A_BOX,
+    notes: str = "",
+) -> Claim:
+    """The first of two losses dilates more on a box; each is a symbol and the variable of its smoothing (None: none)."""
+    first, second = losses.values()
+    return _claim(
+        id,
+        title,
+        statement,
+        {symbol: Part(family, loss) for symbol, loss in losses.items()},
+        relation,
+        noisy_box(sides, first_dilates_more(family, first, second)),
+        notes,
+        source,
+    )
+
+
 def ordering(
     *,
     id: str,
@@ -75,23 +103,35 @@ def ordering(
     family: Family,
     sides: Sides,
     reversed: bool = False,
-    slow: bool = False,
-    source: Source,
+    source: Source = ON_A_BOX,
     notes: str = "False in general: see ordering-in-general.",
 ) -> Claim:
     """Cross-entropy dilates more than label smoothing on a box, or (``reversed``) less."""
-    losses: tuple[str | None, str | None] = ("smoothing", None) if reversed else (None, "smoothing")
-    relation = greater(by_smoothing, by_cross_entropy) if reversed else greater(by_cross_entropy, by_smoothing)
-    return _claim(
-        id,
-        title,
-        statement,
-        {by_cross_entropy: Part(family), by_smoothing: Part(family, "smoothing")},
-        relation,
-        noisy_box(sides, first_dilates_more(family, *losses), slow=slow),
-        notes,
-        source,
+    losses: dict[sp.Symbol, str | None] = {by_cross_entropy: None, by_smoothing: "smoothing"}
+    if reversed:
+        losses = {by_smoothing: "smoothing", by_cross_entropy: None}
+    return comparison(
+        id=id,
+        title=title,
+        statement=statement,
+        family=family,
+        losses=losses,
+        relation=greater(*losses),
+        sides=sides,
+        source=source,
+        notes=notes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """ND - 1/2: positive where clean examples cross the decision boundary."""
+
+    part: Part
+
+    def __call__(self, **point: Any) -> arb:
+        """The number at a point."""
+        return self.part(**point) - arb(1) / 2
 
 
 def one_loss(
@@ -99,22 +139,20 @@ def one_loss(
     id: str,
     title: str,
     statement: str,
-    family: Family,
-    quantity: sp.Symbol,
+    quantity: Mapping[sp.Symbol, Callable[..., Any]],
     relation: Relation,
     sides: Sides,
     decide: Callable[..., bool | None],
     notes: str = "",
 ) -> Claim:
-    """A claim on a box about one number of the solution, for label smoothing or (no such side) cross-entropy."""
-    loss = "smoothing" if "smoothing" in sides else None
+    """A claim on a box about one number of the solution."""
     return _claim(
         id,
         title,
         statement,
-        {quantity: Part(family, loss, quantity.name)},
+        quantity,
         relation,
         noisy_box(sides, decide),
         notes,
-        Source("this project", "signs of the stationarity residual on a box"),
+        ON_A_BOX,
     )

@@ -1,0 +1,21 @@
+"""The clean clusters reach over the decision boundary, on a whole box."""
+
+from mdtheory.claims.library._noisy_boxes import Excess, excess, noisy_sides, one_loss
+from mdtheory.claims.library._ordering import Family, Part, dilation_against, opposite
+from mdtheory.claims.relation import greater
+
+FAMILY = Family()
+
+CLAIM = one_loss(
+    id="clusters-overlap-typical",
+    title="Clean classes overlap: errors on unseen examples on a box",
+    statement=(
+        r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = 0$: $\mathrm{ND} > 1/2$, so some unseen clean examples are misclassified, "
+        r"for decays in $[0.002, 0.01]$, noise in $[0.1, 0.5]$, slope in $[0.1, 0.3]$, dimension 8."
+    ),
+    quantity={excess: Excess(Part(FAMILY))},
+    relation=greater(excess, 0),
+    sides=noisy_sides("0.002 0.01", "0.1 0.5", "0.1 0.3"),
+    decide=opposite(dilation_against(FAMILY, None, "0.5")),
+    notes="With little noise and a larger slope they are separated: clusters-separated-typical.",
+)

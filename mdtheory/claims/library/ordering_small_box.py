@@ -1,0 +1,17 @@
+"""Cross-entropy dilates more than label smoothing on a small box that takes no time."""
+
+from mdtheory.claims.library._noisy_boxes import noisy_sides, ordering
+from mdtheory.claims.library._ordering import Family
+from mdtheory.claims.model import Source
+
+CLAIM = ordering(
+    id="ordering-small-box",
+    title="Cross-entropy dilates more near the reference parameters",
+    statement=(
+        r"Nonnegative features, absolute scaling, noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
+        r"for decays in $[0.004, 0.006]$, noise in $[0.05, 0.1]$, slope in $[0.9, 1.1]$, smoothing in $[0.1, 0.2]$, dimension 8."
+    ),
+    family=Family(),
+    sides=noisy_sides("0.004 0.006", "0.05 0.1", "0.9 1.1", smoothing="0.1 0.2"),
+    source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
+)
