@@ -85,6 +85,7 @@ CLAIM = Claim(
     relations=(
         equal((by_edges / by_collapse) ** (layers + 1), vertices ** (layers - 1) / (2 * classes ** (layers - 2))),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/deep_networks.py",
     notes="Sufficient, not necessary: low-rank networks may win elsewhere too. For linear layers see deep-linear-pairs-beat-etf.",
 )

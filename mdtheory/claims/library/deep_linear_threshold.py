@@ -82,7 +82,8 @@ CLAIM = Claim(
         equal(critical, threshold),
         equal(landing, target * (layers - 1) / layers),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/deep_networks.py",
     most_samples=100,
     notes="For one layer there is no jump; for cross-entropy see deep-linear-etf-in-general.",
 )

@@ -74,7 +74,8 @@ CLAIM = Claim(
         equal(own, 1 - shrinkage),
         equal(mean, 1 - shrinkage * (factor + bias_decay) / bias_decay),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/bias_penalty.py",
     most_samples=400,
     notes="Where the mean part of the stationary point is negative, that is from the stated bound on, the optimum has none.",
 )

@@ -37,7 +37,8 @@ CLAIM = Claim(
         equal(value, sp.log(1 + sp.exp(-margin)) + cost * margin),
         equal(best, value),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/bias_penalty.py",
     most_samples=300,
     notes="So equal lengths of the class means are not necessary: see equal-norms-nonnegative-bias.",
 )
