@@ -25,4 +25,4 @@ def main(output: Path, size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(__file__).with_suffix(".png"), 80)
+    main(Path(__file__).with_suffix(".png"), 60)

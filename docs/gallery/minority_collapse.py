@@ -7,7 +7,7 @@ import numpy as np
 import mdtheory as mdt
 from mdtheory import phase
 
-RATIO, DECAY = (1.0, 100.0), (1e-3, 0.4)
+RATIO, DECAY = (1.0, 100.0), (1e-2, 0.4)
 
 
 def imbalanced(imbalance_ratio, decay, nonnegative=True) -> mdt.UFM:

@@ -24,7 +24,7 @@ _LOOKS = {
     "collapsed": ("0.80", "", "collapsed to zero"),
     "undefined": ("0.96", "....", "undefined"),
     "failed": ("1.0", "xxxx", "not solved"),
-    "undecided": ("none", "/////", "undecided"),
+    "undecided": ("none", "////////", "undecided"),
     "zero": ("1.0", "", "zero"),
 }
 _OTHER_FILLS = ("#C9E3C1", "#E3C9DE", "#F0E6A2", "#B8D9D9", "#8FB58E", "#B58FB0", "#D9D2C5", "#9FA8C9")
