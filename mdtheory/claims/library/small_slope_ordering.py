@@ -1,0 +1,57 @@
+"""Which loss dilates more as the slope vanishes: the limit of the ratio of their dilations."""
+
+import sympy as sp
+
+from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._noisy import not_collapsed
+from mdtheory.claims.library._small import WITHOUT_DECAY
+from mdtheory.claims.library._symbols import mu, noise, slope, smoothing
+from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, UNSMOOTHED, Part
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.relation import asymptotic
+
+by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
+relative_ce, relative_ls = sp.symbols("relative_ND_CE relative_ND_LS", positive=True)
+kappa, rest, margin_ce, margin_ls = sp.symbols("kappa e s_CE s_LS", positive=True)
+RELATIVE = {**NO_DECAY, "exponent": 0}
+
+
+def _ratio(power: sp.Expr) -> sp.Expr:
+    return rest * (1 - rest) / (kappa * (1 - 2 * rest + kappa)) * (margin_ls / margin_ce) ** power
+
+
+CLAIM = Claim(
+    id="small-slope-ordering",
+    title="Cross-entropy against label smoothing at a small slope",
+    statement=(
+        r"Noisy features without decay, $e = \alpha/2 + \kappa$: as $C \to 0$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \to "
+        r"e(1-e)\, s_{LS}^{1+q/2} / (\kappa (1-2e+\kappa)\, s_{CE}^{1+q/2})$. So cross-entropy dilates more if this "
+        r"exceeds 1, and less if it does not reach 1."
+    ),
+    source=Source("this project", "asymptotics for a small slope"),
+    variables={
+        **WITHOUT_DECAY,
+        noise: Interval(0.01, 0.5, log=True),
+        slope: Interval(1e-6, 1e-5, log=True),
+    },
+    definitions={
+        kappa: 2 * mu,
+        rest: smoothing / 2 + kappa,
+        margin_ce: sp.log(1 / kappa - 1),
+        margin_ls: sp.log(1 / rest - 1),
+    },
+    assumptions=(not_collapsed,),
+    quantities={
+        by_cross_entropy: Quantity(at=Part("normalized", {**NO_DECAY, **UNSMOOTHED}), route=BY_SIGNS),
+        by_smoothing: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
+        relative_ce: Quantity(at=Part("normalized", {**RELATIVE, **UNSMOOTHED}), route=BY_SIGNS),
+        relative_ls: Quantity(at=Part("normalized", RELATIVE), route=BY_SIGNS),
+    },
+    relations=(
+        asymptotic(by_cross_entropy / by_smoothing, _ratio(sp.Rational(3, 2)), slope, rate=2),
+        asymptotic(relative_ce / relative_ls, _ratio(sp.Integer(1)), slope, rate=2),
+    ),
+    expected=Verdict.PROVED,
+    derivation="derivations/small_noise.py",
+    notes="Strong decay and a small slope reverse the order even where clusters are separated: ordering-while-separated.",
+)
