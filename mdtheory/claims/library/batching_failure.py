@@ -71,7 +71,8 @@ CLAIM = Claim(
         equal(coinciding, apart),
         greater(full_coinciding, full_apart),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/unit_vectors.py",
     most_samples=300,
     notes="The value for the full batch: supervised-contrastive-value.",
 )

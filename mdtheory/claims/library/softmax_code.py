@@ -117,7 +117,8 @@ CLAIM = Claim(
         equal(of_polygon, 1 - sp.cos(2 * sp.pi / num_classes)),
         at_most(near_polygon, of_polygon),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/unit_vectors.py",
     most_samples=200,
     notes="Between N = M + 2 and 2M the value is 1; beyond that, in three dimensions and more, only bounds are known.",
 )

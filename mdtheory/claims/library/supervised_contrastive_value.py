@@ -77,7 +77,8 @@ CLAIM = Claim(
         at_least(other_value, value),
         at_least(other_nonnegative, nonnegative_value),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/unit_vectors.py",
     most_samples=200,
     notes="With small batches the frame need not be the only optimum: batching-failure.",
 )
