@@ -26,7 +26,7 @@ CLAIM = Claim(
     id="minority-collapse-nonnegative",
     title="Nonnegative features: the share below which a class collapses to zero",
     statement=r"Class $n$ has a nonzero mean if and only if $\pi_n > 4\mu^2 N/((N-1)(1-\alpha)^2)$.",
-    source=Source("this project", "sharp minority collapse, nonnegative features without a bias"),
+    source=Source("dang2024", "minority collapse of nonnegative features; with smoothing: this project"),
     variables={
         num_classes: CLASSES,
         weight_decay: STRONG_DECAY,

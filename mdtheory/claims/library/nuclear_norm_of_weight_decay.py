@@ -88,7 +88,7 @@ CLAIM = Claim(
         r"For $W H = Z$ the decay $\lambda_W \Vert W \Vert^2 + \lambda_H \sum_n \pi_n \Vert h_n \Vert^2$ is at least "
         r"$2\mu \Vert Z\, \mathrm{diag}(\sqrt{\pi}) \Vert_*$, and the factors of the singular value decomposition attain it."
     ),
-    source=Source("this project", "reformulation of the features model as a convex problem"),
+    source=Source("zhu2021", "nuclear-norm form of the features model; with class proportions: this project"),
     variables={
         weight_decay: DECAY,
         feature_decay: DECAY,

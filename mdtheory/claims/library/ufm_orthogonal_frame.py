@@ -25,7 +25,7 @@ CLAIM = Claim(
         r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
         r"attained by orthogonal class means of equal length."
     ),
-    source=Source("this project", "closed form of the balanced features model, nonnegative features"),
+    source=Source("nguyen2023", "collapse of nonnegative features to an orthogonal frame; its value: this project"),
     variables=SOLVER_VARIABLES,
     quantities={value: optimum(cross_entropy, nonnegative=True)},
     relations=(equal(value, smoothed_value(smoothed + nonnegative_cost, 1 - smoothed, nonnegative_cost)),),

@@ -25,7 +25,7 @@ CLAIM = Claim(
         r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
         r"attained by a simplex equiangular tight frame."
     ),
-    source=Source("this project", "closed form of the balanced features model, free features"),
+    source=Source("zhou2022", "simplex ETF as the global minimiser for smoothed labels; its value: this project"),
     variables=SOLVER_VARIABLES,
     quantities={value: optimum(cross_entropy)},
     relations=(equal(value, smoothed_value(smoothed + free_cost, 1 - smoothed, free_cost)),),
