@@ -60,11 +60,11 @@ def _orthogonal(point: Mapping[str, Any]) -> arb:
             4 * mean_decay**2 / small - b * b - (1 - c) ** 2 - d * d,
         )
 
-    limits: Any = {"type": "ineq", "fun": lambda x: [float(r.mid()) for r in room(x)]}
-    guess = minimize(
+    optimise: Any = minimize
+    guess = optimise(
         lambda x: -float(value(x).mid()),
         np.array([0.995, 0.98]),
-        constraints=limits,
+        constraints={"type": "ineq", "fun": lambda x: [float(r.mid()) for r in room(x)]},
         bounds=[(0.5, 0.9999)] * 2,
         method="SLSQP",
     ).x
@@ -91,6 +91,7 @@ CLAIM = Claim(
     relations=(equal(best, orthogonal),),
     expected=Verdict.REFUTED,
     counterexample={"weight_decay": 0.02, "feature_decay": 0.02, "majority": 0.625},
+    most_samples=2,
     notes=(
         "With a bias the mean of the large class can vanish, and those of the small ones meet at an acute angle. Without a bias "
         "the means are orthogonal: see unequal-classes-nonnegative."
