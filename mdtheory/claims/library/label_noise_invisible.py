@@ -59,10 +59,10 @@ CLAIM = Claim(
     },
     relations=(equal(two, _value(2)), equal(four, _value(4))),
     expected=Verdict.PROVED,
-    derivation="derivations/nuclear_norm.py",
+    derivation="derivations/label_noise.py",
     most_samples=MOST_OPTIMA,
     notes=(
         "Checked with two classes, and with four whose wrong label is always the next class; flipped counts 1024ths. "
-        "For fixed weights every sample with the same observed label has the same best features."
+        "For fixed weights every sample with the same observed label has the same best features; the value is that of ufm-simplex-etf."
     ),
 )

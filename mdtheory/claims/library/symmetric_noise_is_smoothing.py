@@ -54,7 +54,8 @@ CLAIM = Claim(
     },
     quantities={value: optimum(cross_entropy, labels=_labels)},
     relations=(equal(value, -(1 - left) * sp.log(1 - left) - left * sp.log(left / (classes - 1))),),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/label_noise.py",
     most_samples=MOST_OPTIMA,
     notes="Checked with 2, 3, 5 and 9 classes and shares of wrong labels in 1024ths, which are exact numbers. The optimum is an entropy: see entropy-lower-bound.",
 )
