@@ -6,11 +6,10 @@ Where parameters occur several times the second is far tighter, which is what ke
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flint import acb, arb
 
-FAR = 4
+FAR = 8
 """From this K on, second derivatives of the pull are not bounded usefully."""
 
 
@@ -42,7 +41,7 @@ class Centred:
     def _chain(self, middle: arb, whole: arb, derivative: arb) -> "Centred":
         return self._made(middle, whole, [derivative * slope for slope in self.slopes])
 
-    def __add__(self, other: Any) -> "Centred":
+    def __add__(self, other: "Centred | arb | int") -> "Centred":
         """Sum."""
         if isinstance(other, Centred):
             slopes = [x + y for x, y in zip(self.slopes, other.slopes, strict=True)]
@@ -55,11 +54,11 @@ class Centred:
         """Negative."""
         return Centred(-self.middle, -self.whole, tuple(-x for x in self.slopes), self.offsets)
 
-    def __sub__(self, other: Any) -> "Centred":
+    def __sub__(self, other: "Centred | arb | int") -> "Centred":
         """Difference."""
         return self + (-other)
 
-    def __rsub__(self, other: Any) -> "Centred":
+    def __rsub__(self, other: arb | int) -> "Centred":
         """Difference from a constant."""
         return -self + other
 

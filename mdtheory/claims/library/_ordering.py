@@ -5,6 +5,7 @@ is negative for a memorization, the optimum memorises and dilates more than that
 are made in double precision; any guess would do, a good one needs fewer boxes.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -260,10 +261,10 @@ class _Floats:
         self.nonnegative, self.exponent = family.nonnegative, family.exponent
         self.noise, self.slope, self.smoothing = point["noise"], point["slope"], smoothing
         self.lam = family.decay_of_noisy(decay)
-        self.root = 1.0 if family.nonnegative else 2**0.5
+        self.root = 1.0 if family.nonnegative else math.sqrt(2)
         e = smoothing / 2 + decay * (2.0 if family.nonnegative else 2**0.5)
         self.s = float(np.log(1 / e - 1))
-        self.distance, self.weights = (2 * self.root * self.s) ** 0.5, (2 * self.s / self.root) ** 0.5
+        self.distance, self.weights = math.sqrt(2 * self.root * self.s), math.sqrt(2 * self.s / self.root)
         self.zeta, self.mass = _nodes(dim)
 
     def wish(self, x: float) -> float:
@@ -274,18 +275,18 @@ class _Floats:
         if not self.nonnegative or self.lam == 0.0:
             return x
         share = self.lam / (self.lam + self.weights * self.wish(x) / (2 * x))
-        return float((x * x + (share * self.distance / 2) ** 2) ** 0.5)
+        return math.hypot(x, share * self.distance / 2)
 
     def dilation(self, x: float) -> float:
         """ND."""
-        return self.noise * self.memorization(x) * self.distance ** (self.exponent - 1) / self.slope
+        return self.noise * self.memorization(x) * (1.0 if self.exponent else 1 / self.distance) / self.slope
 
     def residual(self, x: float) -> float:
         wish = self.wish(x)
         if wish <= 0:
             return 1.0
         rho = self.memorization(x)
-        rate = self.distance**self.exponent / self.slope
+        rate = (self.distance if self.exponent else 1.0) / self.slope
         r = self.noise * rho * rate
         u = np.minimum(self.weights * r * self.zeta, 600.0)
         pull = float(self.mass @ (self.zeta * np.sinh(u) / (np.cosh(self.s) + np.cosh(u))))
@@ -300,12 +301,12 @@ class _Floats:
 
     def travelled(self, dilation: float, solution: float) -> float:
         """The distance travelled at which the normalised dilation would be so large; short of where nothing is gained."""
-        goal = dilation * self.slope / self.noise * self.distance ** (1 - self.exponent)
+        goal = dilation * self.slope / self.noise * (1.0 if self.exponent else self.distance)
         if not self.nonnegative or self.lam == 0.0:
             return goal
         if goal > self.memorization(solution):
             # Nearly nothing to gain: count the whole displacement towards the origin, which is what boxes can prove.
-            safe = (max(goal**2 - (self.distance / 2) ** 2, 0.0)) ** 0.5
+            safe = math.sqrt(max(goal**2 - (self.distance / 2) ** 2, 0.0))
             if safe > solution and self.wish(safe) * self.weights < 4 * self.lam * safe:
                 return safe
         high = goal
