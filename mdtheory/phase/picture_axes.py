@@ -109,16 +109,18 @@ def prepare_one(ax: "Axes", name: str, axis: PictureAxis) -> None:
 
 def few_ticks(axis: "Axis", low: float, high: float) -> None:
     """Labels of a logarithmic axis: powers of ten, or over two decades or less also what lies between, as numbers."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     decades = np.log10(high / low)
     if decades >= 2.0:
         axis.set_major_locator(LogLocator(numticks=6 if decades < 6 else 5))
         axis.set_minor_formatter(NullFormatter())
         return
-    steps: tuple[float, ...] = (1, 2, 5) if decades > 0.5 else tuple(np.arange(1, 10, 1 if decades > 0.2 else 0.5))
-    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    candidates = [step * 10.0**k for k in exponents for step in steps]
+    if decades > 0.5:
+        exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        candidates = [step * 10.0**k for k in exponents for step in (1, 2, 5)]
+    else:
+        candidates = list(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(low, high))
     ticks = [tick for tick in candidates if low <= tick * (1 + 1e-9) and tick <= high * (1 + 1e-9)]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
