@@ -31,6 +31,6 @@ CLAIM = Claim(
     ),
     expected=Verdict.PROVED,
     derivation="derivations/merge_threshold.py",
-    most_samples=500,
+    most_samples=300,
     notes="Classes of different proportions never coincide unless they vanish: minority-collapse-unequal.",
 )

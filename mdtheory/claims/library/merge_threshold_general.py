@@ -65,6 +65,6 @@ CLAIM = Claim(
     relations=(positive_iff(gain, threshold - nuclear), equal(pull, threshold)),
     expected=Verdict.PROVED,
     derivation="derivations/merge_threshold.py",
-    most_samples=500,
+    most_samples=300,
     notes="An additive adjustment of the logits changes nothing; inverse-frequency weights: inverse-frequency-merges-majority.",
 )
