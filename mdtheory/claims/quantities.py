@@ -197,13 +197,13 @@ class NoisyProblem:
         c = self.classes
         return -(self.decay * t + c.weight_distance**2 / 2 * self.slope_of_loss(t)) / (t + c.margin)
 
-    def memorization(self, t: arb) -> arb:
-        """rho(t)."""
+    def memorization(self, t: arb, multiplier: arb | None = None) -> arb:
+        """rho(t); ``multiplier`` is nu(t) where it is known."""
         c = self.classes
         travelled = (t + c.margin) / c.weight_distance
         if self.decay.is_zero() or c.centre_square.is_zero():
             return travelled
-        share = self.decay / (self.decay + self.multiplier(t))
+        share = self.decay / (self.decay + (self.multiplier(t) if multiplier is None else multiplier))
         return (share**2 * c.centre_square + travelled**2).sqrt()
 
     def dilation(self, t: arb) -> arb:
@@ -213,9 +213,11 @@ class NoisyProblem:
     def residual(self, t: arb) -> arb:
         """Increases in t; zero at the solution."""
         c = self.classes
-        rho, r = self.memorization(t), self.dilation(t)
+        multiplier = self.multiplier(t)
+        rho, rate = self.memorization(t, multiplier), c.mean_distance**self.exponent / self.slope
+        r = self.noise * rho * rate
         slope = 2 * c.weight_distance * self.pull(c.margin, c.weight_distance * r) + 4 * self.decay * r
-        return slope * c.mean_distance**self.exponent / self.slope - 4 * self.multiplier(t) * rho
+        return slope * rate - 4 * multiplier * rho
 
     def solution(self, guess: float) -> Dilation:
         """The solution near a guess of t, enclosed by proved signs of the residual."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from flint import arb, ctx
 from scipy.optimize import brentq
 
-from mdtheory.claims.quantities import Dilation, NoisyProblem, TwoClasses, around
+from mdtheory.claims.quantities import Dilation, NoisyProblem, TwoClasses
 from mdtheory.errors import AssumptionError
 
 LossName = Literal["cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge", "hinge"]
@@ -125,17 +125,28 @@ def enclosed(residual: Callable[[arb], arb]) -> arb:
     """The positive root of an increasing function that is negative at zero, in a ball about 1e-33 wide (relative)."""
     high = _first(1.0, 2.0, lambda x: residual(arb(x)) > 0)
     low = _first(high, 1 / 16, lambda x: residual(arb(x)) < 0)
-    guess = float(brentq(lambda x: float(residual(arb(x)).mid()), low, high, xtol=1e-15 * low, rtol=1e-14))
-    ball = around(residual, guess, guess)
+    guess = float(brentq(lambda x: float(residual(arb(x)).mid()), low, high, xtol=1e-15 * low, rtol=1e-13))
+    ends, values = _around(residual, arb(guess))
     for width in FINER:
-        ends = ball.lower(), ball.upper()
-        below, above = residual(ends[0]).mid(), residual(ends[1]).mid()
+        below, above = values[0].mid(), values[1].mid()
         middle = ((ends[0] * above - ends[1] * below) / (above - below)).mid()
         closer = middle - arb(guess * width), middle + arb(guess * width)
-        if not (residual(closer[0]) < 0 and residual(closer[1]) > 0):
+        found = residual(closer[0]), residual(closer[1])
+        if not (found[0] < 0 and found[1] > 0):
             break
-        ball = closer[0].union(closer[1])
-    return ball
+        ends, values = closer, found
+    return ends[0].union(ends[1])
+
+
+def _around(residual: Callable[[arb], arb], guess: arb) -> tuple[tuple[arb, arb], tuple[arb, arb]]:
+    """Ends on either side of the root, and the residual there."""
+    for exponent in range(-11, 0):
+        width = guess * arb(10) ** exponent
+        ends = (guess - width).mid(), (guess + width).mid()
+        values = residual(ends[0]), residual(ends[1])
+        if values[0] < 0 and values[1] > 0:
+            return ends, values
+    raise AssumptionError(f"root: no proved change of sign near {guess.str(6)}")
 
 
 def _first(start: float, factor: float, found: Callable[[float], bool]) -> float:

@@ -59,5 +59,6 @@ CLAIM = Claim(
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",
+    most_samples=500,
     notes="So the losses differ at the next order only: see equal-decay-boundary.",
 )

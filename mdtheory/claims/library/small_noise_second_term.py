@@ -2,6 +2,7 @@
 
 import sympy as sp
 
+from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import margin, mean_distance, not_collapsed, weight_distance
 from mdtheory.claims.library._small import (
     CONFIGURATION,
@@ -39,7 +40,14 @@ CLAIM = Claim(
         r"without $D^2/(4\lambda)$ if $\lambda = 0$."
     ),
     source=Source("this project", "asymptotics for small noise"),
-    variables={**WITH_DECAY, smoothing: WITHOUT_DECAY[smoothing]},
+    variables={
+        **WITH_DECAY,
+        smoothing: WITHOUT_DECAY[smoothing],
+        # Where the third term is above the rounding of 128 bits.
+        noise: Interval(1e-8, 1e-7, log=True),
+        slope: Interval(0.3, 3.0, log=True),
+        noisy_decay: Interval(1e-3, 0.1, log=True),
+    },
     definitions={
         far: sp.log((2 - smoothing) / smoothing) + margin,
         free_reach: far / weight_distance,
@@ -67,4 +75,5 @@ CLAIM = Claim(
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",
+    most_samples=500,
 )

@@ -49,4 +49,5 @@ CLAIM = Claim(
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",
+    most_samples=500,
 )

@@ -53,5 +53,6 @@ CLAIM = Claim(
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",
+    most_samples=500,
     notes="Strong decay and a small slope reverse the order even where clusters are separated: ordering-while-separated.",
 )
