@@ -8,7 +8,7 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Domain, Integers, Interval
-from mdtheory.claims.library._ordering import LOG, Family, Part, first_dilates_more
+from mdtheory.claims.library._ordering import BETWEEN, LOG, Family, Part, first_dilates_more
 from mdtheory.claims.library._symbols import decay, dim, noise, slope, smoothing
 from mdtheory.claims.model import Box, Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import Relation, greater
@@ -78,6 +78,7 @@ def comparison(
     losses: Mapping[sp.Symbol, str | None],
     relation: Relation,
     sides: Sides,
+    between: tuple[float, float] = BETWEEN,
     source: Source = ON_A_BOX,
     notes: str = "",
 ) -> Claim:
@@ -89,7 +90,7 @@ def comparison(
         statement,
         {symbol: Part(family, loss) for symbol, loss in losses.items()},
         relation,
-        noisy_box(sides, first_dilates_more(family, first, second)),
+        noisy_box(sides, first_dilates_more(family, first, second, between)),
         notes,
         source,
     )
@@ -103,6 +104,7 @@ def ordering(
     family: Family,
     sides: Sides,
     reversed: bool = False,
+    between: tuple[float, float] = BETWEEN,
     source: Source = ON_A_BOX,
     notes: str = "False in general: see ordering-in-general.",
 ) -> Claim:
@@ -118,6 +120,7 @@ def ordering(
         losses=losses,
         relation=greater(*losses),
         sides=sides,
+        between=between,
         source=source,
         notes=notes,
     )

@@ -21,6 +21,8 @@ from mdtheory.spreads import Sphere
 
 Balls = Mapping[str, arb]
 Numbers = Mapping[str, float]
+BETWEEN = (0.5, 0.45)
+"""How far from one loss to the other the dilations lie that both are compared with."""
 SMOOTHINGS = ("smoothing", "more_smoothing")
 LOG = ("decay", "noise", "slope", *SMOOTHINGS)
 """The parameters that are split, and centred, by their logarithms."""
@@ -146,7 +148,7 @@ def _log_share(log_gain: Centred, log_lam: Centred, log_weights: Centred, log_x:
 
 
 def first_dilates_more(
-    family: Family, first: str | None, second: str | None, between: tuple[float, float] = (0.5, 0.45)
+    family: Family, first: str | None, second: str | None, between: tuple[float, float] = BETWEEN
 ) -> Callable[..., bool | None]:
     """A ``decide`` for ``ND(first) > ND(second)``: names of the variables that hold the smoothing (None: no smoothing).
 
@@ -215,10 +217,10 @@ def _log_of(point: Mapping[str, Centred], smoothing: str | None) -> Centred | No
 
 def _memorization_at(family: Family, point: Mapping[str, Centred], log_s: Centred, dilation: arb) -> Centred:
     """log of ``rho = ND C D^(1-q)/eta``, the distance travelled where noisy features have no decay or h_1 + h_2 = 0."""
-    log_rho = point["log_slope"] - point["log_noise"] + dilation.log()
-    if family.exponent == 1:
-        return log_rho
-    return log_rho + (log_s + (arb(2) if family.nonnegative else 2 * arb(2).sqrt()).log()) * arb(0.5)
+    log_rho: Centred = point["log_slope"] - point["log_noise"] + dilation.log()
+    if family.exponent == 0:
+        log_rho = log_rho + (log_s + (arb(2) if family.nonnegative else 2 * arb(2).sqrt()).log()) * arb(0.5)
+    return log_rho
 
 
 # ---------------------------------------------------------------------- guesses, in double precision
@@ -288,9 +290,20 @@ class _Floats:
         rho = self.memorization(x)
         rate = (self.distance if self.exponent else 1.0) / self.slope
         r = self.noise * rho * rate
+        return (self.pull(r) + 2 * self.lam * r / self.weights) * rate - rho / x * wish
+
+    def kept(self, x: float) -> float:
+        """The lower bound of the residual as boxes have it where nothing may be gained, as a difference of logarithms."""
+        rate = (self.distance if self.exponent else 1.0) / self.slope
+        r = self.noise * x * rate
+        t = self.weights * x - self.s
+        gains = float(1 / (1 + np.exp(min(t, 600.0)))) + self.lam * self.root
+        opposed = (self.pull(r) + 2 * self.lam * r / self.weights) * rate * x / math.hypot(x, self.distance / 2)
+        return math.log((opposed + gains - self.wish(x)) / gains)
+
+    def pull(self, r: float) -> float:
         u = np.minimum(self.weights * r * self.zeta, 600.0)
-        pull = float(self.mass @ (self.zeta * np.sinh(u) / (np.cosh(self.s) + np.cosh(u))))
-        return (pull + 2 * self.lam * r / self.weights) * rate - rho / x * wish
+        return float(self.mass @ (self.zeta * np.sinh(u) / (np.cosh(self.s) + np.cosh(u))))
 
     def solve(self) -> float:
         """The distance travelled at the solution."""
@@ -307,7 +320,7 @@ class _Floats:
         if goal > self.memorization(solution):
             # Nearly nothing to gain: count the whole displacement towards the origin, which is what boxes can prove.
             safe = math.sqrt(max(goal**2 - (self.distance / 2) ** 2, 0.0))
-            if safe > solution and self.wish(safe) * self.weights < 4 * self.lam * safe:
+            if safe > solution and self.kept(safe) > 0.15:
                 return safe
         high = goal
         if self.wish(high) <= 0:

@@ -13,5 +13,6 @@ CLAIM = ordering(
     ),
     family=Family(noisy_decay="1e-4"),
     sides=noisy_sides("0.003 0.01", "0.02 0.1", "0.7 1.4", smoothing="0.1 0.2"),
+    between=(0.6, 0.5),
     source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
 )

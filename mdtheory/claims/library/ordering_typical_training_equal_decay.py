@@ -1,0 +1,18 @@
+"""Noisy features with the decay of all features: cross-entropy dilates more on a box of typical training parameters."""
+
+from mdtheory.claims.library._noisy_boxes import noisy_sides, ordering
+from mdtheory.claims.library._ordering import Family
+from mdtheory.claims.model import Source
+
+CLAIM = ordering(
+    id="ordering-typical-training-equal-decay",
+    title="Cross-entropy dilates more for typical training parameters, noisy decay equal to the feature decay",
+    statement=(
+        r"Nonnegative features, absolute scaling, $\lambda = \lambda_H$: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
+        r"for decays in $[0.003, 0.01]$, noise in $[0.02, 0.1]$, slope in $[0.7, 1.4]$, smoothing in $[0.1, 0.2]$, dimension 8."
+    ),
+    family=Family(noisy_decay="same"),
+    sides=noisy_sides("0.003 0.01", "0.02 0.1", "0.7 1.4", smoothing="0.1 0.2"),
+    between=(0.6, 0.5),
+    source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
+)
