@@ -306,10 +306,12 @@ def test_a_label_runs_along_its_line_however_the_axes_change():
 
 def test_a_line_too_short_for_its_label_or_out_of_view_has_none():
     far = line([(2.0, 0.1), (3.0, 0.2)], label="out of view")
+    short = line([(0.01, 0.1), (0.01, 0.1)], label="a point")
     none = line(label="nowhere")
-    ax = phase.plot(dataset(ramp()), x="noise", boundaries=[far, none])
-    ax.figure.draw_without_rendering()
-    assert [label.corners for label in ax.findobj(LineLabel)] == [None, None]
+    for curves in ([far], [none], [short], [far, none, short]):
+        ax = phase.plot(dataset(ramp()), x="noise", boundaries=curves)
+        ax.figure.draw_without_rendering()
+        assert [label.corners for label in ax.findobj(LineLabel)] == [None] * len(curves)
 
 
 def test_a_given_axes_is_used_and_nothing_else_of_its_figure():

@@ -3,7 +3,7 @@
 import argparse
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from mdtheory.losses import Loss
 from mdtheory.phase import canvas
 from mdtheory.phase.axis_text import AxisText, parse_axis, parse_boundary
 from mdtheory.phase.parameters import Problem, with_values
+from mdtheory.tables import LOSSES
 from mdtheory.validation import fail
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def with_boundaries(dataset: "xr.Dataset", lines: "list[Boundary]") -> "xr.Datas
     for i, line in enumerate(lines):
         name, dim = f"boundary_{i}", f"boundary_{i}_point"
         gap = np.full((1, 2), np.nan)
-        points = np.concatenate([gap, *(part for segment in line.segments for part in (segment, gap))])[1:-1]
+        parts = [part for segment in line.segments for part in (segment, gap)][:-1]
+        points = np.concatenate(parts) if parts else np.empty((0, 2))
         attrs = {"kind": line.kind, "label": line.label, "how": line.how, "worst_error": line.worst_error}
         dataset = dataset.assign(
             {f"{name}_x": (dim, points[:, 0], {**attrs, "parameter": line.x})}
@@ -162,7 +164,8 @@ def _problem(
     for axis in axes:
         path, values = axis.name, axis.values
         name = path.removeprefix("ufm.").removeprefix("loss.")
-        if path.endswith(f"loss.{name}") and getattr(arguments, name, 0.0) is None:
+        own = (field.name for field in fields(LOSSES[arguments.loss]))  # type: ignore[arg-type]  # every loss is a dataclass
+        if path.endswith(f"loss.{name}") and name in own and getattr(arguments, name, 0.0) is None:
             setattr(arguments, name, float(values[len(values) // 2]))
     problem = build(arguments)
     # An unknown parameter is refused here, before anything is computed.

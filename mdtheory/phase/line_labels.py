@@ -71,7 +71,8 @@ class LineLabel(Text):
         super().draw(renderer, *args, **kwargs)
 
     def _place(self, width: float, height: float, point: float) -> "_Place | None":
-        assert self.axes is not None
+        if not self.lines or self.axes is None:
+            return None
         to_pixels, frame = self.axes.transData, self.axes.bbox
         own = [_resampled(to_pixels.transform(line), _STEP * point) for line in self.lines]
         others = [_resampled(to_pixels.transform(line), _STEP * point) for line in self._crowd.lines]
