@@ -20,8 +20,8 @@ Labels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 GENERAL_SOLVER = "general convex solver, bounds proved in ball arithmetic"
 BY_SIGNS = "by proved signs of the slope"
-FEW_STARTS = 2
-MOST_OPTIMA = 100
+FEW_STARTS = 1
+MOST_OPTIMA = 50
 """Draws of a claim whose every draw is a convex optimisation."""
 
 STRONG_DECAY = Interval(1e-4, 0.5, log=True)
