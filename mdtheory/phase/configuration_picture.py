@@ -86,5 +86,5 @@ def _limits(
 def _say(ax: "Axes", text: str, point: tuple[float, float], offset: tuple[float, float]) -> None:
     from matplotlib.patheffects import withStroke
 
-    halo = [withStroke(linewidth=2.0, foreground="white")]
+    halo = [withStroke(linewidth=2.0, foreground="white", joinstyle="round")]
     ax.annotate(text, point, offset, textcoords="offset points", ha="center", va="center", path_effects=halo, zorder=6)

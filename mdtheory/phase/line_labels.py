@@ -48,7 +48,7 @@ class LineLabel(Text):
 
     def __init__(self, text: str, lines: list[FloatArray], crowd: _Crowd) -> None:
         super().__init__(0, 0, text, ha="center", va="center", rotation_mode="anchor", color="black", zorder=6)
-        self.set_path_effects([withStroke(linewidth=2.2, foreground="white")])
+        self.set_path_effects([withStroke(linewidth=2.2, foreground="white", joinstyle="round")])
         self.lines = lines
         self.corners: FloatArray | None = None
         self._crowd = crowd

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Values that span more than this factor are better seen on a logarithmic scale.
 _WIDE = 30.0
+# Cells a side: more than a figure of two columns has dots, and quickly drawn.
+_MOST = 1500
 # Characters that fit along an axis in one column.
 _LINE = 38
 
@@ -50,6 +52,20 @@ def variable_over_two(
         x = dims[1] if y is None else next(name for name in dims if name != y)
     y = next(name for name in dims if name != x)
     return variable, axis_of(dataset, x), axis_of(dataset, y)
+
+
+def thinned(dataset: "xr.Dataset") -> "xr.Dataset":
+    """At most so many values a dimension as there are dots on the paper, the ends among them."""
+    for name, size in dataset.sizes.items():
+        if size <= _MOST:
+            continue
+        if name in dataset.coords and dataset[name].dtype.kind in "iuf":
+            # What the spacing says is no longer seen when values are left out.
+            dataset = dataset.assign_coords(
+                {name: dataset[name].assign_attrs(log=int(axis_of(dataset, str(name)).log))}
+            )
+        dataset = dataset.isel({name: np.unique(np.rint(np.linspace(0, size - 1, _MOST)).astype(int))})
+    return dataset
 
 
 def axis_of(dataset: "xr.Dataset", name: str) -> PictureAxis:

@@ -8,7 +8,15 @@ import numpy as np
 
 from mdtheory.phase import canvas, painting
 from mdtheory.phase.legends import legend_below
-from mdtheory.phase.picture_axes import PictureAxis, label_of, prepare, prepare_one, spans_decades, variable_over_two
+from mdtheory.phase.picture_axes import (
+    PictureAxis,
+    label_of,
+    prepare,
+    prepare_one,
+    spans_decades,
+    thinned,
+    variable_over_two,
+)
 from mdtheory.solutions import MDSolution
 from mdtheory.validation import FloatArray, choice, fail
 
@@ -44,7 +52,7 @@ def plot(
 ) -> "Axes":
     """A phase diagram: one quantity over two parameters, with boundaries drawn and labelled on top.
 
-    Cells are drawn as they are, without interpolation. Cells without a solution are grey (collapsed), dotted
+    Cells are drawn as they are, without interpolation (of grids beyond 1500 values a side, cells are left out). Cells without a solution are grey (collapsed), dotted
     (undefined) or crossed (not solved), and undecided regions are hatched; a legend below the axes says which.
 
     Parameters
@@ -92,6 +100,7 @@ def plot(
     ('log', 'linear')
     """
     choice("scale", scale, SCALES)
+    dataset, regions = thinned(dataset), regions if regions is None else thinned(regions)
     variable, across, up = variable_over_two(dataset, quantity, x, y)
     lines = [_polylines(boundary, across, up) for boundary in boundaries]
     with canvas.style():
