@@ -205,12 +205,21 @@ def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> 
 
 def newton_points(points: Points) -> tuple[FloatArray, ...]:
     """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss."""
+    log_nu, start = _log_multiplier(points)
+    answer = respond(points, np.exp(log_nu), start)
+    return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+
+
+def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
+    """log nu at every point, and a guess of the displacement w there."""
     with np.errstate(under="ignore"):
         factor = 0.25 * points.eta * points.c**2
     log_factor = np.log(factor)
     log_nu = log_factor + np.log(points.initial_curvature())
     low, high = np.full(log_nu.shape, -np.inf), np.full(log_nu.shape, np.inf)
     start: FloatArray | None = None
+    # What is settled leaves the iteration once it is the larger part: a few steep points take many more steps.
+    found, guess, index = np.empty(log_nu.shape), np.empty(log_nu.shape), np.arange(log_nu.size)
     for step in range(_MAX_STEPS):
         answer = respond(points, np.exp(log_nu), start)
         r = points.eta * points.c * answer.rho
@@ -230,10 +239,15 @@ def newton_points(points: Points) -> tuple[FloatArray, ...]:
         settled = (np.abs(updated - log_nu) < 1e-6) & ~outside | (bracketed & (high - low < 1e-14))
         if not points.constrained:
             start = answer.margin + points.s + answer.velocity * (updated - log_nu)
-        log_nu = updated
+            guess[index] = start
+        found[index] = log_nu = updated
         if np.all(settled):
-            answer = respond(points, np.exp(log_nu), start)
-            return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+            return found, None if points.constrained else guess
+        if 2 * np.count_nonzero(settled) > settled.size:
+            rest = ~settled
+            points, index = points.take(rest), index[rest]
+            log_factor, log_nu, low, high = log_factor[rest], log_nu[rest], low[rest], high[rest]
+            start = None if start is None else start[rest]
     raise SolverError(f"the reduced problem did not converge in {_MAX_STEPS} safeguarded Newton steps")
 
 
