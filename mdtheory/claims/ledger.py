@@ -10,6 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import replace
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from mdtheory.claims.certified import check_certified, check_witness
 from mdtheory.claims.convex import check_convex
 from mdtheory.claims.evidence import Evidence
@@ -245,7 +247,7 @@ def _rows(located: Sequence[Located], settings: Settings, jobs: int, progress: P
         yield check_claim(item.claim, settings, item.command(settings.level, settings.seed), progress)
     if not elsewhere:
         return
-    pool = ProcessPoolExecutor(max_workers=jobs, initializer=_die_silently)
+    pool = ProcessPoolExecutor(max_workers=jobs, initializer=_prepare_process)
     try:
         running = {
             pool.submit(_check_located, origin, claim_id, settings): claim_id for claim_id, origin in elsewhere.items()
@@ -270,8 +272,9 @@ def _finished(waiting: dict[Future[Row], str], progress: Progress | None) -> Ite
             progress("still checking " + ", ".join(name for future, name in waiting.items() if future.running()))
 
 
-def _die_silently() -> None:
-    """An interrupt from the keyboard reaches all processes; one of them reports it."""
+def _prepare_process() -> None:
+    """One BLAS thread, for the processes share the cores; and a silent end: an interrupt from the keyboard reaches all."""
+    threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
