@@ -62,7 +62,9 @@ CLAIM = Claim(
         multiplier: Quantity(at=_multiplier(TWO_POINTS), route="stationarity of the noisy feature"),
         relative_multiplier: Quantity(at=_multiplier(RELATIVE_TWO_POINTS), route="stationarity of the noisy feature"),
         cost_slope: Quantity(at=_cost_slope(TWO_POINTS), route="expectation over two points, in balls"),
-        relative_cost_slope: Quantity(at=_cost_slope(RELATIVE_TWO_POINTS), route="expectation over two points, in balls"),
+        relative_cost_slope: Quantity(
+            at=_cost_slope(RELATIVE_TWO_POINTS), route="expectation over two points, in balls"
+        ),
         dilation: Quantity(at=Refined("dilation", TWO_POINTS), route=BY_SIGNS),
         relative_dilation: Quantity(at=Refined("dilation", RELATIVE_TWO_POINTS), route=BY_SIGNS),
     },
