@@ -491,6 +491,33 @@ def test_a_function_may_build_the_problems():
         assert abs(direct / noise - 1) < 1e-8
 
 
+def test_a_function_that_takes_arrays_is_called_few_times():
+    calls = []
+
+    def with_ratio(ratio, decay):
+        calls.append(np.shape(ratio))
+        ufm = features(mdt.CrossEntropy(0.1), weight_decay=decay * ratio, feature_decay=decay / ratio)
+        return noisy(ufm=ufm)
+
+    ranges = {"ratio": (0.2, 5.0, "log"), "decay": (1e-3, 0.5, "log")}
+    curve = boundary(with_ratio, "memorization", ranges)
+    assert sum(map(len, curve.segments)) > 190
+    assert len(calls) < 60
+    direct = mdt.solve(with_ratio(*curve.segments[0].T))
+    assert np.max(np.abs(direct.noisy_margin)) < 1e-8
+
+
+def test_a_function_that_means_something_else_by_arrays_is_called_point_by_point():
+    def with_mean(ratio, noise):
+        # Correct for numbers only: arrays would be averaged.
+        ufm = features(mdt.CrossEntropy(0.1), weight_decay=5e-3 * float(np.mean(ratio)))
+        return noisy(ufm=ufm, noise=noise)
+
+    curve = boundary(with_mean, "memorization", {"ratio": (0.2, 5.0, "log"), "noise": LOG_NOISE}, points=8, scan=4)
+    for ratio, noise in curve.segments[0]:
+        assert abs(mdt.solve(with_mean(ratio, noise)).noisy_margin) < 1e-8
+
+
 def test_axes_that_do_not_matter_give_straight_lines():
     curve = boundary(noisy(), "collapse", {"noise": LOG_NOISE, "loss.smoothing": (0.5, 0.995)}, points=20)
     np.testing.assert_allclose(curve.segments[0][:, 1], 0.98, atol=1e-10)
