@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +85,13 @@ def test_library_is_well_kept(claim_id):
     assert not named, "mutants declared equivalent that do not exist"
     for mentioned in re.findall(r"\b[a-z0-9]+(?:-[a-z0-9]+){2,}\b", one.notes):
         assert mentioned in LIBRARY or not mentioned.startswith(("ordering", "collapse")), mentioned
+
+
+def test_every_citation_key_has_its_reference():
+    listed = (Path(__file__).parents[1] / "docs" / "references.md").read_text()
+    cited = {one.source.key for one in LIBRARY.values()} - {"this project"}
+    assert {key for key in cited if f"**{key}**" not in listed} == set()
+    assert set(re.findall(r"\*\*(\w+)\*\*", listed)) <= cited
 
 
 def test_the_library_is_large_enough_and_certifies_boxes():
