@@ -610,9 +610,24 @@ def test_certified_rows_can_be_rerun_from_json(user_file, tmp_path, capsys):
     assert main(["check", str(user_file), "--samples", "5", "--json", str(stored)]) == 0
     assert main(["check", "--rerun", str(stored)]) == 0
     assert "holds again" in capsys.readouterr().out
-    tampered = json.loads(stored.read_text())
-    tampered["rows"][0]["evidence"][-1]["counts"]["boxes"] += 1
-    assert rerun(Report.from_json(json.dumps(tampered)))
+    wider = json.loads(stored.read_text())
+    wider["rows"][0]["evidence"][-1]["details"]["box"]["x"] = ["0.1", "2"]
+    assert rerun(Report.from_json(json.dumps(wider))) == ["mine: the stored box is not the claim's"]
+    false = json.loads(stored.read_text())
+    false["rows"][0]["evidence"][-1]["details"]["box"]["x"] = ["-1", "1"]
+    assert any("REFUTED" in line or "UNDECIDED" in line for line in rerun(Report.from_json(json.dumps(false))))
+    user_file.write_text(USER_FILE.replace("greater(x + 1, 1)", "greater(x + 2, 1)"))
+    assert rerun(Report.from_json(stored.read_text())) == ["mine: the claim is no longer the one that was checked"]
+
+
+def test_a_path_with_spaces_can_be_rerun(tmp_path):
+    folder = tmp_path / "my claims"
+    folder.mkdir()
+    path = folder / "of mine.py"
+    path.write_text(USER_FILE)
+    report = check(path, samples=5)
+    assert report.rows[0].origin == str(path)
+    assert rerun(report) == []
 
 
 def test_finished_rows_are_kept_and_resumed(user_file, tmp_path, monkeypatch):

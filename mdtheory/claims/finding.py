@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import pkgutil
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -27,7 +28,7 @@ class Located:
 
     def command(self, level: str, seed: int) -> str:
         """What to type to check it again."""
-        what = self.origin or self.claim.id
+        what = shlex.quote(self.origin or self.claim.id)
         return f"mdtheory check {what} --level {level} --seed {seed}"
 
 

@@ -160,28 +160,42 @@ def row_of(
 
 
 def rerun(report: Report, progress: Progress | None = None) -> list[str]:
-    """Repeat every certified row of a report on the box stored in it; returns what differs, a line each.
+    """Repeat every certified row of a report on the box or at the witness stored in it.
 
-    The box comes from the report, the relations from the library or the file that the row names.
+    The box comes from the report, the relations from the library or the file that the row names; nothing else of the report is
+    believed. The number of parts may differ from one machine to another: where to cut is guessed in double precision.
+
+    Returns
+    -------
+    list of str
+        A line for each row that is not certified again, or whose claim or box is not that of the library or file now.
     """
     different = []
     for row in report.rows:
         for evidence in row.evidence:
             if evidence.verdict is not Verdict.CERTIFIED:
                 continue
-            origin = row.reproduce.split()[2]
-            claim = next(item.claim for item in load((origin,)) if item.claim.id == row.id)
-            if evidence.checker == "witness":
-                again = check_witness(replace(claim, counterexample=evidence.where))
-            else:
-                assert claim.box is not None
-                sides = {name: tuple(side) for name, side in evidence.details["box"].items()}
-                again = check_certified(replace(claim, box=replace(claim.box, sides=sides)))
-            if again.verdict is not Verdict.CERTIFIED or dict(again.counts) != dict(evidence.counts):
-                different.append(f"{row.id}: {again.verdict.name}, {again.message}")
+            claim = next(item.claim for item in load((row.origin,)) if item.claim.id == row.id)
+            again, changes = _repeated(claim, evidence)
+            if fingerprint(claim) != row.fingerprint:
+                changes.append("the claim is no longer the one that was checked")
+            if again.verdict is not Verdict.CERTIFIED:
+                changes.append(f"{again.verdict.name}, {again.message}")
+            different += [f"{row.id}: {change}" for change in changes]
             if progress is not None:
                 progress(f"{row.id}: {again.verdict.name}, {again.message}")
     return different
+
+
+def _repeated(claim: Claim, evidence: Evidence) -> tuple[Evidence, list[str]]:
+    if evidence.checker == "witness":
+        moved = [] if evidence.where == claim.counterexample else ["the stored witness is not the claim's"]
+        return check_witness(replace(claim, counterexample=evidence.where)), moved
+    if claim.box is None:
+        raise AssumptionError(f"claim {claim.id!r}: states no box now, so its certified row cannot be repeated")
+    sides = {name: tuple(side) for name, side in evidence.details["box"].items()}
+    moved = [] if sides == dict(claim.box.sides) else ["the stored box is not the claim's"]
+    return check_certified(replace(claim, box=replace(claim.box, sides=sides))), moved
 
 
 def _checkers(claim: Claim, settings: Settings, progress: Progress | None) -> Iterator[Callable[[], Evidence]]:

@@ -1,6 +1,7 @@
 """What a check says: its settings, a row for each claim, and the report, ready for JSON."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -69,6 +70,11 @@ class Row:
     mutants: tuple[MutantResult, ...]
     error: str | None
     seconds: float
+
+    @property
+    def origin(self) -> str:
+        """The id or file by which the claim was given."""
+        return shlex.split(self.reproduce)[2]
 
     @property
     def counterexample(self) -> Mapping[str, Any] | None:
