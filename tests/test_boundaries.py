@@ -463,6 +463,20 @@ def test_the_best_smoothing_is_where_a_minimiser_finds_it():
         assert abs(best.x - at["loss.smoothing"][k]) < 1e-5
 
 
+def test_the_best_smoothing_is_traced_in_a_rectangle_that_holds_the_collapse_line():
+    ranges = {"noise": (1e-2, 0.99, "log"), "loss.smoothing": (0.0, 0.995)}
+    curve = boundary(noisy(), "least-error-smoothing", ranges, points=60)
+    assert curve.segments
+    assert all(np.max(segment[:, 1]) < 0.98 for segment in curve.segments)
+
+
+def test_a_jump_of_the_hinge_is_located():
+    problem = noisy(mdt.Hinge(), noisy_feature_decay=0.0)
+    curve = boundary(problem, "memorization", {"noise": LOG_NOISE, "slope": (0.01, 5.0, "log")}, points=20)
+    distance, mean = float(problem.configuration.mean_distance), problem.spread.mean_absolute
+    np.testing.assert_allclose(curve.segments[0][:, 1], mean * distance / 2.0, rtol=1e-9)
+
+
 # ------------------------------------------------------------------------------ what users may pass
 
 

@@ -30,9 +30,11 @@ class Boundary:
     segments : tuple of arrays (k, 2)
         Values of x and y, along each branch; the longest first. A closed branch ends where it starts.
     residuals : tuple of arrays (k,)
-        What vanishes on the boundary, at every vertex: see `residual_meaning`.
+        What vanishes on the boundary, at every vertex: see `residual_meaning`. Where it jumps across zero instead (the
+        hinge does), the value on one side.
     errors : tuple of arrays (k,)
-        Estimated distance of every vertex to the boundary, as a share of the ranges.
+        Estimated distance of every vertex to the boundary, as a share of the ranges; a change of sign within the
+        tolerance of every vertex was seen.
     how : str
         "closed form": the residual is explicit; "root finding": the problem is solved to evaluate it.
     residual_meaning : str

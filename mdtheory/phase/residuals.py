@@ -187,18 +187,22 @@ def smoothing_response(problem: MemorizationDilation) -> FloatArray:
     r"""Positive where the normalised dilation rises with the smoothing.
 
     The derivative of :func:`dilation_above`, at the dilation of the problem, in the logarithm of e = alpha/2 + kappa: by
-    five points, a thousandth of e apart; where those would leave alpha >= 0 they are moved inside.
+    five points, a thousandth of e apart or less; where those would leave alpha >= 0 they are moved inside. Cross-entropy
+    and squared error, which collapse alike.
     """
     loss = problem.ufm.loss
     if not isinstance(loss, (CrossEntropy, MeanSquaredError)):
         raise fail("loss", loss, "must be CrossEntropy or MeanSquaredError: it needs a smoothing")
     alpha, kappa = np.broadcast_arrays(np.asarray(loss.smoothing), np.asarray(problem.ufm.kappa))
-    step = 2e-3 * (0.5 * alpha + kappa)
+    # It collapses at alpha = 1 - 2 kappa.
+    share, room = 0.5 * alpha + kappa, 1.0 - 2.0 * kappa - alpha
+    step = np.minimum(2e-3 * share, 0.2 * room)
     centre = np.maximum(alpha, 2.0 * step)
     level = solve(_smoothed(problem, centre)).normalized_dilation
     nodes = centre + step * np.array([-2.0, -1.0, 1.0, 2.0]).reshape(4, *(1,) * alpha.ndim)
     above = dilation_above(_smoothed(problem, nodes), level)
-    return np.asarray((above[0] - 8.0 * above[1] + 8.0 * above[2] - above[3]) / (12.0 * 1e-3))
+    rate = (above[0] - 8.0 * above[1] + 8.0 * above[2] - above[3]) / (6.0 * step / share)
+    return np.asarray(np.where(room > 1e-9, rate, np.nan))
 
 
 def _smoothed(problem: MemorizationDilation, smoothing: FloatArray) -> MemorizationDilation:
