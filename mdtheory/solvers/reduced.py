@@ -232,7 +232,7 @@ def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
         bracketed = np.isfinite(low) & np.isfinite(high)
         middle = 0.5 * (np.where(bracketed, low, 0.0) + np.where(bracketed, high, 0.0))
         outside = bracketed & ~((updated >= low) & (updated <= high))
-        if step > 8 and step % 3 == 0:
+        if step > 3 and step % 3 == 1:
             # Newton jumps to and fro across a steep fall of F'(r)/r; halving ends that.
             outside |= bracketed & (np.abs(change) > 1e-3)
         updated = np.where(outside, middle, updated)
