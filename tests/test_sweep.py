@@ -317,17 +317,37 @@ def test_threads_and_processes_give_the_same_bits():
 
 def test_a_dask_cluster_gives_the_same_bits():
     distributed = pytest.importorskip("distributed")
-    general = partial(two_to_one, decay=1e-3)
+    skewed, decays = two_to_one(3.0, 1e-3), {"decay": np.geomspace(1e-3, 1e-2, 4)}
+    here = mdt.sweep(md(), MIXED, chunk=6), mdt.sweep(skewed, decays)
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         executor = client.get_executor()
-        assert execution._workers(executor) == 2
-        assert same_bits(mdt.sweep(md(), MIXED, chunk=6), mdt.sweep(md(), MIXED, chunk=6, executor=executor))
-        skewed, axes = two_to_one(3.0, 1e-3), {"decay": np.geomspace(1e-3, 1e-2, 4)}
-        assert same_bits(mdt.sweep(skewed, axes), mdt.sweep(skewed, axes, executor=executor))
-    assert callable(general)
+        there = (
+            mdt.sweep(md(), MIXED, chunk=6, executor=executor),
+            mdt.sweep(skewed, decays, executor=executor),
+        )
+        workers = execution._workers(executor)
+    for left, right in zip(here, there, strict=True):
+        xr.testing.assert_identical(left, right)
+        assert same_bits(left, right)
+    assert workers == 2
+
+
+def blas_threads(solution) -> float:
+    return max(library["num_threads"] for library in execution._blas().info() if library["user_api"] == "blas")
+
+
+def test_blas_has_one_thread_while_points_are_solved_and_as_many_as_before_afterwards():
+    before = blas_threads(None)
+    for executor in (None, 1):
+        ds = mdt.sweep(md(), {"noise": [0.1, 0.2]}, {"threads": blas_threads}, executor=executor)
+        assert ds.threads.values.tolist() == [1.0, 1.0]
+    with ThreadPoolExecutor(4) as threads:
+        ds = mdt.sweep(md(), GRID, {"threads": blas_threads}, chunk=2, executor=threads)
+    assert np.all(ds.threads == 1)
+    assert blas_threads(None) == before
 
 
 def test_few_chunks_are_in_flight():

@@ -16,7 +16,8 @@ from mdtheory.validation import fail
 
 Slices = tuple[slice, ...]
 
-# As many points as the reduced solver takes at a time: enough that threads spend their time inside NumPy.
+# As many points as the reduced solver takes at a time: enough that threads spend their time inside NumPy, and that
+# handing a chunk to a process costs little beside solving it.
 VECTORISED_CHUNK = 65_536
 # Where each point is a solve of its own, chunks are small: about this many, of at most 64 points.
 _MANY_CHUNKS = 64
@@ -80,8 +81,8 @@ def read_axes(axes: Mapping[str, Any], broadcasting: Iterable[str] | None) -> tu
 def plan(axes: tuple[Axis, ...], chunk: int) -> list[Slices]:
     """Cut the points of a sweep into chunks of at most `chunk` points, one slice for each axis.
 
-    It depends on the axes alone: the points of a chunk share a quadrature rule, so that the same chunks give the same
-    numbers wherever they are solved. Axes that do not broadcast are cut into single values.
+    It depends on the axes alone: points that are solved together share a quadrature rule, so that the same chunks give
+    the same numbers wherever they are solved. Axes that do not broadcast are cut into single values.
 
     Examples
     --------

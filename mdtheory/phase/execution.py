@@ -1,5 +1,6 @@
 """Run the chunks of a sweep somewhere: here, on threads, in processes, on a cluster."""
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,8 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
+from contextlib import AbstractContextManager
+from functools import cache
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from typing import Any
@@ -28,6 +31,8 @@ Tasks = Iterable[tuple[int, Task]]
 _MOST_THREADS = 4
 # In flight for every worker: one being solved and one to go on with.
 _AHEAD = 2
+# Names of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 # For an executor that does not say how many workers it has.
 _UNKNOWN_WORKERS = 16
 
@@ -43,16 +48,8 @@ def run(tasks: Tasks, executor: Where, *, threads: bool) -> Iterator[tuple[int, 
         many processes, which end with this one.
     threads : bool
     """
-    if executor is None and not threads:
-        yield from ((number, solve_chunk(task)) for number, task in tasks)
-    elif executor is None:
-        count = min(os.cpu_count() or 1, _MOST_THREADS)
-        yield from _with_own(ThreadPoolExecutor(count), tasks, count)
-    elif isinstance(executor, Executor):
-        yield from _windowed(executor.submit, tasks, _AHEAD * _workers(executor))
-    else:
-        count = worker_count(executor)
-        yield from _with_own(ProcessPoolExecutor(count, initializer=_end_with_parent), tasks, count)
+    with _one_blas_thread():
+        yield from _run(tasks, executor, threads)
 
 
 def worker_count(executor: Any) -> int:
@@ -70,6 +67,19 @@ def worker_count(executor: Any) -> int:
     return int(integer("executor", executor, 1, 1024))
 
 
+def _run(tasks: Tasks, executor: Where, threads: bool) -> Iterator[tuple[int, Chunk]]:
+    if executor is None and not threads:
+        yield from ((number, _solve(task)) for number, task in tasks)
+    elif executor is None:
+        count = min(os.cpu_count() or 1, _MOST_THREADS)
+        yield from _with_own(ThreadPoolExecutor(count), tasks, count)
+    elif isinstance(executor, Executor):
+        yield from _windowed(executor.submit, tasks, _AHEAD * _workers(executor))
+    else:
+        count = worker_count(executor)
+        yield from _with_own(ProcessPoolExecutor(count, initializer=_end_with_parent), tasks, count)
+
+
 def _with_own(pool: Executor, tasks: Tasks, count: int) -> Iterator[tuple[int, Chunk]]:
     try:
         yield from _windowed(pool.submit, tasks, _AHEAD * count)
@@ -85,7 +95,7 @@ def _windowed(submit: Callable[..., Future[Chunk]], tasks: Tasks, width: int) ->
     try:
         while True:
             for number, task in islice(waiting, width - len(running)):
-                running[submit(solve_chunk, task)] = number
+                running[submit(_solve, task)] = number
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -96,6 +106,47 @@ def _windowed(submit: Callable[..., Future[Chunk]], tasks: Tasks, width: int) ->
     finally:
         for future in running:
             future.cancel()
+
+
+def _solve(task: Task) -> Chunk:
+    """Solve a chunk the same way in every kind of process."""
+    _keep_buffers()
+    with _one_blas_thread():
+        return solve_chunk(task)
+
+
+def _one_blas_thread() -> AbstractContextManager[Any]:
+    """Let BLAS work on one thread, in the whole process.
+
+    Products of large matrices differ in their last bit with the number of threads, which is one in dask's workers and
+    that of the machine in Python's. It can be set by one thread at a time; for threads that share a process it is set
+    by the one that hands out the tasks.
+    """
+    limit: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limit
+
+
+@cache
+def _blas() -> Any:
+    import scipy.linalg  # noqa: F401  SciPy brings a BLAS of its own, to be found below
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@cache
+def _keep_buffers() -> None:
+    """Let malloc keep what NumPy frees, in a process that was told to return it to the system at once.
+
+    Dask starts its workers like that, with MALLOC_TRIM_THRESHOLD_. Every temporary array then costs page faults, which
+    take several times as long as the solution itself. At most 32 MiB are kept.
+    """
+    if "MALLOC_TRIM_THRESHOLD_" not in os.environ or "MALLOC_MMAP_THRESHOLD_" in os.environ:
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, 2**25)
+        mallopt(_M_MMAP_THRESHOLD, 2**24)
 
 
 def _workers(executor: Executor) -> int:

@@ -89,8 +89,8 @@ def sweep(
     store : path, optional
         A directory for finished chunks. A sweep that was interrupted, however it was, goes on from there.
     chunk : int, optional
-        The largest number of points solved together, by default 65536, and a few where every point is a solve of its
-        own. Points of a chunk share a quadrature rule, so that it may change the last digits.
+        The largest number of points handed out and stored together, by default 65536, and a few where every point is a
+        solve of its own. Points solved together share a quadrature rule, so that it may change the last digits.
     progress : None, bool or callable, optional
         True shows a line on stderr, None only if that is a terminal; a callable is given lines of text.
     vectorized : bool, default False
