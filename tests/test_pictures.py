@@ -227,6 +227,25 @@ def test_phases_are_drawn_in_flat_colours_with_a_legend_that_fits():
     assert len(shades) == 5
 
 
+def test_a_few_integers_are_classes_and_many_are_numbers():
+    classes = np.arange(30) % 3 * np.ones((20, 1), int)
+    ds = dataset(
+        ramp(), rank=(DIMS, classes, {"long_name": "rank"}), many=(DIMS, np.arange(30) * np.ones((20, 1), int))
+    )
+    ax = phase.plot(ds, x="noise", quantity="rank")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["rank 0", "rank 1", "rank 2"]
+    assert len(ax.figure.axes) == 1
+    assert len(phase.plot(ds, x="noise", quantity="many").figure.axes) == 2
+    assert len(phase.plot(ds, x="noise", quantity="rank", scale="linear").figure.axes) == 2
+
+
+def test_the_status_itself_is_hatched_like_its_legend():
+    status = np.where(np.arange(30) < 10, 6, 0) * np.ones((20, 1), int)
+    ax = phase.plot(dataset(ramp(), status=flags(status, STATUS)), x="noise", quantity="status")
+    assert [patch.get_hatch() for patch in ax.patches] == ["...."]
+    assert [patch.get_hatch() for patch in ax.get_legend().legend_handles] == ["", "...."]
+
+
 def test_undecided_cells_of_regions_are_hatched_over_numbers():
     evidence = np.where(np.arange(30) < 3, 0, 1) * np.ones((20, 1), int)
     regions = dataset(ramp(), evidence=flags(evidence, EVIDENCE))

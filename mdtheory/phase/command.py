@@ -150,7 +150,7 @@ class _Request:
             return regions(self.problem, grid, certify=self.certify)  # type: ignore[arg-type]  # refuses others itself
         if self.certify:
             raise fail("certify", True, "needs --quantity phase")
-        if self.chunks.exists() and not self.resume:
+        if not self.resume and any(self.chunks.glob("*.nc")):
             raise AssumptionError(f"{self.chunks}: an interrupted run left it; give --resume to go on, or delete it")
         from mdtheory.phase.sweeping import sweep
 

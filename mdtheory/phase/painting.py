@@ -27,7 +27,9 @@ _LOOKS = {
     "undecided": ("none", "////////", "undecided"),
     "zero": ("1.0", "", "zero"),
 }
-_OTHER_FILLS = ("#C9E3C1", "#E3C9DE", "#F0E6A2", "#B8D9D9", "#8FB58E", "#B58FB0", "#D9D2C5", "#9FA8C9")
+_OTHER_FILLS = ("#CFE3F2", "#F0B465", "#6FA8D6", "#B5651D", "#F7E7C6", "#2F5F8F", "#B9B9B9", "#5A5A5A")
+# So many different integers are classes and not a quantity.
+_FEW = len(_OTHER_FILLS)
 _UNSOLVED = ("collapsed", "undefined", "failed")
 # A logarithmic scale of colours ends here below its top: beyond it, one colour and an arrow.
 _DEEPEST = 1e-6
@@ -70,18 +72,20 @@ def paint_flags(ax: "Axes", variable: "xr.DataArray", across: PictureAxis, up: P
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     flags, values = flags_of(variable), _grid(variable, across, up)
-    codes = sorted(code for code in flags.values() if np.any(values == code))
     names = {code: name for name, code in flags.items()}
+    codes = [code for code in sorted(names) if np.any(values == code)]
     if not codes:
         return []
     looks = [look(names[code], i) for i, code in enumerate(codes)]
-    rank = np.searchsorted(codes, values)
     ax.pcolormesh(
-        *(across.edges, up.edges, np.ma.masked_where(~np.isin(values, codes), rank)),
+        *(across.edges, up.edges, np.ma.masked_where(~np.isin(values, codes), np.searchsorted(codes, values))),
         cmap=ListedColormap([fill for fill, _, _ in looks]),
         norm=BoundaryNorm(np.arange(len(codes) + 1) - 0.5, len(codes)) if len(codes) > 1 else None,
         rasterized=True,
     )
+    for code, (_, hatch, _) in zip(codes, looks, strict=True):
+        if hatch:
+            _cover(ax, values == code, across, up, names[code])
     return [_patch(one) for one in looks]
 
 
@@ -110,8 +114,18 @@ def hatch_undecided(ax: "Axes", regions: "xr.Dataset", across: PictureAxis, up: 
     return [_cover(ax, undecided, across, up, "undecided")] if np.any(undecided) else []
 
 
+def is_flagged(variable: "xr.DataArray") -> bool:
+    """Whether a variable is one of names: by its attributes, or because it holds a few different integers."""
+    if "flag_meanings" in variable.attrs:
+        return True
+    return variable.dtype.kind in "bi" and np.unique(variable.values).size <= _FEW
+
+
 def flags_of(variable: "xr.DataArray") -> dict[str, int]:
-    """The flags of a variable by name, from its CF attributes."""
+    """The flags of a variable by name, from its CF attributes; without them, its values."""
+    if "flag_meanings" not in variable.attrs:
+        words = str(variable.attrs.get("long_name", variable.name))
+        return {f"{words} {value}": int(value) for value in np.unique(variable.values)}
     meanings = variable.attrs.get("flag_meanings", "")
     names = meanings.split() if isinstance(meanings, str) else list(meanings)
     codes = np.atleast_1d(variable.attrs.get("flag_values", np.arange(len(names))))

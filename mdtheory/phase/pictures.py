@@ -62,7 +62,8 @@ def plot(
     x, y : str, optional
         Dimensions across and up; by default the last and the first.
     quantity : str, default "normalized_dilation"
-        A variable of the data set. One with flag meanings ("phase", "status", "evidence") is drawn in flat colours.
+        A variable of the data set. One with flag meanings ("phase", "status", "evidence"), or of a few integers, is
+        drawn in flat colours.
     boundaries : sequence of Boundary
         Over the same two parameters, in either order.
     regions : xarray.Dataset, optional
@@ -107,7 +108,7 @@ def plot(
         own = ax is None
         ax = canvas.panels(width=width)[0, 0] if ax is None else ax
         legend: list[Patch] = []
-        if "flag_meanings" in variable.attrs:
+        if painting.is_flagged(variable) and scale == "auto":
             legend += painting.paint_flags(ax, variable, across, up)
         else:
             legend += painting.paint_numbers(ax, variable, across, up, scale, limits)
