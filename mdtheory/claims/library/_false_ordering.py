@@ -31,8 +31,17 @@ def false_ordering(
     notes: str = SHARP,
 ) -> Claim:
     """``ND_CE > ND_LS`` in one setting; ``equal_decays``: noisy features decay like the others, else not at all."""
-    renamed = {"noisy_decay": "decay"} if equal_decays else {}
-    common = {"spread": Sphere, "nonnegative": nonnegative, "scaling": scaling, "renamed": renamed}
+
+    def dilation(fixed: Mapping[str, float]) -> Quantity:
+        setting = Setting(
+            spread=Sphere,
+            nonnegative=nonnegative,
+            scaling=scaling,
+            renamed={"noisy_decay": "decay"} if equal_decays else {},
+            fixed=fixed,
+        )
+        return Quantity(at=Solved("normalized", setting), route=BY_SIGNS)
+
     return Claim(
         id=id,
         title=title,
@@ -46,12 +55,7 @@ def false_ordering(
             dim: DIM,
         },
         assumptions=(sp.Lt(smoothing + (4 if nonnegative else 2 * sp.sqrt(2)) * decay, 1), *assumptions),
-        quantities={
-            by_cross_entropy: Quantity(
-                at=Solved("normalized", Setting(**common, fixed={"smoothing": 0.0})), route=BY_SIGNS
-            ),
-            by_smoothing: Quantity(at=Solved("normalized", Setting(**common)), route=BY_SIGNS),
-        },
+        quantities={by_cross_entropy: dilation({"smoothing": 0.0}), by_smoothing: dilation({})},
         relations=(greater(by_cross_entropy, by_smoothing),),
         expected=Verdict.REFUTED,
         counterexample=counterexample,
