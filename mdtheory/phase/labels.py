@@ -42,8 +42,8 @@ def regions(
     "memorized"                    noisy examples have a positive margin for their wrong label, and no
                                    unseen clean example is misclassified
     "not_memorized"                a negative margin, and no error either
-    "memorized_overlapping", "not_memorized_overlapping"
-                                   the dilated clusters overlap, ND > 1/(2 radius): unseen clean examples
+    "memorized_overlapping",
+    "not_memorized_overlapping"    the dilated clusters overlap, ND > 1/(2 radius): unseen clean examples
                                    are misclassified (always, for Gaussian spread and positive noise)
     ============================== =======================================================================
 
