@@ -124,7 +124,7 @@ def boundary(
 
     References
     ----------
-    `derivations/md_reduction.py` (memorization, dilation levels, extremum in the slope).
+    `derivations/phase_signs.py` (memorization, dilation levels, extremum in the slope).
 
     Examples
     --------

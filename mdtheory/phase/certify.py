@@ -12,7 +12,7 @@ E zeta phi'(s + K zeta) and lam the decay of noisy features, the two signs that 
     \nu = \eta c^2\Big(\frac{R\,P(s/R)}{\mathrm{ratio}} + \lambda\Big),\
     y^2 = \frac1{(R\eta c)^2} - \Big(\frac{\lambda}{\lambda+\nu}\Big)^2,
 
-where the squares of shares count for nonnegative features only (`derivations/md_reduction.py`). Every parameter occurs few
+where the squares of shares count for nonnegative features only (`derivations/phase_signs.py`). Every parameter occurs few
 times, so boxes stay tight. The first set shrinks and the second grows in the noise: one end of a noise range proves the
 whole range.
 """
