@@ -2,7 +2,8 @@ r"""Functions of a problem that change sign at a phase boundary, explicit wherev
 
 The stationarity of the memorization-dilation problem is monotone in the dilation, so on which side of a boundary a
 problem lies is decided by one sign, without solving the problem. Each function is an imbalance ``(a - b)/(a + b)`` of
-two nonnegative numbers, or the logarithm of a ratio: dimensionless, and of moderate slope.
+two nonnegative numbers, or a derivative of one: dimensionless, and of moderate slope
+(`derivations/phase_signs.py`).
 """
 
 from dataclasses import replace
