@@ -15,7 +15,11 @@ def main(output: Path, size: int) -> None:
     axes = {"loss.smoothing": np.linspace(0.0, 0.5, size), "noise": np.geomspace(1e-3, 0.4, size)}
     ds = mdt.sweep(md, axes, ["normalized_dilation"])
     ranges = {"noise": (1e-3, 0.4, "log"), "loss.smoothing": (0.0, 0.5)}
-    kinds = [("memorization", None, "noisy margin $t = 0$"), ("test-error", 0.0, None), ("normalized-dilation", 0.1, None)]
+    kinds = [
+        ("memorization", None, "noisy margin $t = 0$"),
+        ("test-error", 0.0, None),
+        ("normalized-dilation", 0.1, None),
+    ]
     lines = [phase.boundary(md, kind, ranges, level=level, label=label) for kind, level, label in kinds]
     phase.save(phase.plot(ds, x="noise", boundaries=lines), output, dpi=220)
 
