@@ -175,6 +175,11 @@ def executors() -> None:
         return paired(call, lambda: None, repeats)[0]
 
     points = {"noise": np.geomspace(1e-3, 0.4, 300)}
+    skewed = mdt.UFM(
+        mdt.CrossEntropy(), num_classes=40, weight_decay=1e-3, feature_decay=1e-3, class_weights=np.arange(1, 41) / 820
+    )
+    decays = {"decay": np.geomspace(1e-4, 1e-3, 128)}
+    single = seconds(lambda: mdt.sweep(skewed, decays))
     with ThreadPoolExecutor(1) as thread:
         one = seconds(lambda: mdt.sweep(problem(), axes(SIZE), executor=thread))
         alone = seconds(lambda: mdt.sweep(problem(), points, chunk=1, executor=thread))
@@ -182,13 +187,18 @@ def executors() -> None:
     for name, executor in (("threads, the default", None), ("2 new processes", 2)):
         took = seconds(lambda e=executor: mdt.sweep(problem(), axes(SIZE), executor=e))
         print(f"    {name}: {took:.2f} s, {one / took:.2f} times as fast")
+    took = seconds(lambda: mdt.sweep(skewed, decays, executor=2))
+    print(f"128 problems of 40 unequal classes, point by point: {single:.2f} s")
+    print(f"    2 new processes: {took:.2f} s, {single / took:.2f} times as fast")
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         dask = client.get_executor()
         took = seconds(lambda: mdt.sweep(problem(), axes(SIZE), executor=dask))
-        print(f"    dask, 2 workers: {took:.2f} s, {one / took:.2f} times as fast")
+        print(f"    the diagram by dask, 2 workers: {took:.2f} s, {one / took:.2f} times as fast")
+        took = seconds(lambda: mdt.sweep(skewed, decays, executor=dask))
+        print(f"    the problems by dask, 2 workers: {took:.2f} s, {single / took:.2f} times as fast")
         spread = seconds(lambda: mdt.sweep(problem(), points, chunk=1, executor=dask))
     print(f"    dask beyond one thread, for a chunk of one point: {(spread - alone) / 300 * 1e3:.2f} ms")
 
