@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from mdtheory.phase.boundaries import Boundary, boundary
     from mdtheory.phase.canvas import panels, save, style
     from mdtheory.phase.chunks import Cell
+    from mdtheory.phase.labels import regions
     from mdtheory.phase.pictures import plot, plot_configuration, plot_losses
     from mdtheory.phase.refinement import refine
-    from mdtheory.phase.labels import regions
     from mdtheory.phase.sweeping import sweep
 
 __all__ = [
