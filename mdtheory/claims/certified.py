@@ -47,35 +47,16 @@ def check_certified(claim: Claim, *, progress: Callable[[str], None] | None = No
     seconds = time.perf_counter() - start
     counts = {"boxes": tally.boxes, "proved": tally.proved, "outside": tally.outside}
     details = {"box": {name: list(side) for name, side in box.sides.items()}, "bits": BITS, "log": list(box.log)}
-    speed = tally.boxes / max(seconds, 1e-9)
     if refuted is not None:
         return _refutation(claim, refuted, counts, details, seconds)
     if tally.boxes >= box.budget:
-        return Evidence(
-            checker="certified",
-            verdict=Verdict.UNDECIDED,
-            message=f"not settled after {tally.boxes} boxes",
-            counts=counts,
-            details=details,
-            seconds=seconds,
-        )
-    if tally.proved == 0:
-        return Evidence(
-            checker="certified",
-            verdict=Verdict.VACUOUS,
-            message="the assumptions fail on the whole box",
-            counts=counts,
-            details=details,
-            seconds=seconds,
-        )
-    return Evidence(
-        checker="certified",
-        verdict=Verdict.CERTIFIED,
-        message=f"on {box_text(box)}: {tally.boxes} boxes, {speed:.0f} a second",
-        counts=counts,
-        details=details,
-        seconds=seconds,
-    )
+        verdict, text = Verdict.UNDECIDED, f"not settled after {tally.boxes} boxes"
+    elif tally.proved == 0:
+        verdict, text = Verdict.VACUOUS, "the assumptions fail on the whole box"
+    else:
+        speed = tally.boxes / max(seconds, 1e-9)
+        verdict, text = Verdict.CERTIFIED, f"on {box_text(box)}: {tally.boxes} boxes, {speed:.0f} a second"
+    return Evidence(checker="certified", verdict=verdict, message=text, counts=counts, details=details, seconds=seconds)
 
 
 def check_witness(claim: Claim) -> Evidence:

@@ -50,8 +50,6 @@ VARIABLES: Mapping[sp.Symbol, Domain] = MappingProxyType(
     }
 )
 """Those of the problem, for claims that need no others."""
-more_noise = sp.Symbol("more_noise", positive=True)
-MORE_NOISE = Interval(1e-3, 1.0, log=True)
 margin, mean_distance, weight_distance = sp.symbols("margin mean_distance weight_distance", positive=True)
 
 not_collapsed = sp.Lt(smoothing + 4 * mu, 1)
@@ -133,9 +131,6 @@ class Setting:
         )
 
 
-FREE = Setting(nonnegative=False)
-NOISIER = Setting(renamed={"noise": "more_noise"})
-FREE_NOISIER = Setting(nonnegative=False, renamed={"noise": "more_noise"})
 TWO_POINTS = Setting(spread=TwoPoint)
 RELATIVE_TWO_POINTS = Setting(spread=TwoPoint, scaling="relative")
 
