@@ -44,11 +44,11 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
             second += (0.5 * weight * node * node) * curvature
     else:
         for start in range(0, nodes.size, together):
-            part = slice(start, start + together)
-            difference, curvature = pair(scale * nodes[part, None])
-            moments = 0.5 * weights[part] * nodes[part]
+            some = slice(start, start + together)
+            difference, curvature = pair(scale * nodes[some, None])
+            moments = 0.5 * weights[some] * nodes[some]
             first += np.einsum("m,mk->k", moments, difference)
-            second += np.einsum("m,mk->k", moments * nodes[part], curvature)
+            second += np.einsum("m,mk->k", moments * nodes[some], curvature)
     for pick in _pieces(inside):
         part, nodes, weights, at = _split(loss, spread, centre[pick], scale[pick], position[pick], pick)
         weights = weights * nodes
