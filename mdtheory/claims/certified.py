@@ -20,6 +20,9 @@ BITS = 64
 FRONTIER = 4096
 """So many open cells are worked on breadth first, which finds violations early; beyond that depth first, to save memory."""
 
+UNPROVABLE = ("==", "~")
+"""Relations that no enclosure of the sides proves."""
+
 Cell = dict[str, tuple[arb, arb]]
 Balls = dict[str, arb]
 
@@ -70,10 +73,7 @@ def check_witness(claim: Claim) -> Evidence:
     if not admissible:
         verdict, text = Verdict.VACUOUS, "the witness does not satisfy the assumptions"
     elif trial.truth is True:
-        verdict, text = (
-            Verdict.CERTIFIED,
-            f"the witness satisfies all relations in ball arithmetic ({evaluator.bits} bits)",
-        )
+        verdict, text = _of_witness(claim, evaluator.bits)
     elif trial.truth is False:
         verdict, text = Verdict.REFUTED, "the witness violates a relation"
     else:
@@ -87,6 +87,19 @@ def check_witness(claim: Claim) -> Evidence:
         values={} if trial.reason.startswith("undefined") else evaluator.values(claim.counterexample),
         seconds=time.perf_counter() - start,
     )
+
+
+def _of_witness(claim: Claim, bits: int) -> tuple[Verdict, str]:
+    """What it is worth that the relations hold at the witness."""
+    if any(relation.operator in UNPROVABLE for relation in claim.relations):
+        return Verdict.SUPPORTED, "at the witness sides agree within the resolution, which balls cannot make a proof"
+    if claim.estimated:
+        return Verdict.SUPPORTED, f"the witness satisfies all relations if the error of {_names(claim)} is as estimated"
+    return Verdict.CERTIFIED, f"the witness satisfies all relations in ball arithmetic ({bits} bits)"
+
+
+def _names(claim: Claim) -> str:
+    return ", ".join(claim.estimated)
 
 
 def box_text(box: Box) -> str:
@@ -167,6 +180,10 @@ def _halves(box: Box, cell: Cell, widths: Mapping[str, float]) -> list[Cell]:
 
 def _relations_on(claim: Claim) -> Callable[..., bool | None]:
     evaluator = Evaluator(claim)
+    if any(relation.operator in UNPROVABLE for relation in claim.relations):
+        raise fail("box", claim.id, "needs Box.decide: balls around both sides prove no equality")
+    if claim.estimated:
+        raise fail("box", claim.id, f"needs quantities with proved errors, unlike {_names(claim)}")
     needed = {s for r in evaluator.relations for s in r.symbols} & set(claim.quantities)
     for symbol in needed:
         if claim.quantities[symbol].over is None:

@@ -173,6 +173,12 @@ def _minimum(values: Sequence[arb]) -> arb:
     return smallest
 
 
+def _lambert(value: arb, branch: arb | None = None) -> arb:
+    if branch is not None:
+        raise fail("expression", "LambertW with a branch", "its principal branch")
+    return value.lambertw()
+
+
 _CONSTANTS: Mapping[sp.Basic, Compiled] = {
     sp.pi: lambda balls: arb.pi(),
     sp.E: lambda balls: arb(1).exp(),
@@ -192,7 +198,7 @@ _RULES: Mapping[type, Callable[[Sequence[arb]], arb]] = {
     sp.Abs: lambda v: abs(v[0]),
     sp.gamma: lambda v: v[0].gamma(),
     sp.erfc: lambda v: v[0].erfc(),
-    sp.LambertW: lambda v: v[0].lambertw(),
+    sp.LambertW: lambda v: _lambert(*v),
     sp.Max: _maximum,
     sp.Min: _minimum,
 }

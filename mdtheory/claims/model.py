@@ -185,6 +185,11 @@ class Claim:
         if self.expected is Verdict.CERTIFIED and not (self.box or self.existence):
             raise fail("expected", self.expected.name, f"CERTIFIED only with a box or a witness (claim {self.id!r})")
 
+    @property
+    def estimated(self) -> tuple[str, ...]:
+        """The names of the quantities whose error is an estimate: nothing that uses them is a proof."""
+        return tuple(symbol.name for symbol, quantity in self.quantities.items() if not quantity.rigorous)
+
     def expand(self, expression: sp.Basic) -> sp.Basic:
         """The expression with all abbreviations replaced by what they stand for."""
         for _ in range(len(self.definitions) + 1):

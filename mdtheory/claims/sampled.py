@@ -163,10 +163,13 @@ def _refuted(evaluator: Evaluator, failed: Trial, how: str, counts: dict[str, in
             where=failed.point,
             seconds=seconds,
         )
+    message = f"{how}, verified in ball arithmetic with {BITS} and {2 * BITS} bits"
+    if claim.estimated:
+        message += f", where the error of {', '.join(claim.estimated)} is an estimate"
     return Evidence(
         checker="sampled",
         verdict=Verdict.REFUTED,
-        message=f"{how}, verified in ball arithmetic with {BITS} and {2 * BITS} bits",
+        message=message,
         counts=counts,
         slack=smallest.slack,
         where=smallest.point,

@@ -91,6 +91,8 @@ def _by_derivation(name: str) -> tuple[bool, str, dict[str, Any]]:
     if code != 0:
         last = error.strip().splitlines()[-1] if error.strip() else f"exit code {code}"
         return False, f"{name} fails: {last}", {}
+    if steps == 0:
+        return False, f"{name} checks nothing", {}
     return True, f"{name}: {steps} steps machine-checked, the rest is prose in its docstring", {"derivation": name}
 
 
