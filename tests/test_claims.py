@@ -235,6 +235,19 @@ def test_an_existence_claim_stands_or_falls_with_its_witness():
     assert verdict(bad) is Verdict.REFUTED
 
 
+def test_neither_sides_that_agree_nor_estimated_errors_make_a_witness_a_proof():
+    at = {"existence": True, "counterexample": {"x": 0.5}, "expected": Verdict.CERTIFIED}
+    assert verdict(claim(relations=(equal(sp.sqrt(x) ** 2 + 1, x + 1),), **at)) is not Verdict.CERTIFIED
+    rough = Quantity(at=lambda x: arb(x, 1e-3), rigorous=False)
+    assert verdict(claim(quantities={y: rough}, relations=(less(y, 1),), **at)) is Verdict.SUPPORTED
+
+
+def test_a_refutation_says_whose_error_is_estimated():
+    rough = Quantity(at=lambda x: arb(x, 1e-3), rigorous=False)
+    report = check(claim(quantities={y: rough}, relations=(greater(y, 20),)), samples=20)
+    assert "error of y is an estimate" in report.rows[0].summary
+
+
 def test_entries_of_proportions_have_symbols_of_their_own():
     pi = sp.Symbol("pi")
     parts = sp.symbols("pi_1:4", positive=True)
@@ -267,6 +280,12 @@ def test_a_box_with_one_bad_point_is_not_certified():
 def test_a_box_where_the_claim_fails_is_refuted_by_balls():
     report = check(boxed(greater(x - 1, 0), "0.1", "10"), samples=1)
     assert report.rows[0].evidence[-1].verdict is Verdict.REFUTED
+
+
+def test_a_box_proves_no_equality_by_itself():
+    report = check(boxed(equal(sp.exp(sp.log(x)), x), "0.1", "1"), samples=1)
+    assert report.verdict is Verdict.ERROR
+    assert "prove no equality" in report.rows[0].error
 
 
 def test_a_box_outside_the_assumptions_is_vacuous():
@@ -420,6 +439,23 @@ def test_falsify_reports_but_does_not_believe_what_only_floats_can_compute():
     report = falsify(lambda x: float(x) - 1.5, {"x": (0, 2)}, samples=50)
     assert report.verdict is Verdict.UNDECIDED
     assert "not verified" in report.rows[0].summary
+
+
+def _in_doubles(x):
+    return math.exp(x) - math.exp(1.5)
+
+
+def test_falsify_does_not_take_doubles_inside_a_helper_for_digits():
+    report = falsify(lambda x: 0.5 * _in_doubles(x) * x, {"x": (0.1, 2)}, samples=50)
+    assert report.verdict is Verdict.UNDECIDED
+    assert "not verified" in report.rows[0].summary
+
+
+def test_falsify_follows_balls_into_the_branch_that_floats_take():
+    report = falsify(lambda x: x - 1.5 if x == 1.0 else x, {"x": (1.0, 1.0)}, samples=5)
+    assert report.verdict is Verdict.REFUTED
+    other = falsify(lambda x: (1.0 - 1e-17) - x if x == 1.0 else x - 2, {"x": (1.0, 1.0)}, samples=5)
+    assert other.verdict is not Verdict.REFUTED
 
 
 def test_falsify_reports_the_smallest_slack():

@@ -229,26 +229,38 @@ def _verified(slack: Callable[..., Any], point: Point) -> str | None:
     except Exception:
         pass  # the function does not take balls; at 50 digits it may
     try:
-        with mpmath.workdps(DIGITS):
-            exact = {n: mpmath.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
-            value = _with_digits(slack)(**exact)
-        if isinstance(value, mpmath.mpf):
+        digits = _digits()
+        exact = {n: digits.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
+        value = _with_digits(slack, digits)(**exact)
+        if isinstance(value, digits.mpf):
             return f"verified at {DIGITS} digits" if value < 0 else None
     except Exception:
         pass  # nor that: only double precision is left
     return None
 
 
-def _with_digits(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with `math` and `numpy` replaced by mpmath, as far as it names them itself."""
+def _digits() -> Any:
+    """Mpmath at 50 digits, with numbers that cannot be made floats: what computes in doubles fails instead."""
+
+    def refuse(number: Any) -> float:
+        raise TypeError("this number must not lose its digits")
+
+    context = mpmath.MPContext()
+    context.dps = DIGITS
+    context.mpf.__float__ = refuse
+    return context
+
+
+def _with_digits(function: Callable[..., Any], digits: Any) -> Callable[..., Any]:
+    """The function with `math`, `numpy` and `mpmath` replaced by those digits, as far as it names them itself."""
     if not isinstance(function, types.FunctionType):
         return function
     swapped = {}
     for name, value in function.__globals__.items():
-        if value is math or value is np:
-            swapped[name] = mpmath
+        if value is math or value is np or value is mpmath:
+            swapped[name] = digits
         elif isinstance(value, types.BuiltinFunctionType) and value.__module__ == "math":
-            swapped[name] = getattr(mpmath, value.__name__, value)
+            swapped[name] = getattr(digits, value.__name__, value)
         else:
             swapped[name] = value
     return types.FunctionType(
@@ -294,6 +306,12 @@ class _Ball:
     def __gt__(self, other: object) -> bool:
         right = _Ball.of(other).ball
         return self._certain(bool(self.ball > right), bool(self.ball <= right))
+
+    __hash__ = None  # type: ignore[assignment]  # as for every mutable or uncertain value
+
+    def __eq__(self, other: object) -> bool:
+        right = _Ball.of(other).ball
+        return self._certain(bool(self.ball == right), bool(self.ball != right))
 
     def __le__(self, other: object) -> bool:
         return not self > other
