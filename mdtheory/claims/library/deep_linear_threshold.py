@@ -41,7 +41,9 @@ def _at_the_jump(layers: int, target: float, factor: float, bits: int) -> tuple[
     scale = (c ** (layers + 1) * y ** (2 * layers)).log()
     log_product = root(lambda x: -_best(layers, y, c, x.exp())[0], scale - 40, scale + 1, width=1e-16)
     found = log_product.exp()
-    return found, _best(layers, y, c, found.mid())[1]
+    # The local minimum moves down as the product grows: its slope rises.
+    landings = [_best(layers, y, c, end)[1] for end in (found.lower(), found.upper())]
+    return found, landings[0].union(landings[1])
 
 
 def _critical(layers: int, target: float, factor: float) -> arb:
@@ -49,9 +51,7 @@ def _critical(layers: int, target: float, factor: float) -> arb:
 
 
 def _landing(layers: int, target: float, factor: float) -> arb:
-    """Known to about the square root of the accuracy of the product."""
-    where = _at_the_jump(layers, target, factor, ctx.prec)[1]
-    return where + arb(0, 1e-9) * where
+    return _at_the_jump(layers, target, factor, ctx.prec)[1]
 
 
 CLAIM = Claim(
