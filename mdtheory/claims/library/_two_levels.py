@@ -193,9 +193,10 @@ class TwoLevels:
         free = [i for i in range(4) if (i > 1 or counts[i] > 1) and start[i] > 1e-7]
         for i in set(range(4)) - set(free):
             point[i] = arb(0)
-        if not {2, 3} <= set(free):
+        if len({2, 3} & set(free)) == 1:
             return tuple(map(arb, start.tolist()))
-        point = newton(lambda x: self.gradient(tuple(x)), point, free)
+        if free:
+            point = newton(lambda x: self.gradient(tuple(x)), point, free)
         if any(not point[i] > 0 for i in free):
             return tuple(map(arb, start.tolist()))
         return tuple(point)
@@ -213,6 +214,6 @@ def step_imbalance(majority: int, minority: int, share: float, weight_decay: flo
 def gain_of_separation(problem: TwoLevels) -> arb:
     """How much worse the optimum becomes when the second kind must coincide, up to what balls resolve.
 
-    Positive: proved not to coincide at any optimum. Negative: the two are the same within the resolution.
+    Positive: proved not to coincide at any optimum. Negative: proved to be the same within the resolution.
     """
-    return problem.solve(merged=True).lower - problem.solve().upper - arb(RESOLVED)
+    return problem.solve(merged=True).value - problem.solve().value - arb(RESOLVED)

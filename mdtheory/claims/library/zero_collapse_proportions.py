@@ -16,7 +16,7 @@ largest = sp.Symbol("x", positive=True)
 def _gain(minority: int, share: float, weight_decay: float, feature_decay: float) -> arb:
     """By how much the optimum is better than Z = 0."""
     solved = step_imbalance(1, minority, share, weight_decay, feature_decay).solve()
-    return arb(1 + minority).log() - solved.upper - arb(RESOLVED)
+    return arb(1 + minority).log() - solved.value - arb(RESOLVED)
 
 
 CLAIM = Claim(
