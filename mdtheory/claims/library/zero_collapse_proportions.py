@@ -8,15 +8,22 @@ from mdtheory.claims.library._field import BY_NEWTON, gain, minority, minority_p
 from mdtheory.claims.library._symbols import feature_decay, weight_decay
 from mdtheory.claims.library._two_levels import RESOLVED, step_imbalance
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.relation import positive_iff
+from mdtheory.claims.relation import equal, positive_iff
 
-largest = sp.Symbol("x", positive=True)
+largest, steepest = sp.symbols("x steepest", positive=True)
 
 
 def _gain(minority: int, share: float, weight_decay: float, feature_decay: float) -> arb:
     """By how much the optimum is better than Z = 0."""
     solved = step_imbalance(1, minority, share, weight_decay, feature_decay).solve()
     return arb(1 + minority).log() - solved.value - arb(RESOLVED)
+
+
+def _steepest(minority: int, share: float, weight_decay: float, feature_decay: float) -> arb:
+    """The square of the gradient's operator norm at Z = 0."""
+    zero = (arb(0),) * 4
+    values = step_imbalance(1, minority, share, weight_decay, feature_decay).singular_values(zero)
+    return values[0].max(values[1]).max(values[2]) ** 2
 
 
 CLAIM = Claim(
@@ -36,8 +43,11 @@ CLAIM = Claim(
     },
     assumptions=(sp.Ge(share, minority_proportion),),
     definitions={largest: (minority * share + minority_proportion) / (minority + 1)},
-    quantities={gain: Quantity(at=_gain, route=f"{BY_NEWTON}; what is below 1e-20 counts as nothing")},
-    relations=(positive_iff(gain, largest - nuclear**2),),
+    quantities={
+        gain: Quantity(at=_gain, route=f"{BY_NEWTON}; what is below 1e-20 counts as nothing"),
+        steepest: Quantity(at=_steepest, route="singular values of the gradient at zero, in balls"),
+    },
+    relations=(positive_iff(gain, steepest - nuclear**2), equal(steepest, largest)),
     expected=Verdict.PROVED,
     derivation="derivations/zero_collapse.py",
     most_samples=300,
