@@ -12,7 +12,8 @@ margin = sp.Symbol("margin", nonnegative=True)
 CLAIM = Claim(
     id="collapse-sufficient-condition-loose",
     title="False: class means are nonzero whenever e < 1",
-    statement=r"If $e = (N-1)\alpha/N + 2(N-1)\mu/\sqrt{N} < 1$, then the optimal class means are nonzero (free features).",
+    statement=r"If $e = (N-1)\alpha/N + 2(N-1)\mu/\sqrt{N} < 1$, then the optimal class means are nonzero (balanced "
+    r"classes, free features, cross-entropy with smoothing).",
     source=Source("this project", "collapse threshold; a condition often read as sufficient"),
     variables={num_classes: CLASSES, weight_decay: STRONG_DECAY, feature_decay: STRONG_DECAY, smoothing: SMOOTHING},
     assumptions=(sp.Lt((num_classes - 1) * smoothing / num_classes + free_cost, 1),),

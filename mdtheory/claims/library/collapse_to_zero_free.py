@@ -12,7 +12,10 @@ margin = sp.Symbol("margin", nonnegative=True)
 CLAIM = Claim(
     id="collapse-to-zero-free",
     title="When weight decay and smoothing leave nothing: free features",
-    statement=r"The class means are nonzero if and only if $\alpha + 2\sqrt{N}\mu < 1$.",
+    statement=(
+        r"Balanced classes, free features, cross-entropy with smoothing $\alpha$: the optimal class means are nonzero if and "
+        r"only if $\alpha + 2\sqrt{N}\mu < 1$."
+    ),
     source=Source("this project", "sharp collapse threshold"),
     variables={num_classes: CLASSES, weight_decay: STRONG_DECAY, feature_decay: STRONG_DECAY, smoothing: SMOOTHING},
     quantities={margin: margin_quantity(smoothed_pull, nonnegative=False)},

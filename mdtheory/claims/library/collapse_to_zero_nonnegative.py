@@ -21,7 +21,10 @@ def _pull(num_classes: int, weight_decay: float, feature_decay: float, smoothing
 CLAIM = Claim(
     id="collapse-to-zero-nonnegative",
     title="When weight decay and smoothing leave nothing: nonnegative features",
-    statement=r"The class means are nonzero if and only if $\alpha + 2N\mu/\sqrt{N-1} < 1$.",
+    statement=(
+        r"Balanced classes, nonnegative features, cross-entropy with smoothing $\alpha$: the optimal class means are nonzero "
+        r"if and only if $\alpha + 2N\mu/\sqrt{N-1} < 1$."
+    ),
     source=Source("this project", "sharp collapse threshold"),
     variables={
         num_classes: CLASSES,

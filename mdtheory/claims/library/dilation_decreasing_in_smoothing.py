@@ -4,7 +4,7 @@ import sympy as sp
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import BY_SIGNS, Setting, Solved
-from mdtheory.claims.library._symbols import DIM, SMOOTHING, decay, dim, noise, slope, smoothing
+from mdtheory.claims.library._symbols import DIM, decay, dim, noise, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_most
 
@@ -23,7 +23,7 @@ CLAIM = Claim(
         decay: Interval(1e-4, 0.1, log=True),
         noise: Interval(1e-3, 0.5, log=True),
         slope: Interval(0.1, 10.0, log=True),
-        smoothing: SMOOTHING,
+        smoothing: Interval(0.0, 0.99),
         more_smoothing: Interval(0.0, 0.99),
         dim: DIM,
     },

@@ -33,7 +33,7 @@ CLAIM = Claim(
     id="focal-curvature-up-to-seventeen-classes",
     title="The focal profile is convex for up to 17 classes",
     statement=(
-        r"The profile of focal loss has $f''(s) > 0$ wherever $p \geq 1/17$, for $\gamma \leq 20$: it is convex on "
+        r"The profile of focal loss has $f''(s) > 0$ wherever $1/17 \leq p < 1$, for $\gamma \leq 20$: it is convex on "
         r"$s \geq 0$ for $N \leq 17$ classes."
     ),
     source=Source("this project", "convexity of the focal profile"),
@@ -42,5 +42,8 @@ CLAIM = Claim(
     relations=(greater(curvature, 0),),
     expected=Verdict.CERTIFIED,
     box=Box(sides={"focusing": ("0", "20"), "probability": ("0.0588", "1")}, log=("probability",), decide=_positive),
-    notes="The box uses the formula of focal-curvature-formula. Sharp: with 18 classes it fails, see focal-curvature-with-eighteen-classes.",
+    notes=(
+        "On the box it is the factor of focal-curvature-formula without (1-p)^(gamma+1) that is positive. For every focusing: "
+        "focal-profile-convex. Sharp: with 18 classes it fails, see focal-curvature-with-eighteen-classes."
+    ),
 )

@@ -38,7 +38,7 @@ CLAIM = Claim(
     title="Focal loss can collapse by a jump: zero is locally stable and not globally optimal",
     statement=(
         r"For $N = 30$, $\gamma = 2$ and a cost of 1.12 per unit of margin, margin 0 is a strict local minimum, yet "
-        r"margin 0.9 is better, with a barrier in between."
+        r"margin 0.875 is better, with a barrier in between."
     ),
     source=Source("this project", "first-order jump of focal loss; the profile is concave near zero"),
     variables={

@@ -43,8 +43,8 @@ CLAIM = Claim(
     id="free-bias-regression-spectrum",
     title="The spectrum of squared error with a free bias",
     statement=(
-        r"With an unregularised bias the squared singular values of the optimal weighted logits before shrinking are the "
-        r"$N - 1$ roots $x_i$ of $\sum_k p_k/(p_k - x) = 0$, and the optimal value is "
+        r"With an unregularised bias, one-hot labels and distinct proportions the squared singular values of the optimal "
+        r"weighted logits before shrinking are the $N - 1$ roots $x_i$ of $\sum_k p_k/(p_k - x) = 0$, and the optimal value is "
         r"$\frac{1}{2} \sum_i [x_i - (\sqrt{x_i} - 2\mu)_+^2]$."
     ),
     source=Source("this project", "spectrum of one-hot labels with a bias"),

@@ -41,7 +41,7 @@ CLAIM = Claim(
     id="hinge-dilation",
     title="Dilation with the hinge: all or nothing",
     statement=(
-        r"Hinge, noisy features without decay, absolute scaling: $\mathrm{ND} = \eta D/C$ if $C > D\,\mathrm{E}|\zeta|/2$, "
+        r"Hinge, nonnegative features, noisy features without decay, absolute scaling: $\mathrm{ND} = \eta D/C$ if $C > D\,\mathrm{E}|\zeta|/2$, "
         r"and 0 if $C < D\,\mathrm{E}|\zeta|/2$, where $D^2 = 2\sqrt{\lambda_W/\lambda_H}$."
     ),
     source=Source("this project", "closed forms of the memorization-dilation problem"),

@@ -40,7 +40,7 @@ CLAIM = Claim(
     id="least-dilation-over-smoothing",
     title="The smoothing that dilates least at small noise",
     statement=(
-        r"Noisy features without decay, $e_0 = \alpha/2$, $e = e_0 + \kappa$, $w = \log(1/e_0 - 1) + s$: the leading "
+        r"Nonnegative features, noisy features without decay, $\kappa = 2\mu$, $e_0 = \alpha/2$, $e = e_0 + \kappa$, $w = \log(1/e_0 - 1) + s$: the leading "
         r"coefficient of $\mathrm{ND}$ as $\eta \to 0$ grows with $\alpha$ at the relative rate "
         r"$((1 - q/2) w - s (1 + e(1-e)/(e_0(1-e_0))))/(2 e(1-e) s w)$; it is least where that vanishes."
     ),

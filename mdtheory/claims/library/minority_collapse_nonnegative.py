@@ -25,7 +25,10 @@ def _pull(point: Values) -> arb:
 CLAIM = Claim(
     id="minority-collapse-nonnegative",
     title="Nonnegative features: the share below which a class collapses to zero",
-    statement=r"Class $n$ has a nonzero mean if and only if $\pi_n > 4\mu^2 N/((N-1)(1-\alpha)^2)$.",
+    statement=(
+        r"Nonnegative features, cross-entropy with smoothing $\alpha$, no bias: class $n$ has a nonzero mean if and only if "
+        r"$\pi_n > 4\mu^2 N/((N-1)(1-\alpha)^2)$."
+    ),
     source=Source("dang2024", "minority collapse of nonnegative features; with smoothing: this project"),
     variables={
         num_classes: CLASSES,

@@ -76,7 +76,7 @@ CLAIM = Claim(
     id="mse-dilation-without-bias",
     title="Memorization with the squared error without a bias in closed form",
     statement=(
-        r"Squared error without bias, $s = 1-\alpha-2\sqrt{2}\mu$, $s_0 = 1 - 2\sqrt{2}\mu$, $\kappa_p = \Vert w_1+w_2 \Vert$, "
+        r"Squared error without bias, absolute scaling, $s = 1-\alpha-2\sqrt{2}\mu$, $s_0 = 1 - 2\sqrt{2}\mu$, $\kappa_p = \Vert w_1+w_2 \Vert$, "
         r"$\nu = ((\kappa_w^2+\kappa_p^2)/d + 4\lambda)\eta D^2/(4C^2)$: the noisy logits have the sum "
         r"$(\kappa_p^2/4+\nu s_0)/(\kappa_p^2/4+\lambda+\nu)$ and difference "
         r"$t = (\kappa_w^2(1-\alpha)/4-\nu s)/(\kappa_w^2/4+\lambda+\nu)$."

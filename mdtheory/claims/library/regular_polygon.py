@@ -93,7 +93,7 @@ CLAIM = Claim(
     title="Regularised cross-entropy in the plane: the regular polygon",
     statement=(
         r"Conjecture: with features of dimension 2 and $N \geq 3$ balanced classes the optimal logits are "
-        r"$\rho \cos(2\pi (i-j)/N)$, with $1 - E \cos = \tau N$ under the softmax, $\tau = 2\mu/\sqrt{N}$. Checked for five."
+        r"$\rho \cos(2\pi (i-j)/N)$, with $1 - \mathrm{E} \cos = \tau N$ under the softmax, $\tau = 2\mu/\sqrt{N}$. Checked for five."
     ),
     source=Source("this project", "features of dimension two, a conjecture"),
     variables={

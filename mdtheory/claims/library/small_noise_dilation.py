@@ -19,7 +19,7 @@ CLAIM = Claim(
     id="small-noise-dilation",
     title="Dilation at small noise: the leading term",
     statement=(
-        r"As $\eta \to 0$, $\mathrm{ND} \sim (\eta/C)\, (D^2/4 + (t+s)^2/\kappa_w^2)^{1/2}$ in absolute scaling with "
+        r"Noisy features with decay $\lambda > 0$: as $\eta \to 0$, $\mathrm{ND} \sim (\eta/C)\, (D^2/4 + (t+s)^2/\kappa_w^2)^{1/2}$ in absolute scaling with "
         r"nonnegative features, where $\lambda t + \kappa_w^2 \varphi'(t)/2 = 0$ and $\kappa_w = \Vert w_1 - w_2 \Vert$."
     ),
     source=Source("this project", "asymptotics for small noise"),

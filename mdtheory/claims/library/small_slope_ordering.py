@@ -24,7 +24,7 @@ CLAIM = Claim(
     id="small-slope-ordering",
     title="Cross-entropy against label smoothing at a small slope",
     statement=(
-        r"Noisy features without decay, $e = \alpha/2 + \kappa$: as $C \to 0$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \to "
+        r"Nonnegative features, noisy features without decay, $\kappa = 2\mu$, $e = \alpha/2 + \kappa$: as $C \to 0$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \to "
         r"e(1-e)\, s_{LS}^{1+q/2} / (\kappa (1-2e+\kappa)\, s_{CE}^{1+q/2})$. So cross-entropy dilates more if this "
         r"exceeds 1, and less if it does not reach 1."
     ),
