@@ -30,8 +30,10 @@ from mdtheory.claims.quantities import (
     smoothed_slope,
     solve_noisy,
 )
+from mdtheory.errors import AssumptionError
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 
+MOST_DOUBLINGS = 60
 NONE: Mapping[str, Any] = MappingProxyType({})
 DEFAULTS: Mapping[str, Any] = MappingProxyType({"smoothing": 0.0, "noisy_decay": 0.0, "dim": 8})
 DECAYS = Interval(1e-5, 0.1, log=True)
@@ -182,9 +184,13 @@ def force(problem: NoisyProblem, dilation: arb) -> arb:
 
 def solved_by_signs(problem: NoisyProblem) -> Dilation:
     """The solution of any problem in balls, bracketed from the margin -s at which nothing is memorised."""
+    if not problem.classes.margin > 0:
+        raise AssumptionError("margin: must be positive; the class means have collapsed to zero")
     s = problem.classes.margin.mid()
     step = arb(1)
-    while not problem.residual(step - s) > 0:
+    for _ in range(MOST_DOUBLINGS):
+        if problem.residual(step - s) > 0:
+            break
         step = 2 * step
     return _at_margin(problem, root(problem.residual, step * arb(2) ** -60 - s, step - s, width=1e-15))
 
