@@ -17,7 +17,8 @@ optimal if and only if f'(0+) + kappa >= 0, that is
 Otherwise the cross-entropy margin is s = log((N-1)(1-e)/e) = log1p((N-1) Delta/e), Delta = 1 - alpha - 2 sqrt N mu
 (free) or 1 - alpha - 2 N mu/sqrt(N-1) (nonnegative). Smoothing and decay enter the margin through e alone: smoothing
 by alpha moves it exactly as raising kappa by (N-1) alpha/N would. Label relaxation at (N-1) alpha/N has the same
-margin as label smoothing at alpha. The condition e < 1 is necessary for a nonzero margin but not sufficient: on
+margin as label smoothing at alpha; for two classes the losses differ by the constant H2(alpha/2), the binary entropy, up
+to the margin at which relaxation vanishes, and so do the optimal values. The condition e < 1 is necessary for a nonzero margin but not sufficient: on
 (N-1)/N <= e < 1 the minimiser is zero.
 
 Proof. f is convex, so s = 0 minimises f(s) + kappa s over s >= 0 iff the right derivative there is nonnegative; the
@@ -90,6 +91,12 @@ def margin_depends_on_e_alone() -> None:
         identity(f"log1p form, {name} features", (N - 1) * (1 - total) / total, stable)
     relaxed = p - (1 - (N - 1) * alpha / N)
     identity("label relaxation at (N-1) alpha/N has the slope of smoothing at alpha", relaxed + kappa, slope)
+    half = sp.Symbol("alpha", positive=True) / 2
+    softplus = sp.log(1 + sp.exp(s))
+    entropy = -half * sp.log(half) - (1 - half) * sp.log(1 - half)
+    smoothed_loss = softplus - s + half * s  # log(1 + e^-s) + alpha s/2
+    relaxed_loss = softplus - (1 - half) * s - entropy
+    identity("two classes: the losses differ by the entropy", smoothed_loss - relaxed_loss, entropy)
 
 
 def weaker_condition_is_not_sufficient() -> None:

@@ -6,7 +6,8 @@ phi, phi'(-s) < 0, lam >= 0, the configuration (h, W, hence s, D, kap, m) held f
 Theorem 1. In eta: r and ND = r/D are nondecreasing; rho, the noisy margin t and ND/eta are nonincreasing.
 Theorem 2. Cross-entropy: raising the smoothing at a fixed configuration strictly lowers ND.
 Theorem 3. On the sphere ND is nondecreasing in the dimension d.
-Theorem 4. Label relaxation at alpha/2 has ND at least that of smoothing at alpha, for a fixed configuration.
+Theorem 4. Label relaxation at alpha/2 has ND at least that of smoothing at alpha, for a fixed configuration: the same if
+no clean example of smoothing has a margin above t_inf = log((2-alpha)/alpha), strictly more otherwise.
 
 Proof of 1. The optimality condition is  Psi(r, eta) := F'(r) + 2 c g'(c r/eta) = 0. F' and g' are nondecreasing
 (both functions are convex), so Psi is nondecreasing in r, and nonincreasing in eta since c r/eta falls. Its zero
@@ -23,7 +24,9 @@ d-sphere, R in [0, 1] independent. The integrand of F' is k(R) = R z (phi'(s + k
 at R = 0 and is nondecreasing in R. So F' falls from d to d', and r rises.
 Proof of 4. phi_LR' = min(0, phi_LS') <= phi_LS', with equality up to the common minimiser of both. Noisy margins
 stay below that minimiser, so g' is the same. E zeta (phi_LR' - phi_LS')(s + kap r zeta) <= 0: the bracket is zero
-unless zeta > 0. So F' is smaller, r larger.
+unless zeta > 0. So F' is smaller, r larger. At the r of smoothing the two F' agree if s + kap r zeta <= t_inf always;
+then it is stationary for relaxation too, and r is unique. Otherwise the bracket is negative with positive probability, so
+Psi < 0 for relaxation there, and its zero is strictly larger.
 """
 
 import sympy as sp
