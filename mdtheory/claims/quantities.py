@@ -210,22 +210,30 @@ class NoisyProblem:
         """r(t)."""
         return self.noise * self.memorization(t) * self.classes.mean_distance**self.exponent / self.slope
 
+    def force(self, dilation: arb) -> arb:
+        """F'(r): what the clean examples oppose to dilation."""
+        c = self.classes
+        return 2 * c.weight_distance * self.pull(c.margin, c.weight_distance * dilation) + 4 * self.decay * dilation
+
     def residual(self, t: arb) -> arb:
         """Increases in t; zero at the solution."""
         c = self.classes
         multiplier = self.multiplier(t)
         rho, rate = self.memorization(t, multiplier), c.mean_distance**self.exponent / self.slope
-        r = self.noise * rho * rate
-        slope = 2 * c.weight_distance * self.pull(c.margin, c.weight_distance * r) + 4 * self.decay * r
-        return slope * rate - 4 * multiplier * rho
+        return self.force(self.noise * rho * rate) * rate - 4 * multiplier * rho
+
+    def at_margin(self, t: arb) -> Dilation:
+        """Everything at a noisy margin."""
+        r = self.dilation(t)
+        return Dilation(
+            noisy_margin=t, memorization=self.memorization(t), dilation=r, normalized=r / self.classes.mean_distance
+        )
 
     def solution(self, guess: float) -> Dilation:
         """The solution near a guess of t, enclosed by proved signs of the residual."""
         size = abs(guess) + float(self.classes.margin.mid())
-        t = around(self.residual, guess, max(abs(guess + float(self.classes.margin.mid())), 1e-6 * size))
-        r = self.dilation(t)
-        return Dilation(
-            noisy_margin=t, memorization=self.memorization(t), dilation=r, normalized=r / self.classes.mean_distance
+        return self.at_margin(
+            around(self.residual, guess, max(abs(guess + float(self.classes.margin.mid())), 1e-6 * size))
         )
 
 

@@ -111,7 +111,7 @@ class Setting:
     def refined(self, point: Mapping[str, Any]) -> Dilation:
         """The solution in much smaller balls; for a law whose expectations cost little."""
         problem, t = self.problem(point), self.solution(point).noisy_margin
-        return _at_margin(problem, root(problem.residual, t.lower(), t.upper()))
+        return problem.at_margin(root(problem.residual, t.lower(), t.upper()))
 
     def classes(self, point: Mapping[str, Any]) -> TwoClasses:
         """The configuration, in balls."""
@@ -176,12 +176,6 @@ class Configured:
         return value
 
 
-def force(problem: NoisyProblem, dilation: arb) -> arb:
-    """F'(r): what the clean examples oppose to dilation."""
-    c = problem.classes
-    return 2 * c.weight_distance * problem.pull(c.margin, c.weight_distance * dilation) + 4 * problem.decay * dilation
-
-
 def solved_by_signs(problem: NoisyProblem) -> Dilation:
     """The solution of any problem in balls, bracketed from the margin -s at which nothing is memorised."""
     if not problem.classes.margin > 0:
@@ -192,18 +186,7 @@ def solved_by_signs(problem: NoisyProblem) -> Dilation:
         if problem.residual(step - s) > 0:
             break
         step = 2 * step
-    return _at_margin(problem, root(problem.residual, step * arb(2) ** -60 - s, step - s, width=1e-15))
-
-
-def _at_margin(problem: NoisyProblem, t: arb) -> Dilation:
-    """Everything at a noisy margin."""
-    r = problem.dilation(t)
-    return Dilation(
-        noisy_margin=t,
-        memorization=problem.memorization(t),
-        dilation=r,
-        normalized=r / problem.classes.mean_distance,
-    )
+    return problem.at_margin(root(problem.residual, step * arb(2) ** -60 - s, step - s, width=1e-15))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ The spread is the one whose expectations cost nothing. Statements about any spre
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
@@ -113,12 +113,7 @@ def solution(problem: NoisyProblem) -> Dilation:
     def residual(travelled: arb) -> arb:
         return problem.residual(travelled - s)
 
-    travelled = enclosed(residual)
-    t = travelled - s
-    r = problem.dilation(t)
-    return Dilation(
-        noisy_margin=t, memorization=problem.memorization(t), dilation=r, normalized=r / problem.classes.mean_distance
-    )
+    return problem.at_margin(enclosed(residual) - s)
 
 
 def enclosed(residual: Callable[[arb], arb]) -> arb:
@@ -187,17 +182,6 @@ class Shape:
         """The number."""
         value: arb = getattr(Case.at({"noise": 0.0, "slope": 1.0, **point}, **self.fixed).classes(), self.name)
         return value
-
-
-def cost_slope(problem: NoisyProblem, dilation: arb) -> arb:
-    """F'(r)."""
-    c = problem.classes
-    return 2 * c.weight_distance * problem.pull(c.margin, c.weight_distance * dilation) + 4 * problem.decay * dilation
-
-
-def with_noise(case: Case, noise: float) -> Case:
-    """The same problem with another noise level."""
-    return replace(case, noise=noise)
 
 
 def relaxed(point: Mapping[str, Any], **fixed: Any) -> Case:

@@ -14,7 +14,6 @@ from mdtheory.claims.library._noisy import (
     Computed,
     Configured,
     Refined,
-    force,
     margin,
     not_collapsed,
     weight_distance,
@@ -31,7 +30,7 @@ shift, amplitude, root = sp.symbols("shift amplitude root", real=True)
 def _multiplier(point: Mapping[str, Any]) -> arb:
     """Nu = eta D^2 F'(r)/(4 C^2 r), at the solution."""
     problem, r = TWO_POINTS.problem(point), TWO_POINTS.refined(point).dilation
-    return problem.noise * problem.classes.mean_distance**2 * force(problem, r) / (4 * problem.slope**2 * r)
+    return problem.noise * problem.classes.mean_distance**2 * problem.force(r) / (4 * problem.slope**2 * r)
 
 
 CLAIM = Claim(

@@ -10,7 +10,7 @@ from mdtheory.claims.domains import Interval
 from mdtheory.claims.evaluate import compiled
 from mdtheory.claims.library._noisy import VARIABLES, Computed, margin, mean_distance, not_collapsed, weight_distance
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, Case, Part, Shape, cost_slope, solved
+from mdtheory.claims.library._two_points import BY_SIGNS, Case, Part, Shape, solved
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import NoisyProblem
 from mdtheory.claims.relation import at_least, equal
@@ -59,7 +59,7 @@ def _own_clean(point: Mapping[str, Any]) -> arb:
 
 def _own_force(point: Mapping[str, Any]) -> arb:
     case = Case.at(point)
-    return cost_slope(case.problem(), solved(case).dilation)
+    return case.problem().force(solved(case).dilation)
 
 
 def _loss_slope(point: Mapping[str, Any]) -> arb:
@@ -91,7 +91,7 @@ def _bound_at_guess(point: Mapping[str, Any]) -> arb:
         "mean_distance": c.mean_distance,
         "weight_distance": c.weight_distance,
         "F": clean_cost(problem, case, r),
-        "dF": cost_slope(problem, r),
+        "dF": problem.force(r),
     }
     return compiled(_bound(guessed_dilation, guessed_slope, clean, force))(balls)
 

@@ -16,7 +16,6 @@ from mdtheory.claims.library._noisy import (
     Configured,
     Refined,
     Setting,
-    force,
     mean_distance,
     not_collapsed,
 )
@@ -42,7 +41,7 @@ def _cost_slope(setting: Setting) -> Computed:
     """F'(r) at the solution, exactly."""
 
     def at(point: Mapping[str, Any]) -> arb:
-        return force(setting.problem(point), setting.refined(point).dilation)
+        return setting.problem(point).force(setting.refined(point).dilation)
 
     return Computed(at)
 

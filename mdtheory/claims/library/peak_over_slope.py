@@ -18,7 +18,6 @@ from mdtheory.claims.library._noisy import (
     Configured,
     Refined,
     cross_entropy_not_collapsed,
-    force,
     margin,
 )
 from mdtheory.claims.library._symbols import dim, feature_decay, noise, slope, weight_decay
@@ -50,7 +49,7 @@ def _dilation(point: Mapping[str, Any]) -> arb:
 
 
 def _cost_slope(point: Mapping[str, Any]) -> arb:
-    return force(TWO_POINTS.problem(point), _dilation(point))
+    return TWO_POINTS.problem(point).force(_dilation(point))
 
 
 def _noisy_margin(point: Mapping[str, Any]) -> arb:

@@ -10,7 +10,7 @@ from flint import arb, ctx
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import VARIABLES, Computed, mean_distance, not_collapsed
 from mdtheory.claims.library._symbols import noise, slope
-from mdtheory.claims.library._two_points import Case, Shape, cost_slope
+from mdtheory.claims.library._two_points import Case, Shape
 from mdtheory.claims.library.md_lower_bound import value_at
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
@@ -50,7 +50,7 @@ def _curve_at(case: Case, t: arb) -> tuple[arb, arb, arb, arb]:
     problem = case.problem()
     c, nu, rho, r = problem.classes, problem.multiplier(t), problem.memorization(t), problem.dilation(t)
     across = nu / (problem.decay + nu) * c.centre_square.sqrt()
-    return rho, value_at(problem, case, r, t / c.weight_distance, across), nu, cost_slope(problem, r)
+    return rho, value_at(problem, case, r, t / c.weight_distance, across), nu, problem.force(r)
 
 
 def _shares(point: Mapping[str, Any]) -> tuple[float, float]:
