@@ -7,31 +7,52 @@ import sympy as sp
 from flint import arb, arb_series
 
 from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._profiles import cross_entropy_slope, focal_jet, log_odds
+from mdtheory.claims.model import Quantity
 
 focusing = sp.Symbol("focusing", positive=True)
 FOCUSING = Interval(0.05, 8.0, log=True)
 SERIES = "power series of the loss in balls"
 
 
-def _of_cross_entropy(x: arb_series, gamma: arb) -> arb_series:
-    """``x (1 - e^-x)^gamma``: focal loss of a sample whose cross-entropy is x."""
-    return x * (gamma * (1 - (-x).exp()).log()).exp()
-
-
 def profile(classes: int, gamma: arb, margin: arb) -> tuple[arb, arb, arb]:
     """Value, slope and curvature of the profile at a margin."""
-    n = arb(classes)
-    s = arb_series([margin, 1], prec=3)
-    value, slope, half = _of_cross_entropy((1 + (n - 1) * (-s).exp()).log(), gamma).coeffs()
-    return value, slope, 2 * half
+    value, slope, bend = focal_jet(margin - (arb(classes) - 1).log(), gamma, 2)
+    return value, slope, bend
 
 
 def transform(gamma: arb, cross_entropy: arb) -> tuple[arb, arb]:
-    """Value and slope of focal loss as a function of cross-entropy."""
-    value, slope = _of_cross_entropy(arb_series([cross_entropy, 1], prec=2), gamma).coeffs()
-    return value, slope
+    """Value and slope of focal loss ``x (1 - e^-x)^gamma`` as a function of cross-entropy x."""
+    x = arb_series([cross_entropy, 1], prec=2)
+    loss = x * (gamma * (1 - (-x).exp()).log()).exp()
+    return loss[0], loss[1]
 
 
 def curvature(point: Mapping[str, Any]) -> arb:
     """The curvature of the profile at a point."""
     return profile(point["num_classes"], arb(point["focusing"]), arb(point["margin"]))[2]
+
+
+# ---------------------------------------------------------------------- slopes at the probability of the own class
+
+probability = sp.Symbol("probability", positive=True)
+focal_slope, entropy_slope = sp.symbols("focal_slope entropy_slope", real=True)
+
+
+def _focal_slope(focusing: arb, probability: arb) -> arb:
+    return focal_jet(log_odds(probability), focusing, 1)[1]
+
+
+SLOPES: Mapping[sp.Symbol, Quantity] = {
+    focal_slope: Quantity(
+        at=lambda focusing, probability: _focal_slope(arb(focusing), arb(probability)),
+        over=_focal_slope,
+        route="first derivative by power series",
+    ),
+    entropy_slope: Quantity(
+        at=lambda probability: cross_entropy_slope(log_odds(arb(probability))),
+        over=lambda focusing, probability: cross_entropy_slope(log_odds(probability)),
+        route="first derivative by power series",
+    ),
+}
+"""Of focal loss and of cross-entropy in the margin."""

@@ -3,7 +3,7 @@
 import numpy as np
 from flint import arb
 
-from mdtheory.claims.library._matrices import dot, log_sum_exp, simplex_etf, unit
+from mdtheory.claims.library._matrices import dot, log_sum_exp, unit
 
 Vectors = list[list[arb]]
 
@@ -20,11 +20,6 @@ def disturbed(vectors: Vectors, size: float, seed: int) -> Vectors:
 def orthonormal(count: int) -> Vectors:
     """The coordinate vectors."""
     return [[arb(int(i == k)) for i in range(count)] for k in range(count)]
-
-
-def simplex(count: int) -> Vectors:
-    """The simplex frame in N dimensions."""
-    return simplex_etf(count)
 
 
 def cross_entropy(features: Vectors, weights: Vectors, inverse_temperature: arb) -> arb:

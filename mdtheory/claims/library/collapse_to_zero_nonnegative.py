@@ -3,7 +3,8 @@
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.domains import Interval
+from mdtheory.claims.library._features import STRONG_DECAY, Values, cost_of_margin, pull_at_zero, smoothed_pull
+from mdtheory.claims.library._noisy import Computed
 from mdtheory.claims.library._symbols import CLASSES, SMOOTHING, feature_decay, mu, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import positive_iff
@@ -11,11 +12,9 @@ from mdtheory.claims.relation import positive_iff
 pull = sp.Symbol("pull", real=True)
 
 
-def _pull(num_classes: int, weight_decay: float, feature_decay: float, smoothing: float) -> arb:
-    """Minus the slope of the objective at zero margin: f'(0) = p - 1 + (N-1) alpha/N with p = 1/N."""
-    n, alpha = arb(num_classes), arb(smoothing)
-    cost = 2 * ((n - 1) * arb(weight_decay) * arb(feature_decay)).sqrt()
-    return -(1 / n - 1 + (n - 1) * alpha / n + cost)
+def _pull(point: Values) -> arb:
+    cost = cost_of_margin(point, nonnegative=True)
+    return pull_at_zero(lambda s: smoothed_pull(point, s) + cost)
 
 
 CLAIM = Claim(
@@ -28,11 +27,11 @@ CLAIM = Claim(
     source=Source("this project", "sharp collapse threshold"),
     variables={
         num_classes: CLASSES,
-        weight_decay: Interval(1e-4, 0.5, log=True),
-        feature_decay: Interval(1e-4, 0.5, log=True),
+        weight_decay: STRONG_DECAY,
+        feature_decay: STRONG_DECAY,
         smoothing: SMOOTHING,
     },
-    quantities={pull: Quantity(at=_pull, route="slope of the objective at zero margin")},
+    quantities={pull: Quantity(at=Computed(_pull), route="slope of the objective at zero margin")},
     relations=(positive_iff(pull, 1 - smoothing - 2 * num_classes * mu / sp.sqrt(num_classes - 1)),),
     expected=Verdict.PROVED,
     derivation="derivations/collapse_threshold.py",

@@ -5,8 +5,8 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._matrices import dot
-from mdtheory.claims.library._spheres import Vectors, disturbed, simplex
+from mdtheory.claims.library._matrices import dot, simplex_etf
+from mdtheory.claims.library._spheres import Vectors, disturbed
 from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_most, equal
@@ -69,12 +69,12 @@ def _one_vs_rest(angles: list[arb]) -> arb:
 
 
 def _of_simplex(num_classes: int) -> arb:
-    frame = simplex(num_classes)
+    frame = simplex_etf(num_classes)
     return _distance(frame[0], frame[1:])
 
 
 def _near_simplex(num_classes: int, disturbance: float, seed: int) -> arb:
-    return _least_to_mean(disturbed(simplex(num_classes), disturbance, seed))
+    return _least_to_mean(disturbed(simplex_etf(num_classes), disturbance, seed))
 
 
 def _angles(count: int) -> list[arb]:

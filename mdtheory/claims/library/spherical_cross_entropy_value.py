@@ -4,7 +4,8 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._spheres import cross_entropy, disturbed, simplex
+from mdtheory.claims.library._matrices import simplex_etf
+from mdtheory.claims.library._spheres import cross_entropy, disturbed
 from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least, equal
@@ -16,12 +17,12 @@ seed = sp.Symbol("seed", integer=True, positive=True)
 
 
 def _value(num_classes: int, inverse_temperature: float) -> arb:
-    frame = simplex(num_classes)
+    frame = simplex_etf(num_classes)
     return cross_entropy(frame, frame, arb(inverse_temperature))
 
 
 def _other_value(num_classes: int, inverse_temperature: float, disturbance: float, seed: int) -> arb:
-    frame = simplex(num_classes)
+    frame = simplex_etf(num_classes)
     features, weights = disturbed(frame, disturbance, seed), disturbed(frame, disturbance, seed + 1)
     return cross_entropy(features, weights, arb(inverse_temperature))
 

@@ -4,7 +4,8 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._spheres import Vectors, disturbed, orthonormal, simplex, supervised_contrastive
+from mdtheory.claims.library._matrices import simplex_etf
+from mdtheory.claims.library._spheres import Vectors, disturbed, orthonormal, supervised_contrastive
 from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least, equal
@@ -28,7 +29,7 @@ def _loss(classes: Vectors, samples: int, temperature: float, disturbance: float
 
 
 def _value(num_classes: int, samples: int, temperature: float) -> arb:
-    return _loss(simplex(num_classes), samples, temperature, 0.0, 0, fold=False)
+    return _loss(simplex_etf(num_classes), samples, temperature, 0.0, 0, fold=False)
 
 
 def _nonnegative_value(num_classes: int, samples: int, temperature: float) -> arb:
@@ -36,7 +37,7 @@ def _nonnegative_value(num_classes: int, samples: int, temperature: float) -> ar
 
 
 def _other_value(num_classes: int, samples: int, temperature: float, disturbance: float, seed: int) -> arb:
-    return _loss(simplex(num_classes), samples, temperature, disturbance, seed, fold=False)
+    return _loss(simplex_etf(num_classes), samples, temperature, disturbance, seed, fold=False)
 
 
 def _other_nonnegative(num_classes: int, samples: int, temperature: float, disturbance: float, seed: int) -> arb:
