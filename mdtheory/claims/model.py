@@ -76,8 +76,8 @@ class Box:
     Attributes
     ----------
     sides : mapping
-        For each variable a pair of decimal strings (or ints), "0.005": the region is the product of the intervals.
-        Integers may be listed as a tuple of ints: each value is a box of its own.
+        For each variable a pair of decimal strings, ("0.005", "1"): the region is the product of the intervals.
+        A tuple of ints is a list of values and no interval: each value is a box of its own.
     decide : callable, optional
         ``decide(**balls)`` returns True (proved on this sub-box), False (refuted everywhere on it) or None (unknown,
         split it). Without it, the relations are evaluated in ball arithmetic with `Quantity.over`.

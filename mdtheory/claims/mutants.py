@@ -46,8 +46,9 @@ class Mutant:
 class MutantResult:
     """What became of a mutant.
 
-    ``outcome`` is "refuted" (the reason is the point), "survivor" (too close to tell), "equivalent" (says the same, or is
-    true as well), or, for a removed assumption, "sharp", "needed" (without it nothing is defined) or "not known sharp".
+    ``outcome`` is "refuted" (the reason is the point; of an existence claim, that its witness fails), "survivor" (too close
+    to tell), "equivalent" (says the same, or is true as well), or, for a removed assumption, "sharp", "needed" (without it
+    nothing is defined) or "not known sharp".
     """
 
     name: str
@@ -209,7 +210,8 @@ def _attack_relations(claim: Claim, evaluator: Evaluator, mutant: Mutant, sample
     for known in sample.trials:
         trial = evaluator.trial(known.point, mutant.relations)
         if trial.truth is False:
-            return result("refuted", f"at {_text(trial)}")
+            # Another witness might do for a changed existence claim: what the check refutes is this one.
+            return result("refuted", "its witness fails" if claim.existence else f"at {_text(trial)}")
         trials.append(trial)
     if not claim.existence:
         for trial in search(evaluator, trials, generator(claim, seed + 1), mutant.relations, starts=3, steps=40):

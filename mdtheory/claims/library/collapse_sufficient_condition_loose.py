@@ -11,7 +11,7 @@ margin = sp.Symbol("margin", nonnegative=True)
 
 CLAIM = Claim(
     id="collapse-sufficient-condition-loose",
-    title="False: class means are nonzero whenever e < 1",
+    title="Class means are nonzero whenever e < 1 (false)",
     statement=r"If $e = (N-1)\alpha/N + 2(N-1)\mu/\sqrt{N} < 1$, then the optimal class means are nonzero (balanced "
     r"classes, free features, cross-entropy with smoothing).",
     source=Source("this project", "collapse threshold; a condition often read as sufficient"),

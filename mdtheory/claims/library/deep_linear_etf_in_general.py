@@ -15,7 +15,7 @@ from mdtheory.claims.relation import at_most
 
 CLAIM = Claim(
     id="deep-linear-etf-in-general",
-    title="Deep linear networks with cross-entropy: the simplex frame is optimal",
+    title="Deep linear networks with cross-entropy: the simplex frame is optimal (false)",
     statement=(
         r"For $L$ linear layers on free features, balanced cross-entropy, no arrangement of logits is better than the best "
         r"multiple of $I - J/N$. False: six classes, two layers, all decays .001, in three antipodal pairs."

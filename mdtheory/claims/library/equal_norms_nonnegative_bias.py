@@ -32,7 +32,7 @@ def _excess(point: Mapping[str, Any]) -> arb:
 
 CLAIM = Claim(
     id="equal-norms-nonnegative-bias",
-    title="Nonnegative features with a bias: optimal class means have equal length",
+    title="Nonnegative features with a bias: optimal class means have equal length (false)",
     statement=(
         r"Nonnegative features, unregularised bias, balanced classes: a configuration whose objective is optimal (to a "
         r"relative $10^{-7}$) has class means of lengths equal to a hundredth. False for two classes."

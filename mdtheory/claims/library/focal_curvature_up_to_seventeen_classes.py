@@ -31,7 +31,7 @@ def _positive(focusing: arb, probability: arb) -> bool | None:
 
 CLAIM = Claim(
     id="focal-curvature-up-to-seventeen-classes",
-    title="The focal profile is convex for up to 17 classes",
+    title="The curvature of the focal profile is positive for up to 17 classes: a box",
     statement=(
         r"The profile of focal loss has $f''(s) > 0$ wherever $1/17 \leq p < 1$, for $\gamma \leq 20$: it is convex on "
         r"$s \geq 0$ for $N \leq 17$ classes."

@@ -14,7 +14,7 @@ bend = sp.Symbol("bend", real=True)
 
 CLAIM = Claim(
     id="focal-profile-concave-many-classes",
-    title="False: the profile of focal loss is convex for every number of classes",
+    title="The profile of focal loss is convex for every number of classes (false)",
     statement=r"For every $N$ and $\gamma$ the focal loss at $z_n = s(e_n - 1/N)$ is convex in $s \geq 0$.",
     source=Source("zhou2022", "uniqueness of the focal minimiser, hypothesis, as recalled"),
     variables={num_classes: CLASSES, focusing: FOCUSING, margin: Interval(0.0, 12.0)},

@@ -22,7 +22,7 @@ def _plain(num_classes: int, weight_decay: float, feature_decay: float) -> arb:
 
 CLAIM = Claim(
     id="label-smoothing-conditioning",
-    title="Label smoothing lowers the condition number",
+    title="Label smoothing lowers the condition number (false)",
     statement=(
         r"At the optimum, the regularised Hessian in $W$ of cross-entropy with smoothing $\alpha$ has a condition number at "
         r"most that of plain cross-entropy. False: at small decay smoothing raises it."

@@ -45,7 +45,7 @@ def _at(point: Mapping[str, Any]) -> arb:
 
 CLAIM = Claim(
     id="minority-collapse-unequal",
-    title="Minority classes of different proportions coincide",
+    title="Minority classes of different proportions coincide (false)",
     statement=(
         r"If $\sqrt{p_3}, \sqrt{p_4} \leq 2\mu$ then classes 3 and 4 coincide at the optimum of cross-entropy. "
         r"False for $p = (.45, .45, .06, .04)$, $4\mu^2 = .06$."

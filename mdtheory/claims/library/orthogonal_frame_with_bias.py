@@ -77,7 +77,7 @@ def _orthogonal(point: Mapping[str, Any]) -> arb:
 
 CLAIM = Claim(
     id="orthogonal-frame-with-bias",
-    title="False: nonnegative features with a bias have orthogonal class means",
+    title="Nonnegative features with a bias have orthogonal class means (false)",
     statement=(
         r"With nonnegative features and an unregularised bias, orthogonal class means attain the optimum of cross-entropy "
         r"for all proportions $(m, \frac{1-m}{2}, \frac{1-m}{2})$."
