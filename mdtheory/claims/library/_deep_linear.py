@@ -10,6 +10,7 @@ import sympy as sp
 from flint import arb, ctx
 
 Arrangement = Literal["simplex", "pairs"]
+Part = Callable[[arb], arb]
 TOLERANCE = 2e-4
 
 pairs = sp.Symbol("pairs", integer=True, positive=True)
@@ -36,14 +37,31 @@ class BestMultiple:
 
 @lru_cache(maxsize=5000)
 def _best(arrangement: Arrangement, half: int, layers: int, log_product: float, bits: int) -> arb:
+    return best(arrangement, half, layers, arb(log_product))
+
+
+def best(arrangement: Arrangement, half: int, layers: int, log_product: arb) -> arb:
+    """The least value over all multiples."""
+    loss, cost = _parts(arrangement, half, layers, log_product)
+    return _least(loss, cost, 2 * log_product + 20)
+
+
+def value(arrangement: Arrangement, half: int, layers: int, log_product: arb, multiple: arb) -> arb:
+    """The value at one multiple."""
+    loss, cost = _parts(arrangement, half, layers, log_product)
+    return loss(multiple) + cost(multiple)
+
+
+def _parts(arrangement: Arrangement, half: int, layers: int, log_product: arb) -> tuple[Part, Part]:
+    """The loss, which decreases with the multiple, and the decay, which increases."""
     power = arb(2) / (layers + 1)
-    factor = (layers + 1) * (-arb(log_product) / (layers + 1)).exp()
+    factor = (layers + 1) * (-log_product / (layers + 1)).exp()
     loss, count, stretch = _arrangements(half)[arrangement]
     cost = factor * count * stretch**power
-    return _least(loss, lambda s: cost * s**power, arb(2 * log_product + 20))
+    return loss, lambda s: cost * s**power
 
 
-def _arrangements(half: int) -> Mapping[Arrangement, tuple[Callable[[arb], arb], int, int]]:
+def _arrangements(half: int) -> Mapping[Arrangement, tuple[Part, int, int]]:
     """The loss at a multiple, how many singular values there are, and how large at multiple 1.
 
     Simplex: logits ``s (I - J/N)``. Pairs: the two classes of a pair have the logits s and -s on themselves.
@@ -55,7 +73,7 @@ def _arrangements(half: int) -> Mapping[Arrangement, tuple[Callable[[arb], arb],
     }
 
 
-def _least(falling: Callable[[arb], arb], rising: Callable[[arb], arb], most: arb) -> arb:
+def _least(falling: Part, rising: Part, most: arb) -> arb:
     """The least sum of a decreasing and an increasing function of ``[0, most]``; beyond it the cost alone is larger."""
     zero = falling(arb(0))
     best = zero.upper()
