@@ -245,7 +245,7 @@ def smoothed_slope(smoothing: arb) -> Callable[[arb], arb]:
 def logistic_pull(spread: Spread) -> Callable[[arb, arb], arb]:
     r"""``E zeta phi'(s + K zeta)`` for cross-entropy (any smoothing): ``E |zeta| sinh(K|zeta|)/(cosh s + cosh K|zeta|)/2``.
 
-    It decreases in s and increases in K, so balls are bounded by their ends.
+    It decreases in the size of s and increases in K >= 0, so balls are bounded by their ends.
     """
     if not isinstance(spread, (Sphere, TwoPoint)):
         raise AssumptionError(f"spread = {spread!r}: only Sphere and TwoPoint are evaluated in ball arithmetic")
@@ -254,8 +254,9 @@ def logistic_pull(spread: Spread) -> Callable[[arb, arb], arb]:
     def pull(s: arb, k: arb) -> arb:
         if s.rel_accuracy_bits() > NARROW_BITS and k.rel_accuracy_bits() > NARROW_BITS:
             return exact(spread.dim, s, k)
-        low = exact(spread.dim, s.upper(), k.lower().max(arb(0)))
-        return low.union(exact(spread.dim, s.lower(), k.upper()))
+        size = abs(s)
+        low = exact(spread.dim, size.upper(), k.lower().max(arb(0)))
+        return low.union(exact(spread.dim, size.lower().max(arb(0)), k.upper()))
 
     return pull
 
