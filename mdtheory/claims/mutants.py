@@ -131,6 +131,10 @@ def _changed_relations(
                 one = relation.with_sides(changed, relation.right) if side == "left" else None
                 one = one or relation.with_sides(relation.left, changed)
                 yield kind, (*relations[:i], one, *relations[i + 1 :]), f"{side} side {i + 1}: {changed}"
+        if relation.operator == "==" and relation.left.is_Symbol and relation.right.is_Symbol:
+            # No formula to change: the same quantity twice, but for the factor 1.
+            one = relation.with_sides(NUDGE * relation.left, relation.right)
+            yield "constant nudged", (*relations[:i], one, *relations[i + 1 :]), f"left side {i + 1}: {one.left}"
         if relation.operator in _FLIPPED:
             flipped = _FLIPPED[relation.operator]
             one = Relation(relation.left, flipped, relation.right)
