@@ -187,19 +187,19 @@ class TwoLevels:
         return np.asarray(found.x)
 
     def _polished(self, start: Floats) -> Multiples:
-        """Newton's method on the multiples that are not zero."""
-        point = [arb(x) for x in start.tolist()]
+        """Newton's method on the multiples that are not zero; the start itself where that leads nowhere."""
+        rough = tuple(map(arb, start.tolist()))
         counts = (self.first.count, self.second.count)
         free = [i for i in range(4) if (i > 1 or counts[i] > 1) and start[i] > 1e-7]
-        for i in set(range(4)) - set(free):
-            point[i] = arb(0)
         if len({2, 3} & set(free)) == 1:
-            return tuple(map(arb, start.tolist()))
+            return rough
+        point = [rough[i] if i in free else arb(0) for i in range(4)]
         if free:
-            point = newton(lambda x: self.gradient(tuple(x)), point, free)
-        if any(not point[i] > 0 for i in free):
-            return tuple(map(arb, start.tolist()))
-        return tuple(point)
+            try:
+                point = newton(lambda x: self.gradient(tuple(x)), point, free)
+            except ZeroDivisionError:  # a corner of the norm just missed: no smooth minimum is near
+                return rough
+        return tuple(point) if all(point[i] > 0 for i in free) else rough
 
 
 def step_imbalance(majority: int, minority: int, share: float, weight_decay: float, feature_decay: float) -> TwoLevels:
