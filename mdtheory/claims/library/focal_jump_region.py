@@ -72,5 +72,8 @@ CLAIM = Claim(
         log=("excess",),
         decide=_decide,
     ),
-    notes="With up to 17 classes there is no jump: focal-curvature-up-to-seventeen-classes.",
+    notes=(
+        "That zero is a local minimum is the choice of the cost; that it is not the global one is what is certified. With up to "
+        "17 classes there is no jump: focal-profile-convex."
+    ),
 )

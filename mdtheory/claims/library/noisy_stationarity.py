@@ -73,4 +73,8 @@ CLAIM = Claim(
     ),
     expected=Verdict.PROVED,
     derivation="derivations/md_reduction.py",
+    notes=(
+        "Solutions are found by this equation, so draws only check that the balls are right. Tested without it: "
+        "reduced-objective-convex by difference quotients, conic-programme-agrees by another solver."
+    ),
 )
