@@ -37,6 +37,8 @@ equality in every subgradient inequality. Cross-entropy: its Hessian is the cova
 of a column to equal 1 - s. Hinge with kappa != 1: it forces Z' = P diag(s_n), and Z' 1 = 0 makes the s_n equal, so
 again Z' = Z. Label relaxation is strictly convex up to shifts wherever it is positive: it is a strictly decreasing,
 strictly convex function of u = z_n - lse(others), and u is strictly concave except along a common shift of the others.
+
+Claims: ufm-simplex-etf.
 """
 
 import sympy as sp

@@ -30,6 +30,8 @@ Proof. Write B = H Dpi, G = B'B and let V = -g N/(N-1) P be the subgradient of s
 4. The stated W and H have nonnegative features, logits s P, and cost kappa s: the bound is attained. Only properties
    of G shared by all doubly nonnegative matrices were used, so the relaxation has the same value.
 5. <A, b sqrt(pi)'> = 0 because V 1 = 0, so a bias does not change the bound.
+
+Claims: ufm-orthogonal-frame.
 """
 
 import sympy as sp

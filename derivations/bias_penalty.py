@@ -21,6 +21,8 @@ Proof of 2. The objective of the family is computed below. Lower bound: `feature
 zero row sums (the bias is free) whose columns are tau (-1, 1) and tau (1, -1), tau = 2 mu. The entrywise positive part of
 the Gram matrix of V diag(sqrt pi) is tau^2 I, so the dual norm is tau = 2 mu, as required, and the bound is
 H2(tau), the binary entropy in nats. It equals the value.
+
+Claims: penalised-bias-etf, two-classes-nonnegative-bias-flat.
 """
 
 import sympy as sp

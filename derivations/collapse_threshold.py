@@ -23,6 +23,9 @@ to the margin at which relaxation vanishes, and so do the optimal values. The co
 
 Proof. f is convex, so s = 0 minimises f(s) + kappa s over s >= 0 iff the right derivative there is nonnegative; the
 slopes f' are proved in `margin_equations.py` and `balanced_free.py`. The rest is algebra, checked for symbolic N.
+
+Claims: collapse-to-zero-free, collapse-to-zero-nonnegative, margin-cross-entropy-free, relaxation-equals-smoothing,
+smoothing-acts-like-decay.
 """
 
 import sympy as sp

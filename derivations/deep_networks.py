@@ -32,6 +32,8 @@ ends and -1 elsewhere: on an edge it gives 2 if it is the edge itself, 0 if they
 leaves 2 I. The last layer is the N x N identity. Rescaling factors by x_i > 0 with product s/2 and the arithmetic-geometric
 inequality give (L+1) (Lambda (s/2)^2 prod ||factor||^2)^(1/(L+1)); the squared norms are 2N, r each, r N and N.
 For collapse the sums of squares are N each, and the output is I.
+
+Claims: deep-collapse-beaten, deep-linear-threshold.
 """
 
 from itertools import combinations

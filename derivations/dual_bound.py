@@ -25,6 +25,8 @@ and the minimum is -((b - th)_+)^2/(4 lam).
 Tightness. At the solution F'(r) = 4 c nu rho, so th = 2 nu rho; stationarity of the inner problem makes the vector
 equal to -2 (lam + nu) v, so b = 2 (lam + nu) rho and b - th = 2 lam rho; Fenchel equality p t - phi*(p) = phi(t)
 holds at p = phi'(t). Then LB minus the optimal value is the identity checked below.
+
+Claims: md-lower-bound.
 """
 
 import sympy as sp

@@ -36,6 +36,8 @@ removing their means leaves the loss alone and lowers the norm. Let F~ have sqrt
    invariant under relabelling with zero sum, so zero.
 
 Steps 2, 4 and 5 are convexity arguments in prose; what is algebra in the others is checked below.
+
+Claims: exchangeable-labels-one-scalar, pick-all-labels, pick-all-labels-collapse.
 """
 
 import sympy as sp

@@ -25,6 +25,8 @@ Proof. l_n(z) >= <theta v_n, z> - l_n*(theta v_n) gives sum_n pi_n l_n(z_n) + co
 completing the square in W (`balanced_nonnegative.py`) the bracket is at least tr((4 mu^2 I - theta^2 A'A) G)/(4 lW)
 with G doubly nonnegative, and 4 mu^2 I - theta^2 A'A is the sum of 4 mu^2 I - theta^2 (A'A + L), positive
 semidefinite, and of theta^2 L, entrywise nonnegative.
+
+Claims: entropy-lower-bound.
 """
 
 import sympy as sp

@@ -23,6 +23,8 @@ only at x0 = 0, which no finite margin attains). So the focal objective is at le
 with mu replaced by mu/B), whose minimum is known (`balanced_free.py`, `balanced_nonnegative.py`): its margin solves
 p - 1 + kappa/B = 0. The chain rule f' = Psi'(x0) (p - 1) shows that s solves it, and at s the tangent touches.
 Values agree, so s is optimal.
+
+Claims: focal-certificate.
 """
 
 import sympy as sp

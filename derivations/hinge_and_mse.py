@@ -24,6 +24,8 @@ The function rho (nu - lam G) of rho is nonincreasing (2 rho nu = -g' and g is c
 branch t < 1 holds it iff t = w - 1 <= 1, otherwise the kink t = 1 does, with a subgradient in [-1, 0].
 Proof of 2 to 4: phi' is affine on the range used, F is an exact quadratic, and every equation is linear. The peak over
 C is a completed square.
+
+Claims: hinge-dilation, hinge-threshold, mse-dilation, mse-dilation-without-bias, peak-mse, squared-hinge-dilation.
 """
 
 import sympy as sp

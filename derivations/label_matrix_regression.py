@@ -34,6 +34,8 @@ rank X <= M, B = Y diag(q), plus the bias.
 Proof of 2. The matrix A = diag(q) - pi q' has A A' = diag(pi) - pi pi'; its characteristic polynomial is a product with
 the secular sum, which increases from minus to plus infinity between two poles. The statement on the rank is theorem 1.
 Equal proportions: a vector on their classes with zero sum is an eigenvector of diag(pi) - pi pi' with eigenvalue p.
+
+Claims: free-bias-regression-spectrum, multivariate-regression.
 """
 
 import sympy as sp

@@ -17,6 +17,8 @@ Proof. 1: the objective is a sum over the pairs (m, n) of pi_m T[n, m] (loss(W h
 appears only in the weight; for fixed W and b every h minimises the same function for all m, so the pairs with a common n
 may share one h, and their weights add up. 2: cross-entropy is linear in the label, and the squared error is up to the
 stated variance; the rest is the algebra below, with the number of classes as a symbol.
+
+Claims: label-noise-invisible, symmetric-noise-is-smoothing.
 """
 
 import sympy as sp

@@ -24,6 +24,8 @@ Piecewise losses. Squared hinge (t < 1): t = (kap^2/2 - nu s)/(lam + nu + kap^2/
 
 Proof. Divide t (lam + nu) + (kap^2/2) (alpha/2 - 1/(1+e^t)) + nu s = 0 by lam + nu: x = t + tau = A/(1 + e^t) > 0.
 Multiply by (1 + e^(x - tau)) e^tau: x e^x + e^tau x = A e^tau.
+
+Claims: lambert-memorization.
 """
 
 import sympy as sp

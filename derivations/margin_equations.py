@@ -32,6 +32,9 @@ If log N <= 2 every term is nonnegative. Otherwise Q >= 0 for every gamma iff (N
 holds for N = 8, ..., 17 and fails at 18 and, the ratio of the two sides being increasing in N, ever after. For a
 concave-convex f the convex envelope on [0, infinity) is one segment from 0 and then f itself, so the minimiser over
 s jumps once, when -kappa is the slope of that segment.
+
+Claims: focal-profile-convex, margin-cross-entropy-nonnegative, margin-hinge, margin-label-relaxation,
+margin-squared-hinge.
 """
 
 import sympy as sp

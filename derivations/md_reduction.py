@@ -46,6 +46,9 @@ Proof.
 7. (e): the Lagrangian is strictly convex in u, so its minimiser over the quadrant is the free one if that is
    feasible; otherwise the violated coordinate is zero, and the remaining coordinate solves the one-dimensional
    problem of (e); it is positive because phi'(0) <= phi'(s) < 0.
+
+Claims: conic-programme-agrees, constraint-tight, noisy-stationarity, nonnegative-noisy-features,
+reduced-objective-convex.
 """
 
 import sympy as sp

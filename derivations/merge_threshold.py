@@ -36,6 +36,8 @@ sum_n p_n omega_n loss(Delta_n (z_n + b) + c, y_n) + t ||X||_* (`nuclear_norm.py
    on the vectors u must vanish when a = 0: X' u = 0, and rows X' u = -(u'beta) D 1 instead would raise ||X||_* alone.
    W is injective on the range of H D and H' on the range of W' (`nuclear_norm.py`), so means and rows coincide with
    the columns and rows of Z.
+
+Claims: merge-threshold, merge-threshold-general.
 """
 
 import sympy as sp

@@ -27,6 +27,10 @@ stay below that minimiser, so g' is the same. E zeta (phi_LR' - phi_LS')(s + kap
 unless zeta > 0. So F' is smaller, r larger. At the r of smoothing the two F' agree if s + kap r zeta <= t_inf always;
 then it is stationary for relaxation too, and r is unique. Otherwise the bracket is negative with positive probability, so
 Psi < 0 for relaxation there, and its zero is strictly larger.
+
+Claims: dilation-grows-with-dimension, dilation-grows-with-noise, dilation-per-noise-falls,
+memorization-falls-with-noise, noisy-margin-falls-with-noise, relaxation-dilates-at-least-smoothing,
+relaxation-dilates-like-smoothing, smoothing-dilates-less-at-fixed-configuration.
 """
 
 import sympy as sp

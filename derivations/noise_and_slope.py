@@ -29,6 +29,10 @@ Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^
    value at w0, a contradiction. So ND_CE = eta w D_CE^(q-1)/(C kap_CE) is larger than the bound of theorem 1 for label
    smoothing, eta (t_inf + s_LS) D_LS^(q-1)/(C kap_LS).
 5. D and kap are proportional to sqrt(s), with factors free of alpha, and e = alpha/2 + kappa.
+
+Claims: always-memorized-slope, dilation-unimodal-in-slope, least-dilation-over-smoothing,
+memorized-below-critical-noise, noisy-margin-at-least-for-all-noise, noisy-margin-at-most-the-minimiser,
+ordering-small-noise.
 """
 
 import sympy as sp

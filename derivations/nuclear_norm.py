@@ -24,6 +24,8 @@ The squares live in matrices of arbitrary size. The identities are therefore che
 words: a word is a product of letters and transposed letters, the only rules are U'U = I and V'V = I, and two words
 have the same trace if they agree up to rotation and transposition. An identity between such words holds in every
 dimension.
+
+Claims: nuclear-norm-of-weight-decay.
 """
 
 import sympy as sp

@@ -54,6 +54,8 @@ per class); the polar factor tends to that of C D, L^(1/2) D, so S_jk/t tends to
 
 So the direction of Z_t is C only up to O(1/log(1/t)), except for two classes and for balanced ones, where the
 off-diagonal entries of L^(1/2) are all equal and Z_t is a multiple of C for every t.
+
+Claims: seli-needs-no-step.
 """
 
 import mpmath

@@ -29,6 +29,10 @@ identity; with y0 = W_0(e^s/beta) it yields y <= y0 and y e^y >= e^s (1/beta - y
 smoothing has the finite limit of theorem 1. 4: with lam = lambda_H the unconstrained minimiser of phi(t(u)) + lam
 ||u||^2 over the feature set is the class mean of the label itself, because that is what the features model minimises
 for the given W. 5 and 6: below.
+
+Claims: equal-decay-boundary, equal-decay-memorization, log-growth-of-cross-entropy,
+small-noise-cross-entropy-lambert, small-noise-dilation, small-noise-second-term, small-slope-dilation,
+small-slope-ordering.
 """
 
 import sympy as sp

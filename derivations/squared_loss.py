@@ -30,6 +30,9 @@ rank-one matrix have entries proportional to q_i/(lambda_k - d_i), so the coeffi
 negative exactly when lambda_k lies between d_j and d_i. f is nondecreasing and, as a function of y = -1/x, convex.
 Let h = A + B y, B >= 0, be its chord through d_j and d_i: f <= h between them and f >= h outside. Hence f(K)_ij >=
 h(K)_ij = -B (K^-1)_ij >= 0.
+
+Claims: margin-mean-squared-error-bias, mse-balanced-spectrum, mse-minority-collapse, mse-nonnegative-costs-nothing,
+mse-soft-thresholding.
 """
 
 import sympy as sp

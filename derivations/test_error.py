@@ -20,6 +20,8 @@ that has probability P(zeta > x), which can only rise when x falls, i.e. when ND
 proportional to (1 - z^2)^((d-3)/2) on the sphere and, the ball being sliced by balls of dimension d - 1, to
 (1 - (z/R)^2)^((d-1)/2) on the ball. In each case the stated formula has minus the density as its derivative in x and
 vanishes at the end of the support.
+
+Claims: test-error-ball, test-error-gaussian, test-error-of-dilation-alone, test-error-sphere, test-error-two-point.
 """
 
 import sympy as sp

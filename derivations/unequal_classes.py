@@ -11,6 +11,8 @@ Proof. Let s_n be the softmax of W h_n. If h_k = h_l, then s_k = s_l, and the di
 of h_k and h_l is (1 - alpha) W'(e_l - e_k) = 0: the rows k and l of W agree. So entries k and l of every logit vector, and
 of every s_n, agree. The difference of the stationarity conditions of those rows is then
 (1 - alpha) (p_l h_l - p_k h_k) = 0.
+
+Claims: unequal-classes-stay-apart.
 """
 
 import sympy as sp

@@ -31,6 +31,8 @@ let v_n be the subgradient of the loss in its optimality condition: v_n = -2 mu 
 
 which for nonzero columns is <z_n, z_m> <= 0. Asking only <z_n, z_m> <= 0 is NOT enough when some columns vanish: the
 last step below has two classes with equal labels whose columns both vanish separately, yet not together.
+
+Claims: minority-collapse-nonnegative, unequal-classes-nonnegative.
 """
 
 import sympy as sp

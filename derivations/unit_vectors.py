@@ -32,6 +32,8 @@ product over k is 2^N prod sin(g_k/2)^2 <= (2 sin(pi/N)^2)^N, as log sin is conc
 2 sin(pi/N)^2. If one gap is pi or more, the N - 2 vectors not at its ends have arcs with sum of a + b at most 2 pi in
 all, so for one of them a + b <= 2 pi/(N-2) (and <= pi), and its height is at most 2 sin(pi/(2 (N-2)))^2 for N >= 4, where
 2 (N-2) >= N, and at most 2 sin(pi/4)^2 = 1 < 3/2 for N = 3. At the regular polygon the neighbours' chord is nearest.
+
+Claims: batching-failure, softmax-code, spherical-cross-entropy-value, supervised-contrastive-value.
 """
 
 import sympy as sp

@@ -37,6 +37,8 @@ and ||G*||_op <= 2 mu make every singular pair of X* a singular pair of G* with 
 the divergence of the two-point distributions (s*_i, 1 - s*_i), (s_i, 1 - s_i), for which the inequality is checked
 below by its slope in the second argument. Upper deviations are the smaller ones. The columns of Z* and Z are centred
 logarithms of S* and S, and centring is a projection.
+
+Claims: zero-collapse-any-labels, zero-collapse-proportions.
 """
 
 import sympy as sp

@@ -37,7 +37,7 @@ from mdtheory.claims.ledger import check_claim, rerun
 from mdtheory.claims.ledger_page import render, typeset
 from mdtheory.claims.mutants import attack, mutants
 from mdtheory.claims.records import Report, Settings
-from mdtheory.claims.symbolic import derivation_path
+from mdtheory.claims.symbolic import claims_of, derivation_path
 from mdtheory.claims.testing import assert_as_expected, cases
 from mdtheory.cli import main
 
@@ -187,15 +187,57 @@ def test_sympy_does_not_prove_what_is_false():
     assert verdict(wrong, level="symbolic") is Verdict.UNDECIDED
 
 
-def test_a_failing_derivation_proves_nothing(tmp_path, monkeypatch):
-    from mdtheory.claims import symbolic
+PROOF = """'''Squares.
 
-    (tmp_path / "broken.py").write_text("raise SystemExit('not established')\n")
-    monkeypatch.setattr(symbolic, "_FOLDERS", (tmp_path,))
-    report = check(claim(derivation="derivations/broken.py", expected=Verdict.PROVED), level="symbolic")
-    assert report.verdict is Verdict.UNDECIDED
-    missing = check(claim(derivation="derivations/none.py", expected=Verdict.PROVED), level="symbolic")
-    assert "not installed" in missing.rows[0].summary
+Claims: square, other-square.
+'''
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "outcome", "said"),
+    [
+        (PROOF + "print('[=] x^2 + 1 - 2x = (x - 1)^2')", Verdict.PROVED, "1 steps"),
+        (PROOF + "raise SystemExit('not established')", Verdict.UNDECIDED, "not established"),
+        (PROOF + "print('[   ~] looks true')", Verdict.UNDECIDED, "checks nothing"),
+        (PROOF.replace("square,", "circle,") + "print('[=] true')", Verdict.UNDECIDED, "does not say"),
+        ("print('[=] true')", Verdict.UNDECIDED, "does not say"),
+        (None, Verdict.UNDECIDED, "not there"),
+    ],
+)
+def test_a_derivation_proves_what_it_names_and_establishes(content, outcome, said, tmp_path):
+    if content is not None:
+        (tmp_path / "proof.py").write_text(content)
+    report = check(claim(derivation=str(tmp_path / "proof.py"), expected=Verdict.PROVED), level="symbolic")
+    assert report.verdict is outcome
+    assert said in report.rows[0].summary
+
+
+def test_a_derivation_lies_beside_the_file_of_its_claim(user_file):
+    text = USER_FILE.replace("expected=Verdict.CERTIFIED", "derivation='proof.py', expected=Verdict.PROVED")
+    user_file.write_text(text)
+    (user_file.parent / "proof.py").write_text(PROOF.replace("square", "mine") + "print('[=] true')")
+    assert check(user_file, level="symbolic").verdict is Verdict.PROVED
+
+
+def test_derivations_and_claims_name_each_other():
+    cited = {}
+    for one in LIBRARY.values():
+        if one.derivation is not None:
+            cited.setdefault(derivation_path(one.derivation), set()).add(one.id)
+    assert all(set(claims_of(path)) == ids for path, ids in cited.items())
+
+
+def test_an_undecided_check_shows_beside_a_proof():
+    proved = claim(
+        relations=(equal((x + 1) ** 2, x**2 + 2 * x + 1),),
+        symbolic=True,
+        expected=Verdict.PROVED,
+        box=Box(sides={"x": ("0.1", "1")}, decide=lambda x: None, budget=10),
+    )
+    row = check(proved, samples=5).rows[0]
+    assert row.verdict is Verdict.PROVED
+    assert "but certified checks are undecided" in row.summary
 
 
 def test_a_threshold_is_checked_on_both_sides():
@@ -694,6 +736,9 @@ def test_finished_rows_are_kept_and_resumed(user_file, tmp_path, monkeypatch):
     report = check(user_file, second, samples=5, json_file=stored, resume=True)
     assert [r.id for r in report.rows] == ["mine", "yours"]
     assert calls == ["mine", "yours"]
+    user_file.write_text(USER_FILE + "# another thought\n")
+    check(user_file, second, samples=5, json_file=stored, resume=True)
+    assert calls == ["mine", "yours", "mine", "yours"]
 
 
 def test_processes_give_the_same_rows(user_file, tmp_path):

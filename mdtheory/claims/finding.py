@@ -6,16 +6,16 @@ import pkgutil
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from types import ModuleType
 
 from mdtheory.claims import library
 from mdtheory.claims.model import Claim
+from mdtheory.claims.symbolic import DERIVATION_FOLDERS
 from mdtheory.errors import AssumptionError
 
 
@@ -61,7 +61,7 @@ def library_claims() -> dict[str, Claim]:
 
 
 def file_claims(path: Path) -> list[Claim]:
-    """The claims that a Python file defines at its top level."""
+    """The claims that a Python file defines at its top level; their derivations may lie beside it."""
     if not path.is_file():
         raise AssumptionError(f"{path}: no such file")
     name = "claims_of_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
@@ -80,34 +80,33 @@ def file_claims(path: Path) -> list[Claim]:
     if not found:
         raise AssumptionError(f"{path}: defines no claim (a top-level Claim object)")
     _refuse_duplicates((claim.id, str(path)) for claim in found)
-    return found
+    return [_with_own_derivation(claim, path.resolve().parent) for claim in found]
 
 
 def fingerprint(claim: Claim) -> str:
-    """Changes when anything that is checked changes, the code of the claim's own functions included."""
+    """Changes when what a claim says changes; the code that computes its quantities is in `sources_digest`."""
     parts = [
         *(repr(getattr(claim, name)) for name in ("id", "statement", "relations", "assumptions", "variables")),
-        *(repr(getattr(claim, name)) for name in ("resolution", "most_samples", "counterexample", "equivalent")),
+        *(repr(getattr(claim, name)) for name in ("expected", "derivation", "resolution", "counterexample")),
         *(f"{symbol}: {expression}" for symbol, expression in claim.definitions.items()),
-        *(f"{symbol}: {_code(q.at)} {_code(q.over)}" for symbol, q in claim.quantities.items()),
-        "" if claim.box is None else f"{dict(claim.box.sides)} {_code(claim.box.decide)}",
+        *(f"{symbol}: {quantity.rigorous} {quantity.convex}" for symbol, quantity in claim.quantities.items()),
+        "" if claim.box is None else str(dict(claim.box.sides)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _code(value: Any) -> str:
-    """What a function does, as text that is the same in every process: byte code, constants and captured values."""
-    if isinstance(value, CodeType):
-        return f"{value.co_code.hex()} {[_code(constant) for constant in value.co_consts]}"
-    if isinstance(value, type):
-        return value.__qualname__
-    if isinstance(value, frozenset):
-        return str(sorted(map(_code, value)))
-    if isinstance(value, FunctionType):
-        return f"{_code(value.__code__)} {[_code(cell.cell_contents) for cell in value.__closure__ or ()]}"
-    if is_dataclass(value):
-        return f"{type(value).__qualname__}({[_code(getattr(value, field.name)) for field in fields(value)]})"
-    return repr(value)
+def sources_digest(located: Iterable[Located]) -> str:
+    """Changes with any line of the package, of the derivations, or of the files of one's own that claims come from."""
+    package = Path(library.__file__).parents[2]
+    files = [path for folder in (package, *DERIVATION_FOLDERS) for path in sorted(folder.rglob("*.py"))]
+    files += sorted({Path(item.origin) for item in located if item.origin is not None and item.origin.endswith(".py")})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+
+
+def _with_own_derivation(claim: Claim, folder: Path) -> Claim:
+    if claim.derivation is None or not (folder / claim.derivation).is_file():
+        return claim
+    return replace(claim, derivation=str(folder / claim.derivation))
 
 
 def _claims_in(module: ModuleType) -> list[Claim]:

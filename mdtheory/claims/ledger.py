@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from mdtheory.claims.certified import check_certified, check_witness
 from mdtheory.claims.convex import check_convex
 from mdtheory.claims.evidence import Evidence
-from mdtheory.claims.finding import Located, fingerprint, load
+from mdtheory.claims.finding import Located, fingerprint, load, sources_digest
 from mdtheory.claims.model import STRENGTH, Claim, Verdict
 from mdtheory.claims.mutants import MutantResult, attack
 from mdtheory.claims.records import LEVELS, Level, Report, Row, Settings
@@ -89,16 +89,17 @@ def check(
     _require_options(settings, jobs)
     located = load(claims)
     path = None if json_file is None else Path(json_file)
-    done = _kept(path, settings, located) if resume and path is not None else {}
+    sources = sources_digest(located)
+    done = _kept(path, settings, sources, located) if resume and path is not None else {}
     total = len(located)
     for row in _rows([item for item in located if item.claim.id not in done], settings, jobs, progress):
         done[row.id] = row
         ordered = tuple(done[item.claim.id] for item in located if item.claim.id in done)
         if path is not None:
-            _write(path, Report(rows=ordered, settings=settings).to_json())
+            _write(path, Report(rows=ordered, settings=settings, sources=sources).to_json())
         if progress is not None:
             progress(f"{len(done)}/{total} {row.id}: {row.verdict.name} ({row.seconds:.1f} s)")
-    return Report(rows=tuple(done[item.claim.id] for item in located), settings=settings)
+    return Report(rows=tuple(done[item.claim.id] for item in located), settings=settings, sources=sources)
 
 
 def check_claim(claim: Claim, settings: Settings, reproduce: str = "", progress: Progress | None = None) -> Row:
@@ -298,13 +299,14 @@ def _check_located(origin: str, claim_id: str, settings: Settings) -> Row:
     return check_claim(item.claim, settings, item.command(settings.level, settings.seed))
 
 
-def _kept(path: Path, settings: Settings, located: Sequence[Located]) -> dict[str, Row]:
+def _kept(path: Path, settings: Settings, sources: str, located: Sequence[Located]) -> dict[str, Row]:
     if not path.is_file():
         return {}
     before = Report.from_json(path.read_text(encoding="utf-8"))
-    if before.settings != settings:
+    if before.settings != settings or before.sources != sources:
         return {}
-    current = {item.claim.id: fingerprint(item.claim) for item in located}
+    # The code of a claim that came from no file cannot be compared.
+    current = {item.claim.id: fingerprint(item.claim) for item in located if item.origin is not None}
     return {row.id: row for row in before.rows if row.error is None and current.get(row.id) == row.fingerprint}
 
 

@@ -86,8 +86,11 @@ class Row:
         """The evidence that decides, on one line."""
         if self.error is not None:
             return self.error.strip().splitlines()[-1]
-        deciding = [e for e in self.evidence if e.verdict is self.verdict]
-        return (deciding or list(self.evidence))[0].message if self.evidence else "no checker applies at this level"
+        if not self.evidence:
+            return "no checker applies at this level"
+        deciding = next((e for e in self.evidence if e.verdict is self.verdict), self.evidence[0])
+        unsettled = [e for e in self.evidence if e.verdict is Verdict.UNDECIDED and e is not deciding]
+        return deciding.message + "".join(f"; but {e.checker} checks are undecided: {e.message}" for e in unsettled)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -118,10 +121,13 @@ class Report:
     rows : tuple of Row
         In the order of the claims.
     settings : Settings
+    sources : str
+        A digest of the code and the derivations that were at work: rows are only kept where it is the same.
     """
 
     rows: tuple[Row, ...]
     settings: Settings
+    sources: str = ""
 
     @property
     def passed(self) -> bool:
@@ -160,6 +166,7 @@ class Report:
 
         record = {
             "mdtheory": __version__,
+            "sources": self.sources,
             "settings": asdict(self.settings),
             "rows": [row.to_dict() for row in self.rows],
         }
@@ -171,7 +178,7 @@ class Report:
         try:
             record = json.loads(text)
             rows = tuple(Row.from_dict(row) for row in record["rows"])
-            return cls(rows=rows, settings=Settings(**record["settings"]))
+            return cls(rows=rows, settings=Settings(**record["settings"]), sources=record["sources"])
         except (ValueError, KeyError, TypeError) as error:
             raise AssumptionError(f"report: not a ledger report ({error})") from None
 

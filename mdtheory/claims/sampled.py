@@ -79,8 +79,10 @@ def search(
     """Walks downhill in slack from the worst trials; stops at the first violation."""
     domains = named_domains(evaluator.claim)
     if steps is None:
-        # Formulas alone cost next to nothing.
+        # Formulas alone cost next to nothing; where draws are dear, so are steps.
         steps = SEARCH_STEPS if evaluator.claim.quantities else FREE_SEARCH_STEPS
+        if evaluator.claim.most_samples is not None:
+            steps = min(steps, 1 + evaluator.claim.most_samples // starts)
     found: list[Trial] = []
     ranked = sorted((t for t in trials if not np.isnan(t.slack)), key=lambda t: t.slack)
     for best in ranked[:starts]:

@@ -1,5 +1,6 @@
 """Proofs: sympy reduces a relation to something evident, or the claim's runnable derivation goes through."""
 
+import ast
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from mdtheory.validation import fail
 DERIVATION_SECONDS = 300
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_FOLDERS = (_PACKAGE.parent / "derivations", _PACKAGE / "_derivations")
+DERIVATION_FOLDERS = (_PACKAGE.parent / "derivations", _PACKAGE / "_derivations")
 
 _ATTEMPTS: tuple[Callable[[Any], Any], ...] = (
     lambda e: e,
@@ -35,7 +36,7 @@ def check_symbolic(claim: Claim) -> Evidence:
     if claim.symbolic:
         proved, message, details = _by_sympy(claim)
     elif claim.derivation is not None:
-        proved, message, details = _by_derivation(claim.derivation)
+        proved, message, details = _by_derivation(claim.id, claim.derivation)
     else:
         raise fail("derivation", None, f"claim {claim.id!r} has no proof to run")
     return Evidence(
@@ -48,12 +49,21 @@ def check_symbolic(claim: Claim) -> Evidence:
 
 
 def derivation_path(name: str) -> Path | None:
-    """Where a derivation lies: beside the package in a checkout, inside it when installed."""
-    for folder in _FOLDERS:
+    """Where a derivation lies: at an absolute path, beside the package in a checkout, inside it when installed."""
+    if Path(name).is_absolute():
+        return Path(name) if Path(name).is_file() else None
+    for folder in DERIVATION_FOLDERS:
         path = folder / Path(name).name
         if path.is_file():
             return path
     return None
+
+
+def claims_of(derivation: Path) -> tuple[str, ...]:
+    """The ids after ``Claims:`` at the end of a derivation's docstring: what it says it proves."""
+    text = ast.get_docstring(ast.parse(derivation.read_text(encoding="utf-8"))) or ""
+    _, found, listed = text.rpartition("Claims:")
+    return tuple(listed.replace(",", " ").rstrip(".").split()) if found else ()
 
 
 def reduces_to_zero(expression: sp.Expr) -> bool:
@@ -82,10 +92,12 @@ def _evident(relation: Relation, difference: sp.Expr) -> bool:
     return name is not None and any(getattr(attempt(difference), name) for attempt in _ATTEMPTS)
 
 
-def _by_derivation(name: str) -> tuple[bool, str, dict[str, Any]]:
+def _by_derivation(claim_id: str, name: str) -> tuple[bool, str, dict[str, Any]]:
     path = derivation_path(name)
     if path is None:
-        return False, f"{name} is not installed: run from a checkout", {}
+        return False, f"{name} is not there", {}
+    if claim_id not in claims_of(path):
+        return False, f"{name} does not say that it proves {claim_id} (the line 'Claims:' of its docstring)", {}
     code, printed, error = _run(path)
     steps = sum(line.lstrip().startswith("[") and "[   ~]" not in line for line in printed.splitlines())
     if code != 0:
