@@ -141,6 +141,8 @@ def _check(arguments: argparse.Namespace) -> int:
         raise _UsageError("name claims or files, or give --all; `mdtheory claims` lists the library")
     if arguments.claims and arguments.all:
         raise _UsageError("--all: leave out the names of claims")
+    if arguments.resume and arguments.json is None:
+        raise _UsageError("--resume: needs --json FILE, the report to go on with")
     try:
         report = check(
             *arguments.claims,

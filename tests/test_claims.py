@@ -535,6 +535,20 @@ def test_falsify_says_what_a_range_is(ranges, message):
         falsify(sp.Symbol("x") - 1, ranges)
 
 
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: x > 1, "truth value"),
+        (lambda x: "one", "one number"),
+        (lambda x, y: x, "'y'"),
+        (lambda z: z, "'x'"),
+    ],
+)
+def test_falsify_says_what_a_function_must_be(function, message):
+    with pytest.raises(mdt.AssumptionError, match=message):
+        falsify(function, {"x": (0.0, 2.0)}, samples=5)
+
+
 def test_balls_given_to_functions_never_lose_their_radius():
     ball = _Ball(arb("1 +/- 0.1"))
     with pytest.raises(TypeError):
@@ -671,7 +685,10 @@ def test_a_bad_file_is_one_line_and_exit_code_2(content, message, tmp_path, caps
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("line", [["check"], ["check", "no-such-claim"], ["check", "--all", "x"], ["check", "a.py"]])
+@pytest.mark.parametrize(
+    "line",
+    [["check"], ["check", "x", "--resume"], ["check", "no-such-claim"], ["check", "--all", "x"], ["check", "a.py"]],
+)
 def test_usage_errors_are_exit_code_2(line, capsys):
     assert main(line) == 2
     assert capsys.readouterr().err.count("\n") == 1

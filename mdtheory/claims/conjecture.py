@@ -1,5 +1,6 @@
 """The entry below the ledger: a half-formed conjecture, given as an inequality or a function, and a search to break it."""
 
+import inspect
 import math
 import time
 import types
@@ -20,7 +21,7 @@ from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.relation import Relation, at_least
 from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
 from mdtheory.claims.trial import BITS, Evaluator, Trial
-from mdtheory.errors import AssumptionError
+from mdtheory.errors import AssumptionError, SolverError
 from mdtheory.validation import fail
 
 DIGITS = 50
@@ -66,7 +67,8 @@ def falsify(
     Raises
     ------
     AssumptionError
-        If a range is none, or the conjecture has a variable without a range.
+        If a range is none, the conjecture has a variable without a range, or a function does not take the variables as
+        keywords or does not return one number.
 
     Examples
     --------
@@ -79,6 +81,8 @@ def falsify(
     >>> mdt.falsify(lambda x: x * x - x + 0.25, {"x": (0, 1)}, samples=200).verdict.name
     'SUPPORTED'
     """
+    if not variables:
+        raise fail("variables", variables, "must name at least one variable and its range")
     symbols = _symbols(slack, variables, assumptions)
     domains = {symbols[name]: _domain(name, given) for name, given in variables.items()}
     settings = Settings(level="sampled", samples=samples, seed=seed)
@@ -89,6 +93,7 @@ def falsify(
         return Report(rows=(check_claim(claim, settings, _HOW),), settings=settings)
     if not callable(slack):
         raise fail("slack", slack, "must be a sympy relational, a sympy expression or a callable")
+    _require_names(slack, variables)
     value = sp.Symbol("slack", real=True)
     name = getattr(slack, "__name__", "slack")
     quantities = {value: Quantity(at=slack, rigorous=False, route=name)}
@@ -178,12 +183,34 @@ class _InDoubles(Evaluator):
         """The sign of the function, in double precision."""
         (quantity,) = self.claim.quantities.values()
         try:
-            value = float(quantity.at(**point))
-        except (ArithmeticError, ValueError) as error:
+            given = quantity.at(**point)
+        except (ArithmeticError, ValueError, SolverError) as error:
             return Trial(point, None, math.nan, f"undefined: {error}")
+        value = _one_number(given)
         if math.isnan(value):
             return Trial(point, None, value, "undefined: not a number")
         return Trial(point, value >= 0, value)
+
+
+def _one_number(given: Any) -> float:
+    if isinstance(given, (bool, np.bool_)):
+        raise fail("slack", given, "must return a number, not a truth value: of a >= b return a - b")
+    try:
+        return float(given)
+    except (TypeError, ValueError):
+        raise fail("slack", given, "must return one number") from None
+
+
+def _require_names(slack: Callable[..., Any], names: Mapping[str, Range]) -> None:
+    """Refuse a function that does not take the variables as keywords."""
+    try:
+        signature = inspect.signature(slack)
+    except ValueError:
+        return  # some builtins have none
+    try:
+        signature.bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise fail("variables", sorted(names), f"must be the arguments of the function: {error}") from None
 
 
 def _break(slack: Callable[..., Any], evaluator: _InDoubles, samples: int, seed: int, start: float) -> Evidence:
