@@ -30,7 +30,6 @@ from mdtheory.claims import (
     less,
     positive_iff,
 )
-from mdtheory.claims.conjecture import _Ball
 from mdtheory.claims.evaluate import compiled, interval, precision, truth
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import check_claim, rerun
@@ -39,6 +38,7 @@ from mdtheory.claims.mutants import attack, mutants
 from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.symbolic import claims_of, derivation_path
 from mdtheory.claims.testing import assert_as_expected, cases
+from mdtheory.claims.verification import Ball
 from mdtheory.cli import main
 
 x, y = sp.symbols("x y", positive=True)
@@ -550,7 +550,7 @@ def test_falsify_says_what_a_function_must_be(function, message):
 
 
 def test_balls_given_to_functions_never_lose_their_radius():
-    ball = _Ball(arb("1 +/- 0.1"))
+    ball = Ball(arb("1 +/- 0.1"))
     with pytest.raises(TypeError):
         math.log(ball)
     with pytest.raises(mdt.AssumptionError):

@@ -3,28 +3,23 @@
 import inspect
 import math
 import time
-import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import mpmath
 import numpy as np
 import sympy as sp
-from flint import arb
 
 from mdtheory.claims.domains import Domain, Integers, Interval, Point
-from mdtheory.claims.evaluate import precision
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.ledger import check_claim, row_of
 from mdtheory.claims.model import THIS_PROJECT, Claim, Quantity, Source, Verdict
 from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.relation import Relation, at_least
 from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
-from mdtheory.claims.trial import BITS, Evaluator, Trial
-from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.claims.trial import Evaluator, Trial
+from mdtheory.claims.verification import verified
+from mdtheory.errors import SolverError
 from mdtheory.validation import fail
-
-DIGITS = 50
 
 Slack = Any
 """A sympy relational or expression, or a callable."""
@@ -225,7 +220,7 @@ def _break(slack: Callable[..., Any], evaluator: _InDoubles, samples: int, seed:
         return unrefuted(trials, counts, time.perf_counter() - start)
     first = failures[0]
     for candidate in (shrink(evaluator, first), first):
-        how = _verified(slack, candidate.point)
+        how = verified(slack, candidate.point)
         if how is not None:
             break
     message = f"violated by {-candidate.slack:.3g}, " + (how or "in double precision only: not verified")
@@ -239,124 +234,3 @@ def _break(slack: Callable[..., Any], evaluator: _InDoubles, samples: int, seed:
         counterexample=candidate.point,
         seconds=time.perf_counter() - start,
     )
-
-
-def _verified(slack: Callable[..., Any], point: Point) -> str | None:
-    """How the violation was verified, or None if it could not be."""
-    in_balls = f"verified in ball arithmetic with {2 * BITS} bits"
-    with precision(2 * BITS):
-        value = slack(**point)
-        if isinstance(value, arb):
-            return in_balls if value < 0 else None
-    try:
-        with precision(2 * BITS):
-            value = slack(**{name: _Ball.of(entry) for name, entry in point.items()})
-        if isinstance(value, _Ball):
-            return in_balls if value.ball < 0 else None
-    except Exception:
-        pass  # the function does not take balls; at 50 digits it may
-    try:
-        digits = _digits()
-        exact = {n: digits.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
-        value = _with_digits(slack, digits)(**exact)
-        if isinstance(value, digits.mpf):
-            return f"verified at {DIGITS} digits" if value < 0 else None
-    except Exception:
-        pass  # nor that: only double precision is left
-    return None
-
-
-def _digits() -> Any:
-    """Mpmath at 50 digits, with numbers that cannot be made floats: what computes in doubles fails instead."""
-
-    def refuse(number: Any) -> float:
-        raise TypeError("this number must not lose its digits")
-
-    context = mpmath.MPContext()
-    context.dps = DIGITS
-    context.mpf.__float__ = refuse
-    return context
-
-
-def _with_digits(function: Callable[..., Any], digits: Any) -> Callable[..., Any]:
-    """The function with `math`, `numpy` and `mpmath` replaced by those digits, as far as it names them itself."""
-    if not isinstance(function, types.FunctionType):
-        return function
-    swapped = {}
-    for name, value in function.__globals__.items():
-        if value is math or value is np or value is mpmath:
-            swapped[name] = digits
-        elif isinstance(value, types.BuiltinFunctionType) and value.__module__ == "math":
-            swapped[name] = getattr(digits, value.__name__, value)
-        else:
-            swapped[name] = value
-    return types.FunctionType(
-        function.__code__, swapped, function.__name__, function.__defaults__, function.__closure__
-    )
-
-
-class _Ball:
-    """A ball that never becomes a float: functions that would drop its radius fail instead."""
-
-    __slots__ = ("ball",)
-
-    def __init__(self, ball: arb) -> None:
-        self.ball = ball
-
-    @classmethod
-    def of(cls, value: object) -> "_Ball":
-        return value if isinstance(value, _Ball) else cls(arb(value))
-
-    def __getattr__(self, name: str) -> Callable[[], "_Ball"]:
-        # NumPy's functions call the method of their name on objects they do not know.
-        method = getattr(self.ball, name)
-        return lambda *rest: _Ball(method(*(_Ball.of(x).ball for x in rest)))
-
-    def __neg__(self) -> "_Ball":
-        return _Ball(-self.ball)
-
-    def __abs__(self) -> "_Ball":
-        return _Ball(abs(self.ball))
-
-    def __bool__(self) -> bool:
-        raise AssumptionError("a ball has no truth value")
-
-    def _certain(self, holds: bool, fails: bool) -> bool:
-        if not holds and not fails:
-            raise AssumptionError("the balls cannot tell")
-        return holds
-
-    def __lt__(self, other: object) -> bool:
-        right = _Ball.of(other).ball
-        return self._certain(bool(self.ball < right), bool(self.ball >= right))
-
-    def __gt__(self, other: object) -> bool:
-        right = _Ball.of(other).ball
-        return self._certain(bool(self.ball > right), bool(self.ball <= right))
-
-    __hash__ = None  # type: ignore[assignment]  # as for every mutable or uncertain value
-
-    def __eq__(self, other: object) -> bool:
-        right = _Ball.of(other).ball
-        return self._certain(bool(self.ball == right), bool(self.ball != right))
-
-    def __le__(self, other: object) -> bool:
-        return not self > other
-
-    def __ge__(self, other: object) -> bool:
-        return not self < other
-
-
-def _arithmetic(name: str, *, swapped: bool) -> Callable[[_Ball, object], _Ball]:
-    def apply(self: _Ball, other: object) -> _Ball:
-        left, right = self.ball, _Ball.of(other).ball
-        if swapped:
-            left, right = right, left
-        return _Ball(getattr(left, f"__{name}__")(right))
-
-    return apply
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow"):
-    setattr(_Ball, f"__{_name}__", _arithmetic(_name, swapped=False))
-    setattr(_Ball, f"__r{_name}__", _arithmetic(_name, swapped=True))
