@@ -7,7 +7,8 @@ alpha = 0), sigma for the logistic function, cE = E|zeta|, E zeta^2 = 1/d.
 Theorem 1. For all noise t <= t_inf, and t >= logit(1 - alpha/2 - cE D^q/(2C)) where the argument is positive.
 Theorem 2. The noisy examples are memorised, t > 0, iff F'(eta D^(1+q)/(2C)) < C kap (1-alpha)/D^q. In particular
 they are for every noise if C >= cE D^q/(1-alpha).
-Theorem 3. As a function of the slope C, r (and ND = r/D) is unimodal: it rises and then falls.
+Theorem 3. As a function of the slope C, r (and ND = r/D) is unimodal: it rises and then falls. For alpha = 0 the peak
+is where r F'(r) = 2 eta W, with W = W0(e^(s-1)) the Lambert function, and there t = 1 - s + W.
 Theorem 4. Let w0 = (kap_CE/kap_LS) (D_LS/D_CE)^(q-1) (t_inf + s_LS), each loss at its own configuration. If
     eta <= 4 d C^2 sigma(s_CE - w0)/(D_CE^(2q) w0)
 then cross-entropy without smoothing dilates more than with smoothing: ND_CE > ND_LS.
@@ -22,7 +23,8 @@ Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^
    sentence: F' < kap cE.
 3. The residual falls as C grows (both factors of its first term do), so the root w rises with C, from 0 to t_inf + s.
    Multiply stationarity by r: r F'(r) = 2 eta m(w), m(w) = -w phi'(w - s). r F'(r) strictly increases in r, and m is
-   log-concave on (0, t_inf + s) (step "log-concave"), so unimodal; r(C) is an increasing function of m(w(C)).
+   log-concave on (0, t_inf + s) (step "log-concave"), so unimodal; r(C) is an increasing function of m(w(C)). For
+   alpha = 0, w runs through (0, inf) and m'(w) = 0 at w = 1 + W, where m = W (step "peak").
 4. phi'' = sigma (1-sigma) <= 1/4, strictly below except at one point, so F'(r) < kap^2 r/(2 d) for r > 0. For
    cross-entropy the root w of sigma(s-w) = F'(r) D^q/(2 kap C) < eta D^(2q) w/(4 d C^2) therefore exceeds every w0 with
    eta D^(2q) w0/(4 d C^2) <= sigma(s-w0): were w <= w0, then sigma(s-w) >= sigma(s-w0) and the right side is at most its
@@ -32,7 +34,7 @@ Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^
 
 Claims: always-memorized-slope, dilation-unimodal-in-slope, least-dilation-over-smoothing,
 memorized-below-critical-noise, noisy-margin-at-least-for-all-noise, noisy-margin-at-most-the-minimiser,
-ordering-small-noise.
+ordering-small-noise, peak-over-slope.
 """
 
 import sympy as sp
@@ -51,6 +53,7 @@ def main() -> None:
     range_of_the_slope()
     critical_noise()
     log_concave()
+    peak()
     order()
     least_dilation()
 
@@ -101,6 +104,18 @@ def log_concave() -> None:
     late = sp.Symbol("late", positive=True)  # p = late/(1 + late)
     positive("p >= 1/2", (1 - late / (1 + late)) ** 2 + rest * alpha / 2)
     identity("alpha/2 = 1 - p is the worst case for p < 1/2", bracket.subs(alpha, 2 * (1 - p)), p * (1 - p))
+
+
+def peak() -> None:
+    """The maximiser of m(w) = w sigma(s - w) for alpha = 0: with W e^W = e^(s-1), that is s = 1 + W + log W."""
+    big_w = sp.Symbol("W", positive=True)
+    margin = 1 + big_w + sp.log(big_w)
+    identity("W e^W = e^(s-1)", sp.simplify(sp.exp(margin - 1)), big_w * sp.exp(big_w))
+    gain = -w * slope.subs({alpha: 0, t: w - s})
+    at_peak = {w: 1 + big_w, s: margin}  # claim
+    identity("m' = 0", sp.simplify(sp.diff(gain, w).subs(at_peak)), 0)
+    identity("m = W", sp.simplify(gain.subs(at_peak)), big_w)
+    identity("t = w - s", (w - s).subs(at_peak), 1 - margin + big_w)
 
 
 def order() -> None:

@@ -9,17 +9,8 @@ from flint import arb
 from scipy.optimize import brentq
 from scipy.special import lambertw
 
-from mdtheory.claims.library._noisy import (
-    BY_SIGNS,
-    CLOSED_CONFIGURATION,
-    TWO_POINTS,
-    VARIABLES,
-    Computed,
-    Configured,
-    Refined,
-    cross_entropy_not_collapsed,
-    margin,
-)
+from mdtheory.claims.library._noisy import BY_SIGNS, VARIABLES, configured, cross_entropy_not_collapsed, margin, solved
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, noise, slope, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_most, equal
@@ -68,8 +59,8 @@ CLAIM = Claim(
     variables={v: VARIABLES[v] for v in (weight_decay, feature_decay, noise, slope, dim)},
     assumptions=(cross_entropy_not_collapsed,),
     quantities={
-        margin: Quantity(at=Configured("margin"), route=CLOSED_CONFIGURATION),
-        dilation: Quantity(at=Refined("dilation", TWO_POINTS), route=BY_SIGNS),
+        margin: configured("margin"),
+        dilation: solved("dilation"),
         largest: Quantity(at=Computed(_dilation), route=f"{BY_SIGNS}, at the slope of the peak in double precision"),
         cost_slope: Quantity(at=Computed(_cost_slope), route="expectation over two points, in balls"),
         noisy_margin: Quantity(at=Computed(_noisy_margin), rigorous=False, route=f"{BY_SIGNS}, at the same slope"),
@@ -79,6 +70,7 @@ CLAIM = Claim(
         equal(largest * cost_slope, 2 * noise * sp.LambertW(sp.exp(margin - 1))),
         equal(1 + noisy_margin, 2 - margin + sp.LambertW(sp.exp(margin - 1))),
     ),
-    expected=Verdict.SUPPORTED,
+    expected=Verdict.PROVED,
+    derivation="derivations/noise_and_slope.py",
     notes="A slope at the very peak cannot be told from it; two-point spread.",
 )
