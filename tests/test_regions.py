@@ -112,6 +112,10 @@ def test_any_number_of_axes_and_their_description():
             noisy(spread=mdt.TwoPoint(1)),
             {"loss.smoothing": np.linspace(0.0, 0.5, 10), "slope": np.geomspace(0.05, 5, 10)},
         ),
+        (
+            noisy(noisy_feature_decay=None, scaling="relative", slope=0.06),
+            {"noisy_feature_decay": np.geomspace(1e-6, 1.0, 12), "noise": np.geomspace(1e-2, 0.9, 9)},
+        ),
     ],
 )
 def test_certified_labels_hold_at_random_points_of_their_cells(problem, axes):
@@ -203,6 +207,15 @@ def test_neither_label_is_proved_across_a_boundary():
 def test_boxes_that_reach_into_collapse_prove_nothing():
     certifier = Certifier(noisy())
     box = {"loss.smoothing": (0.97, 0.99), "noise": (1e-3, 1e-3)}
+    assert not any(getattr(certifier, name)(box) for name in ("memorized", "not_memorized", "overlapping", "separated"))
+
+
+def test_wide_boxes_prove_nothing_and_do_no_harm():
+    axes = {"loss.smoothing": np.linspace(0.0, 0.9, 6), "noisy_feature_decay": np.geomspace(1e-5, 0.5, 6)}
+    ds = regions(noisy(noise=0.2, slope=0.3), axes, certify=True, splits=0)
+    assert ds.attrs["cells_undecided"] > 0
+    box = {"loss.smoothing": (0.0, 1.0), "decay": (1e-9, 1.0), "slope": (1e-9, 1e9), "noisy_feature_decay": (0.0, 1e9)}
+    certifier = Certifier(noisy(), splits=1)
     assert not any(getattr(certifier, name)(box) for name in ("memorized", "not_memorized", "overlapping", "separated"))
 
 

@@ -107,7 +107,9 @@ class Certifier:
         return all(self._on_parts(proved, {**box, name: part}, splits - 1) for part in ((low, middle), (middle, high)))
 
     def _pull(self, s: Any, k: Any) -> Any:
-        """P at exact arguments, remembered."""
+        """P at exact arguments, remembered; nan, which proves nothing, where a ball has grown beyond all bounds."""
+        if not (s.is_finite() and k.is_finite()):
+            return arb("nan")
         key = (tuple(s.man_exp()), tuple(k.man_exp()))
         if key not in self._pulls:
             self._pulls[key] = logistic_pull(self.problem.spread)(s, k)
@@ -190,9 +192,15 @@ class _Balls:
         c = (classes.mean_distance if problem.scaling == "absolute" else arb(1)) / values["slope"]
         reach = arb(1)
         if nonnegative and not lam.is_zero():
-            share = lam / (lam + (1 - alpha) / (2 * ratio))
-            reach = (1 + share**2).sqrt()
+            reach = _reach(lam, (1 - alpha) / (2 * ratio))
         return cls(alive, s, ratio, alpha, values["noise"], c, lam, reach, nonnegative)
+
+
+def _reach(lam: Any, nu0: Any) -> Any:
+    """``sqrt(1 + (lam/(lam + nu0))^2)``, which grows with lam >= 0 and falls with nu0 >= 0: from the ends of the balls."""
+    ends = (lam.lower().max(arb(0)), nu0.upper()), (lam.upper(), nu0.lower().max(arb(0)))
+    low, high = ((1 + (a / (a + b)) ** 2).sqrt() for a, b in ends)
+    return low.union(high)
 
 
 def _parameters(problem: MemorizationDilation, box: Box) -> dict[str, Any]:
@@ -209,6 +217,6 @@ def _parameters(problem: MemorizationDilation, box: Box) -> dict[str, Any]:
     balls |= {canonical(name): arb(low).union(arb(high)) for name, (low, high) in box.items()}
     if "decay" in balls:
         balls["weight_decay"] = balls["feature_decay"] = balls["decay"]
-    if problem.noisy_feature_decay is None:
+    if problem.noisy_feature_decay is None and "noisy_feature_decay" not in map(canonical, box):
         balls["noisy_feature_decay"] = balls["feature_decay"]
     return balls

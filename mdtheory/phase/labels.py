@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.losses import Focal, Hinge
+from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
 from mdtheory.phase import residuals
 from mdtheory.phase.parameters import canonical, parameter, paths
 from mdtheory.phase.plane import evaluator, not_collapsed
@@ -203,8 +203,9 @@ def _overlap(problem: MemorizationDilation) -> FloatArray:
 
 def _exactly_collapsed(problem: MemorizationDilation, grid: _Grid) -> NDArray[np.bool_]:
     """Cells that have collapsed already at their least decays and smoothing, hence everywhere."""
-    if isinstance(problem.ufm.loss, Focal) and any(canonical(name).startswith("loss.") for name in grid.names):
-        # Its threshold is not known to be monotone in the focusing parameter.
+    known = isinstance(problem.ufm.loss, (CrossEntropy, MeanSquaredError, LabelRelaxation))
+    if not known and any(canonical(name).startswith("loss.") for name in grid.names):
+        # The threshold is not known to be monotone in the parameter of the loss.
         return np.zeros(grid.shape, dtype=bool)
     corners = grid.points(tuple(edges[:-1] for edges in grid.edges))
     return ~not_collapsed(problem, corners).reshape(grid.shape)
@@ -245,8 +246,9 @@ def _prove_lines(
 
         last = _nearest(lambda k: below(box(k)), count - 1, -1)
         first = _nearest(lambda k: above(box(k)), count, row.size)
-        lines[other][: last + 1] = True
-        lines[other][first:] = True
+        # A label that rounding has put on the wrong side of a boundary is not proved by its neighbours.
+        lines[other][: last + 1] = row[: last + 1]
+        lines[other][first:] = ~row[first:]
     return proved
 
 
