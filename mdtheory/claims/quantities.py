@@ -28,6 +28,7 @@ Residual = Callable[[arb], arb]
 SECANT_SHRINKS = 4096
 """A bracket around the secant's root is so much narrower, if the signs allow it."""
 MOST_STEPS = 500
+MOST_SCANNED = 60
 NARROW_BITS = 60
 """Balls with so many accurate bits are as good as numbers."""
 
@@ -67,14 +68,29 @@ def around(residual: Residual, guess: float, scale: float) -> arb:
     """A tight ball around the root of an increasing function, near a guess that need not be right."""
     width = arb(1e-11) * arb(scale)
     middle = arb(guess)
-    for _ in range(40):
+    while width < arb(scale) / 8:
         low, high = middle - width, middle + width
         if residual(low) < 0 and residual(high) > 0:
             return low.union(high)
         width = 8 * width
-        if width > 4 * arb(scale):
-            break
     raise AssumptionError(f"root: no proved change of sign near {guess}")
+
+
+def positive_root(residual: Residual) -> arb:
+    """The root, of any size, of an increasing function that is negative at zero: as tight as signs can be proved."""
+    high = _first(1.0, 2.0, lambda x: residual(arb(x)) > 0)
+    low = _first(high, 1 / 16, lambda x: residual(arb(x)) < 0)
+    guess = float(brentq(lambda x: float(residual(arb(x)).mid()), low, high, xtol=1e-15 * low, rtol=1e-13))
+    near = around(residual, guess, guess)
+    return root(residual, near.lower(), near.upper(), width=0)
+
+
+def _first(start: float, factor: float, found: Callable[[float], bool]) -> float:
+    """The first of start, start factor, ... where a sign is proved."""
+    for step in range(MOST_SCANNED):
+        if found(start * factor**step):
+            return start * factor**step
+    raise AssumptionError("root: no proved sign on one side")
 
 
 # ---------------------------------------------------------------------- optima of the features model
@@ -229,12 +245,15 @@ class NoisyProblem:
             noisy_margin=t, memorization=self.memorization(t), dilation=r, normalized=r / self.classes.mean_distance
         )
 
-    def solution(self, guess: float) -> Dilation:
-        """The solution near a guess of t, enclosed by proved signs of the residual."""
-        size = abs(guess) + float(self.classes.margin.mid())
-        return self.at_margin(
-            around(self.residual, guess, max(abs(guess + float(self.classes.margin.mid())), 1e-6 * size))
-        )
+    def solution(self, guess: float | None = None) -> Dilation:
+        """The solution, enclosed by proved signs of the residual: near a guess of t, or wherever it is, in a tight ball."""
+        s = self.classes.margin
+        if not s > 0:
+            raise AssumptionError("margin: must be positive; the class means have collapsed to zero")
+        if guess is None:
+            return self.at_margin(positive_root(lambda travelled: self.residual(travelled - s)) - s)
+        least = 1e-6 * (abs(guess) + float(s.mid()))
+        return self.at_margin(around(self.residual, guess, max(abs(guess + float(s.mid())), least)))
 
 
 def smoothed_slope(smoothing: arb) -> Callable[[arb], arb]:

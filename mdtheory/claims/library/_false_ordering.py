@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import sympy as sp
 
 from mdtheory.claims.domains import Interval, Value
-from mdtheory.claims.library._noisy import BY_SIGNS, Setting, Solved
+from mdtheory.claims.library._noisy import by_cross_entropy, by_smoothing
+from mdtheory.claims.library._ordering import Family
 from mdtheory.claims.library._symbols import DIM, decay, dim, noise, slope, smoothing
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import greater
-from mdtheory.spreads import Sphere
 
-by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
 SHARP = (
     "With noisy features without decay it is a theorem for small noise: see ordering-small-noise. A box where it is "
     "certified: ordering-typical-training."
@@ -24,23 +23,11 @@ def false_ordering(
     title: str,
     statement: str,
     counterexample: Mapping[str, Value],
-    nonnegative: bool = True,
-    scaling: str = "absolute",
-    equal_decays: bool = False,
+    family: Family,
     assumptions: tuple[sp.Basic, ...] = (),
     notes: str = SHARP,
 ) -> Claim:
-    """``ND_CE > ND_LS`` in one setting; ``equal_decays``: noisy features decay like the others, else not at all."""
-
-    def dilation(fixed: Mapping[str, float]) -> Quantity:
-        setting = Setting(
-            spread=Sphere,
-            nonnegative=nonnegative,
-            scaling=scaling,
-            renamed={"noisy_decay": "decay"} if equal_decays else {},
-            fixed=fixed,
-        )
-        return Quantity(at=Solved("normalized", setting), route=BY_SIGNS)
+    """``ND_CE > ND_LS`` in one setting, without restriction."""
 
     return Claim(
         id=id,
@@ -54,8 +41,8 @@ def false_ordering(
             smoothing: Interval(0.01, 0.9),
             dim: DIM,
         },
-        assumptions=(sp.Lt(smoothing + (4 if nonnegative else 2 * sp.sqrt(2)) * decay, 1), *assumptions),
-        quantities={by_cross_entropy: dilation({"smoothing": 0.0}), by_smoothing: dilation({})},
+        assumptions=(sp.Lt(smoothing + (4 if family.nonnegative else 2 * sp.sqrt(2)) * decay, 1), *assumptions),
+        quantities={by_cross_entropy: family.solved(), by_smoothing: family.solved("smoothing")},
         relations=(greater(by_cross_entropy, by_smoothing),),
         expected=Verdict.REFUTED,
         counterexample=counterexample,

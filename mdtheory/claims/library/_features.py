@@ -8,7 +8,7 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Domain, Integers, Interval
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import SMOOTHING, feature_decay, mu, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Quantity
 from mdtheory.claims.quantities import features_model, optimum_certificate, root, ufm_optimum

@@ -1,14 +1,19 @@
-"""What the claims about memorization and dilation share: the problem at a point, its solution, its configuration."""
+"""What the claims about memorization and dilation share: the problem at a point, its solution, its configuration.
+
+Two classes, every convex loss. Most statements about any spread are tested on two points, whose expectations cost nothing.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import sympy as sp
-from flint import arb
+from flint import arb, ctx
 
 from mdtheory.claims.domains import Domain, Interval
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import (
     DIM,
     SMOOTHING,
@@ -21,25 +26,20 @@ from mdtheory.claims.library._symbols import (
     smoothing,
     weight_decay,
 )
+from mdtheory.claims.model import Quantity
 from mdtheory.claims.quantities import (
     Dilation,
     NoisyProblem,
     TwoClasses,
     logistic_pull,
-    root,
     smoothed_slope,
     solve_noisy,
 )
 from mdtheory.errors import AssumptionError
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 
-MOST_DOUBLINGS = 60
-NONE: Mapping[str, Any] = MappingProxyType({})
-DEFAULTS: Mapping[str, Any] = MappingProxyType({"smoothing": 0.0, "noisy_decay": 0.0, "dim": 8})
 DECAYS = Interval(1e-5, 0.1, log=True)
 NOISY_DECAY = Interval(1e-5, 0.1, log=True)
-BY_SIGNS = "root of stationarity, by proved signs"
-CLOSED_CONFIGURATION = "closed form of the configuration"
 VARIABLES: Mapping[sp.Symbol, Domain] = MappingProxyType(
     {
         weight_decay: DECAYS,
@@ -53,6 +53,7 @@ VARIABLES: Mapping[sp.Symbol, Domain] = MappingProxyType(
 )
 """Those of the problem, for claims that need no others."""
 margin, mean_distance, weight_distance = sp.symbols("margin mean_distance weight_distance", positive=True)
+by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
 
 not_collapsed = sp.Lt(smoothing + 4 * mu, 1)
 """Nonzero class means, nonnegative features."""
@@ -60,141 +61,159 @@ not_collapsed_free = sp.Lt(smoothing + 2 * sp.sqrt(2) * mu, 1)
 """Nonzero class means, free features."""
 cross_entropy_not_collapsed = sp.Lt(4 * mu, 1)
 
+# ---------------------------------------------------------------------- the problem at a point
+
+LossName = Literal["cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge", "hinge"]
+Slope = Callable[[arb], arb]
+Fixed = Mapping[str, Any]
+"""Fields of a `Case` that do not come from the point."""
+Renamed = Mapping[str, str]
+"""From a field of a `Case` to the variable of the point that holds it."""
+
+NOTHING: Fixed = MappingProxyType({})
+NO_DECAY: Fixed = MappingProxyType({"noisy_decay": 0.0})
+UNSMOOTHED: Fixed = MappingProxyType({"smoothing": 0.0})
+RELATIVE: Fixed = MappingProxyType({"scaling": "relative"})
+HINGE: Fixed = MappingProxyType({"loss": "hinge"})
+FREE: Fixed = MappingProxyType({"nonnegative": False})
+ON_SPHERE: Fixed = MappingProxyType({"spread": Sphere})
+EQUAL_DECAYS: Renamed = MappingProxyType({"noisy_decay": "feature_decay"})
+"""Noisy features decay like the others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """Which memorization-dilation problem of cross-entropy a point stands for.
+class Case:
+    """One problem, by exact binary numbers; on two points, ``dim`` 1 means ``zeta = +-1``."""
 
-    Attributes
-    ----------
-    spread : type of Spread
-    nonnegative, scaling : bool, str
-    fixed : mapping
-        Parameters that do not come from the point.
-    renamed : mapping
-        From a parameter to the variable of the point that holds it.
-    """
-
-    spread: type[Spread] = Sphere
+    weight_decay: float
+    feature_decay: float
+    noise: float = 0.0
+    slope: float = 1.0
+    smoothing: float = 0.0
+    noisy_decay: float = 0.0
+    dim: int = 8
+    loss: LossName = "cross-entropy"
+    spread: type[Spread] = TwoPoint
     nonnegative: bool = True
     scaling: str = "absolute"
-    fixed: Mapping[str, Any] = field(default_factory=lambda: NONE)
-    renamed: Mapping[str, str] = field(default_factory=lambda: NONE)
+
+    @classmethod
+    def at(cls, point: Mapping[str, Any], fixed: Fixed = NOTHING, renamed: Renamed = NOTHING) -> "Case":
+        """The problem at a point; a variable ``decay`` stands for both decays."""
+        both = {name: point["decay"] for name in ("weight_decay", "feature_decay") if "decay" in point}
+        known = {f.name for f in fields(cls)}
+        own = {name: value for name, value in point.items() if name in known}
+        moved = {name: point[other] for name, other in renamed.items()}
+        return cls(**{**both, **own, **moved, **fixed})
 
     @property
     def exponent(self) -> int:
         """q."""
         return 1 if self.scaling == "absolute" else 0
 
-    def values(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters by name; a variable ``decay`` stands for both decays."""
-        both = {name: point["decay"] for name in ("weight_decay", "feature_decay") if "decay" in point}
-        moved = {name: point[other] for name, other in self.renamed.items()}
-        return {**DEFAULTS, **both, **point, **moved, **self.fixed}
+    @property
+    def zeta(self) -> arb:
+        """The coordinate of a clean example, two-point spread."""
+        return 1 / arb(self.dim).sqrt()
 
-    def law(self, values: Mapping[str, Any]) -> Spread:
-        """The law of the clean examples."""
-        dim = values["dim"]
-        return self.spread(dim if isinstance(dim, int) else int(dim.unique_fmpz()))
+    def classes(self) -> TwoClasses:
+        """The configuration: the margin is where the slope of the loss balances the cost of a margin."""
+        decays = arb(self.weight_decay), arb(self.feature_decay)
+        cost = (decays[0] * decays[1]).sqrt() * (2 if self.nonnegative else arb(2).sqrt())
+        alpha = arb(self.smoothing)
+        margins = {
+            "cross-entropy": lambda: (1 / (alpha / 2 + cost) - 1).log(),
+            "label-relaxation": lambda: (1 / (alpha + cost) - 1).log(),
+            "mean-squared-error": lambda: 1 - alpha - 2 * cost,
+            "squared-hinge": lambda: 1 - cost,
+            "hinge": lambda: arb(1),
+        }
+        return TwoClasses.from_margin(margins[self.loss](), *decays, nonnegative=self.nonnegative)
 
-    def solution(self, point: Mapping[str, Any]) -> Dilation:
-        """The solution at a point of plain numbers."""
-        values = self.values(point)
-        names = ("weight_decay", "feature_decay", "smoothing", "noise", "slope", "noisy_decay")
-        return solve_noisy(
-            **{name: values[name] for name in names},
-            spread=self.law(values),
-            nonnegative=self.nonnegative,
-            scaling=self.scaling,
-        )
+    def loss_slope(self) -> Slope:
+        """phi'; of the hinge, its value left of the kink."""
+        alpha = arb(self.smoothing)
+        slopes: Mapping[str, Slope] = {
+            "cross-entropy": smoothed_slope(alpha),
+            "label-relaxation": lambda t: (alpha - 1 / (1 + t.exp())).min(arb(0)),
+            "mean-squared-error": lambda t: (t - (1 - alpha)) / 2,
+            "squared-hinge": lambda t: (t - 1).min(arb(0)),
+            "hinge": lambda t: arb(-1),
+        }
+        return slopes[self.loss]
 
-    def refined(self, point: Mapping[str, Any]) -> Dilation:
-        """The solution in much smaller balls; for a law whose expectations cost little."""
-        problem, t = self.problem(point), self.solution(point).noisy_margin
-        return problem.at_margin(root(problem.residual, t.lower(), t.upper()))
+    def pull(self) -> Callable[[arb, arb], arb]:
+        """``E zeta phi'(s + K zeta)``."""
+        if self.loss == "cross-entropy":
+            return logistic_pull(self.spread(self.dim))
+        if self.spread is not TwoPoint:
+            raise AssumptionError(f"spread = {self.spread.__name__}: only TwoPoint for {self.loss}")
+        slope, zeta = self.loss_slope(), self.zeta
+        return lambda s, k: zeta * (slope(s + k * zeta) - slope(s - k * zeta)) / 2
 
-    def classes(self, point: Mapping[str, Any]) -> TwoClasses:
-        """The configuration, in balls."""
-        values = self.values(point)
-        decays = arb(values["weight_decay"]), arb(values["feature_decay"])
-        return TwoClasses.cross_entropy(*decays, arb(values["smoothing"]), nonnegative=self.nonnegative)
-
-    def problem(self, point: Mapping[str, Any]) -> NoisyProblem:
-        """The problem, in balls."""
-        values = self.values(point)
+    def problem(self) -> NoisyProblem:
+        """The problem in balls."""
         return NoisyProblem(
-            classes=self.classes(point),
-            noise=arb(values["noise"]),
-            slope=arb(values["slope"]),
-            decay=arb(values["noisy_decay"]),
+            classes=self.classes(),
+            noise=arb(self.noise),
+            slope=arb(self.slope),
+            decay=arb(self.noisy_decay),
             exponent=self.exponent,
-            slope_of_loss=smoothed_slope(arb(values["smoothing"])),
-            pull=logistic_pull(self.law(values)),
+            slope_of_loss=self.loss_slope(),
+            pull=self.pull(),
         )
 
+    def solution(self) -> Dilation:
+        """The solution in balls, at the working precision."""
+        return _solution(self, ctx.prec)
 
-TWO_POINTS = Setting(spread=TwoPoint)
-RELATIVE_TWO_POINTS = Setting(spread=TwoPoint, scaling="relative")
+
+@lru_cache(maxsize=20_000)
+def _solution(case: Case, bits: int) -> Dilation:
+    if case.spread is TwoPoint:
+        return case.problem().solution()
+    return solve_noisy(
+        weight_decay=case.weight_decay,
+        feature_decay=case.feature_decay,
+        smoothing=case.smoothing,
+        noise=case.noise,
+        slope=case.slope,
+        noisy_decay=case.noisy_decay,
+        spread=case.spread(case.dim),
+        nonnegative=case.nonnegative,
+        scaling=case.scaling,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """One number of the solution of a problem: an attribute of `Dilation`."""
+# ---------------------------------------------------------------------- its numbers
 
-    part: str = "normalized"
-    setting: Setting = field(default_factory=Setting)
+BY_SIGNS = "root of stationarity by proved signs, two-point spread"
+BY_SIGNS_ON_SPHERE = "root of stationarity, by proved signs"
+OF_CONFIGURATION = "closed form of the configuration"
 
-    def __call__(self, **point: Any) -> arb:
-        """The number at a point."""
-        value: arb = getattr(self.setting.solution(point), self.part)
+
+def solved(part: str = "normalized", fixed: Fixed = NOTHING, renamed: Renamed = NOTHING) -> Quantity:
+    """One number of the solution at a point: an attribute of `Dilation`."""
+
+    def at(point: Mapping[str, Any]) -> arb:
+        value: arb = getattr(Case.at(point, fixed, renamed).solution(), part)
         return value
 
+    route = BY_SIGNS if fixed.get("spread", TwoPoint) is TwoPoint else BY_SIGNS_ON_SPHERE
+    return Quantity(at=Computed(at), route=route)
 
-@dataclass(frozen=True, slots=True)
-class Refined:
-    """One number of the solution, in a much smaller ball."""
 
-    part: str
-    setting: Setting
+def configured(part: str, fixed: Fixed = NOTHING) -> Quantity:
+    """One number of the configuration at a point: an attribute of `TwoClasses`."""
 
-    def __call__(self, **point: Any) -> arb:
-        """The number at a point."""
-        value: arb = getattr(self.setting.refined(point), self.part)
+    def at(point: Mapping[str, Any]) -> arb:
+        value: arb = getattr(Case.at(point, fixed).classes(), part)
         return value
 
-
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """One number of the neural-collapse configuration: an attribute of `TwoClasses`."""
-
-    part: str
-    setting: Setting = field(default_factory=Setting)
-
-    def __call__(self, **point: Any) -> arb:
-        """The number at a point."""
-        value: arb = getattr(self.setting.classes(point), self.part)
-        return value
+    return Quantity(at=Computed(at), route=OF_CONFIGURATION)
 
 
-def solved_by_signs(problem: NoisyProblem) -> Dilation:
-    """The solution of any problem in balls, bracketed from the margin -s at which nothing is memorised."""
-    if not problem.classes.margin > 0:
-        raise AssumptionError("margin: must be positive; the class means have collapsed to zero")
-    s = problem.classes.margin.mid()
-    step = arb(1)
-    for _ in range(MOST_DOUBLINGS):
-        if problem.residual(step - s) > 0:
-            break
-        step = 2 * step
-    return problem.at_margin(root(problem.residual, step * arb(2) ** -60 - s, step - s, width=1e-15))
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A number computed from all variables of a point."""
-
-    function: Callable[[Mapping[str, Any]], arb]
-
-    def __call__(self, **point: Any) -> arb:
-        """The number at a point."""
-        return self.function(point)
+CONFIGURATION: Mapping[sp.Symbol, Quantity] = MappingProxyType(
+    {symbol: configured(symbol.name) for symbol in (margin, weight_distance, mean_distance)}
+)
+"""The numbers of the configuration that claims are written in."""

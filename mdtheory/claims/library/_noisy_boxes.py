@@ -1,23 +1,24 @@
 """Claims on boxes about memorization and dilation: one decay for weights and features, the sphere in dimension 8."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Domain, Integers, Interval
-from mdtheory.claims.library._ordering import BETWEEN, LOG, Family, Part, first_dilates_more
+from mdtheory.claims.library._noisy import by_cross_entropy, by_smoothing
+from mdtheory.claims.library._ordering import BETWEEN, LOG, Family, first_dilates_more
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import decay, dim, noise, slope, smoothing
 from mdtheory.claims.model import Box, Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import Relation, greater
 
-by_cross_entropy, by_smoothing, by_more_smoothing = sp.symbols("ND_CE ND_LS ND_more", positive=True)
+by_more_smoothing = sp.Symbol("ND_more", positive=True)
 more_smoothing = sp.Symbol("more_smoothing", positive=True)
 excess, noisy_margin = sp.symbols("excess noisy_margin", real=True)
 ON_A_BOX = Source("this project", "signs of the stationarity residual on a box")
-ROUTE = "root of a monotone residual, by proved signs"
 NAMED = {s.name: s for s in (decay, noise, slope, smoothing, more_smoothing, dim)}
 
 Sides = Mapping[str, tuple[Any, ...]]
@@ -49,7 +50,7 @@ def _claim(
     id: str,
     title: str,
     statement: str,
-    quantities: Mapping[sp.Symbol, Callable[..., Any]],
+    quantities: Mapping[sp.Symbol, Quantity],
     relation: Relation,
     box: Box,
     notes: str,
@@ -61,7 +62,7 @@ def _claim(
         statement=statement,
         source=source,
         variables=variables_of(box.sides),
-        quantities={symbol: Quantity(at=at, route=ROUTE) for symbol, at in quantities.items()},
+        quantities=quantities,
         relations=(relation,),
         expected=Verdict.CERTIFIED,
         box=box,
@@ -88,7 +89,7 @@ def comparison(
         id,
         title,
         statement,
-        {symbol: Part(family, loss) for symbol, loss in losses.items()},
+        {symbol: family.solved(loss) for symbol, loss in losses.items()},
         relation,
         noisy_box(sides, first_dilates_more(family, first, second, between)),
         notes,
@@ -126,15 +127,9 @@ def ordering(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Excess:
+def over_half(dilation: Quantity) -> Quantity:
     """ND - 1/2: positive where clean examples cross the decision boundary."""
-
-    part: Part
-
-    def __call__(self, **point: Any) -> arb:
-        """The number at a point."""
-        return self.part(**point) - arb(1) / 2
+    return replace(dilation, at=Computed(lambda point: dilation.at(**point) - arb(1) / 2))
 
 
 def one_loss(
@@ -142,7 +137,7 @@ def one_loss(
     id: str,
     title: str,
     statement: str,
-    quantity: Mapping[sp.Symbol, Callable[..., Any]],
+    quantity: Mapping[sp.Symbol, Quantity],
     relation: Relation,
     sides: Sides,
     decide: Callable[..., bool | None],

@@ -16,8 +16,8 @@ from flint import arb
 from scipy.optimize import brentq
 
 from mdtheory.claims.library._centred import Centred, affine, constant, log_pull, log_sum, parameters
-from mdtheory.claims.quantities import solve_noisy
-from mdtheory.spreads import Sphere
+from mdtheory.claims.library._noisy import ON_SPHERE, UNSMOOTHED, solved
+from mdtheory.claims.model import Quantity
 
 Balls = Mapping[str, arb]
 Numbers = Mapping[str, float]
@@ -54,30 +54,19 @@ class Family:
             return None
         return log_decay if self.noisy_decay == "same" else constant(arb(self.noisy_decay).log(), log_decay)
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One number of the solution at a point, for the smoothing that a variable holds (None: no smoothing)."""
-
-    family: Family
-    smoothing: str | None = None
-    part: str = "normalized"
-
-    def __call__(self, **point: Any) -> arb:
-        """The number, from a root enclosed by proved signs."""
-        solution = solve_noisy(
-            weight_decay=point["decay"],
-            feature_decay=point["decay"],
-            smoothing=0.0 if self.smoothing is None else point[self.smoothing],
-            noise=point["noise"],
-            slope=point["slope"],
-            noisy_decay=self.family.decay_of_noisy(point["decay"]),
-            spread=Sphere(point["dim"]),
-            nonnegative=self.family.nonnegative,
-            scaling=self.family.scaling,
-        )
-        value: arb = getattr(solution, self.part)
-        return value
+    def solved(self, smoothing: str | None = None, part: str = "normalized") -> Quantity:
+        """One number of the solution at a point, for the smoothing that a variable holds (None: no smoothing)."""
+        fixed = {**ON_SPHERE, "nonnegative": self.nonnegative, "scaling": self.scaling}
+        renamed = {}
+        if smoothing is None:
+            fixed |= UNSMOOTHED
+        else:
+            renamed["smoothing"] = smoothing
+        if self.noisy_decay == "same":
+            renamed["noisy_decay"] = "decay"
+        else:
+            fixed["noisy_decay"] = 0.0 if self.noisy_decay == "none" else float(self.noisy_decay)
+        return solved(part, fixed, renamed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import NOISY_DECAY, Computed, margin, mean_distance, weight_distance
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    NOISY_DECAY,
+    Case,
+    solved,
+)
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import (
     DIM,
     dim,
@@ -18,8 +24,6 @@ from mdtheory.claims.library._symbols import (
     smoothing,
     weight_decay,
 )
-from mdtheory.claims.library._two_points import BY_SIGNS as TWO_POINT_ROOT
-from mdtheory.claims.library._two_points import NO_DECAY, Case, Part, Shape
 from mdtheory.claims.model import Quantity
 from mdtheory.claims.quantities import root
 
@@ -50,14 +54,9 @@ def _limit_margin(point: Mapping[str, Any]) -> arb:
     return root(lambda t: decay * t + half * slope_of_loss(t), arb(0), arb(100), width=1e-32)
 
 
-CONFIGURATION: Mapping[sp.Symbol, Quantity] = {
-    margin: Quantity(at=Shape("margin"), route="closed form of the configuration"),
-    weight_distance: Quantity(at=Shape("weight_distance"), route="closed form of the configuration"),
-    mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
-}
 LIMIT_MARGIN = Quantity(at=Computed(_limit_margin), route="root of a monotone equation, by proved signs")
-NORMALIZED = Quantity(at=Part("normalized", NO_DECAY), route=TWO_POINT_ROOT)
-NORMALIZED_WITH_DECAY = Quantity(at=Part("normalized"), route=TWO_POINT_ROOT)
+NORMALIZED = solved("normalized", NO_DECAY)
+NORMALIZED_WITH_DECAY = solved()
 
 
 def curvature(t: sp.Expr) -> sp.Expr:

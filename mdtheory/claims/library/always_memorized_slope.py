@@ -3,10 +3,16 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, mean_distance, not_collapsed
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    VARIABLES,
+    configured,
+    mean_distance,
+    not_collapsed,
+    solved,
+)
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import greater
 
 noisy_margin = sp.Symbol("noisy_margin", real=True)
@@ -25,8 +31,8 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed, sp.Ge(slope * (1 - smoothing) * sp.sqrt(dim), mean_distance)),
     quantities={
-        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
-        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
+        mean_distance: configured("mean_distance"),
+        noisy_margin: solved("noisy_margin", NO_DECAY),
     },
     relations=(greater(noisy_margin, 0),),
     expected=Verdict.PROVED,

@@ -1,7 +1,7 @@
 """The clean clusters reach over the decision boundary, on a whole box."""
 
-from mdtheory.claims.library._noisy_boxes import Excess, excess, noisy_sides, one_loss
-from mdtheory.claims.library._ordering import Family, Part, dilation_against, opposite
+from mdtheory.claims.library._noisy_boxes import excess, noisy_sides, one_loss, over_half
+from mdtheory.claims.library._ordering import Family, dilation_against, opposite
 from mdtheory.claims.relation import greater
 
 FAMILY = Family()
@@ -13,7 +13,7 @@ CLAIM = one_loss(
         r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = 0$: $\mathrm{ND} > 1/2$, so some unseen clean examples are misclassified, "
         r"for decays in $[0.002, 0.01]$, noise in $[0.1, 0.5]$, slope in $[0.1, 0.3]$, dimension 8."
     ),
-    quantity={excess: Excess(Part(FAMILY))},
+    quantity={excess: over_half(FAMILY.solved())},
     relation=greater(excess, 0),
     sides=noisy_sides("0.002 0.01", "0.1 0.5", "0.1 0.3"),
     decide=opposite(dilation_against(FAMILY, None, "0.5")),

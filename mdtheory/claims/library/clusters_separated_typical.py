@@ -1,7 +1,7 @@
 """The clean clusters of both classes do not touch the decision boundary, on a whole box."""
 
-from mdtheory.claims.library._noisy_boxes import Excess, excess, noisy_sides, one_loss
-from mdtheory.claims.library._ordering import Family, Part, dilation_against
+from mdtheory.claims.library._noisy_boxes import excess, noisy_sides, one_loss, over_half
+from mdtheory.claims.library._ordering import Family, dilation_against
 from mdtheory.claims.relation import less
 
 FAMILY = Family()
@@ -13,7 +13,7 @@ CLAIM = one_loss(
         r"Label smoothing, nonnegative features, absolute scaling, $\lambda = 0$: $\mathrm{ND} < 1/2$, so no unseen clean example is misclassified, "
         r"for decays in $[0.002, 0.01]$, noise in $[0.001, 0.12]$, slope in $[0.7, 2]$, smoothing in $[0.01, 0.3]$, dimension 8."
     ),
-    quantity={excess: Excess(Part(FAMILY, "smoothing"))},
+    quantity={excess: over_half(FAMILY.solved("smoothing"))},
     relation=less(excess, 0),
     sides=noisy_sides("0.002 0.01", "0.001 0.12", "0.7 2", smoothing="0.01 0.3"),
     decide=dilation_against(FAMILY, "smoothing", "0.5"),

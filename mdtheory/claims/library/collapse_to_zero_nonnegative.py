@@ -4,7 +4,7 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.library._features import STRONG_DECAY, Values, cost_of_margin, pull_at_zero, smoothed_pull
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import CLASSES, SMOOTHING, feature_decay, mu, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import positive_iff

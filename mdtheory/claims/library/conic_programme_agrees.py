@@ -8,9 +8,9 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, not_collapsed
+from mdtheory.claims.library._noisy import BY_SIGNS, VARIABLES, Case, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope
-from mdtheory.claims.library._two_points import BY_SIGNS, Case, solved
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 from mdtheory.losses import CrossEntropy
@@ -67,11 +67,11 @@ CLAIM = Claim(
         conic_dilation: Quantity(
             at=_conic("normalized_dilation"), rigorous=False, convex=True, route="conic programme, duality gap"
         ),
-        dilation: Quantity(at=Computed(lambda p: solved(Case.at(p)).normalized), route=BY_SIGNS),
+        dilation: Quantity(at=Computed(lambda p: Case.at(p).solution().normalized), route=BY_SIGNS),
         conic_memorization: Quantity(
             at=_conic("memorization"), rigorous=False, convex=True, route="conic programme, duality gap"
         ),
-        memorization: Quantity(at=Computed(lambda p: solved(Case.at(p)).memorization), route=BY_SIGNS),
+        memorization: Quantity(at=Computed(lambda p: Case.at(p).solution().memorization), route=BY_SIGNS),
     },
     relations=(equal(dilation, conic_dilation), equal(memorization, conic_memorization)),
     expected=Verdict.PROVED,

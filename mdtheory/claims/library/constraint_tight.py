@@ -7,9 +7,9 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, not_collapsed
+from mdtheory.claims.library._noisy import VARIABLES, Case, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope
-from mdtheory.claims.library._two_points import Case
 from mdtheory.claims.library.md_lower_bound import value_at
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least

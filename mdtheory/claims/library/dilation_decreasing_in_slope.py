@@ -3,9 +3,9 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import BY_SIGNS, Setting, Solved, not_collapsed
+from mdtheory.claims.library._noisy import ON_SPHERE, not_collapsed, solved
 from mdtheory.claims.library._symbols import DIM, SMOOTHING, dim, feature_decay, noise, slope, smoothing, weight_decay
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import at_most
 
 larger_slope = sp.Symbol("larger_slope", positive=True)
@@ -30,8 +30,8 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed, sp.Lt(slope, larger_slope)),
     quantities={
-        low: Quantity(at=Solved(), route=BY_SIGNS),
-        high: Quantity(at=Solved("normalized", Setting(renamed={"slope": "larger_slope"})), route=BY_SIGNS),
+        low: solved(fixed=ON_SPHERE),
+        high: solved(fixed=ON_SPHERE, renamed={"slope": "larger_slope"}),
     },
     relations=(at_most(high, low),),
     expected=Verdict.REFUTED,

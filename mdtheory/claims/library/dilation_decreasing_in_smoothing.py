@@ -3,9 +3,9 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import BY_SIGNS, Setting, Solved
+from mdtheory.claims.library._noisy import ON_SPHERE, solved
 from mdtheory.claims.library._symbols import DIM, decay, dim, noise, slope, smoothing
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import at_most
 
 more_smoothing = sp.Symbol("more_smoothing", nonnegative=True)
@@ -29,8 +29,8 @@ CLAIM = Claim(
     },
     assumptions=(sp.Lt(smoothing, more_smoothing), sp.Lt(more_smoothing + 4 * decay, 1)),
     quantities={
-        less_smooth: Quantity(at=Solved(), route=BY_SIGNS),
-        smoother: Quantity(at=Solved("normalized", Setting(renamed={"smoothing": "more_smoothing"})), route=BY_SIGNS),
+        less_smooth: solved(fixed=ON_SPHERE),
+        smoother: solved(fixed=ON_SPHERE, renamed={"smoothing": "more_smoothing"}),
     },
     relations=(at_most(smoother, less_smooth),),
     expected=Verdict.REFUTED,

@@ -1,8 +1,8 @@
 """Strong smoothing dilates less than weak smoothing, each on its own configuration: a whole box."""
 
+from mdtheory.claims.library._noisy import by_smoothing
 from mdtheory.claims.library._noisy_boxes import (
     by_more_smoothing,
-    by_smoothing,
     comparison,
     noisy_sides,
 )

@@ -2,9 +2,9 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._noisy import BY_SIGNS, VARIABLES, Setting, Solved, not_collapsed
+from mdtheory.claims.library._noisy import ON_SPHERE, VARIABLES, not_collapsed, solved
 from mdtheory.claims.library._symbols import DIM, dim
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import at_least
 
 higher_dim = sp.Symbol("higher_dim", integer=True, positive=True)
@@ -18,8 +18,8 @@ CLAIM = Claim(
     variables={**VARIABLES, higher_dim: DIM},
     assumptions=(not_collapsed, sp.Lt(dim, higher_dim)),
     quantities={
-        low: Quantity(at=Solved(), route=BY_SIGNS),
-        high: Quantity(at=Solved("normalized", Setting(renamed={"dim": "higher_dim"})), route=BY_SIGNS),
+        low: solved(fixed=ON_SPHERE),
+        high: solved(fixed=ON_SPHERE, renamed={"dim": "higher_dim"}),
     },
     relations=(at_least(high, low),),
     expected=Verdict.PROVED,

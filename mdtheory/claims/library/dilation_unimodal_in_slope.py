@@ -3,10 +3,9 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, not_collapsed
+from mdtheory.claims.library._noisy import NO_DECAY, VARIABLES, not_collapsed, solved
 from mdtheory.claims.library._symbols import noisy_decay, slope
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import at_least
 
 between, largest = sp.symbols("between largest", positive=True)
@@ -29,9 +28,9 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed, sp.Lt(slope, between), sp.Lt(between, largest)),
     quantities={
-        at_small: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
-        at_between: Quantity(at=Part("normalized", NO_DECAY, {"slope": "between"}), route=BY_SIGNS),
-        at_large: Quantity(at=Part("normalized", NO_DECAY, {"slope": "largest"}), route=BY_SIGNS),
+        at_small: solved("normalized", NO_DECAY),
+        at_between: solved("normalized", NO_DECAY, {"slope": "between"}),
+        at_large: solved("normalized", NO_DECAY, {"slope": "largest"}),
     },
     relations=(at_least(at_between, sp.Min(at_small, at_large)),),
     expected=Verdict.PROVED,

@@ -9,7 +9,7 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._features import Labels, model
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import ufm_optimum

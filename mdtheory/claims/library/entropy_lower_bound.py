@@ -17,7 +17,7 @@ from mdtheory.claims.library._features import (
     pi,
     smoothed_pull,
 )
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import SMOOTHING, feature_decay, mu, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least, equal

@@ -3,17 +3,23 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import not_collapsed_free
+from mdtheory.claims.library._noisy import (
+    EQUAL_DECAYS,
+    FREE,
+    RELATIVE,
+    UNSMOOTHED,
+    by_cross_entropy,
+    by_smoothing,
+    not_collapsed_free,
+    solved,
+)
 from mdtheory.claims.library._small import WITHOUT_DECAY
 from mdtheory.claims.library._symbols import dim, mu, noise, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, Part
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
-by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
 kappa, stiff_ce, stiff_ls = sp.symbols("kappa x_CE x_LS", positive=True)
-SETTING = {"nonnegative": False, "exponent": 0}
-EQUAL = {"noisy_decay": "feature_decay"}
+SETTING = {**FREE, **RELATIVE}
 
 
 def _stiffness(rest: sp.Expr) -> sp.Expr:
@@ -38,8 +44,8 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed_free,),
     quantities={
-        by_cross_entropy: Quantity(at=Part("normalized", {**SETTING, "smoothing": 0.0}, EQUAL), route=BY_SIGNS),
-        by_smoothing: Quantity(at=Part("normalized", SETTING, EQUAL), route=BY_SIGNS),
+        by_cross_entropy: solved("normalized", {**SETTING, **UNSMOOTHED}, EQUAL_DECAYS),
+        by_smoothing: solved("normalized", SETTING, EQUAL_DECAYS),
     },
     relations=(
         asymptotic(

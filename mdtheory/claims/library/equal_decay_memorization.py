@@ -7,17 +7,15 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import Computed, mean_distance, not_collapsed
+from mdtheory.claims.library._noisy import EQUAL_DECAYS, FREE, Case, configured, mean_distance, not_collapsed, solved
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import WITHOUT_DECAY
 from mdtheory.claims.library._symbols import feature_decay, noise, smoothing, weight_decay
-from mdtheory.claims.library._two_points import BY_SIGNS, Case, Part, Shape
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import asymptotic, greater
 
 memorization, free_memorization, free_distance, overshoot = sp.symbols("rho free_rho free_D k", positive=True)
-EQUAL = {"noisy_decay": "feature_decay"}
-FREE = {"nonnegative": False}
 
 
 def _overshoot(point: Mapping[str, Any]) -> arb:
@@ -46,10 +44,10 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
-        free_distance: Quantity(at=Shape("mean_distance", FREE), route="closed form of the configuration"),
-        memorization: Quantity(at=Part("memorization", {}, EQUAL), route=BY_SIGNS),
-        free_memorization: Quantity(at=Part("memorization", FREE, EQUAL), route=BY_SIGNS),
+        mean_distance: configured("mean_distance"),
+        free_distance: configured("mean_distance", FREE),
+        memorization: solved("memorization", renamed=EQUAL_DECAYS),
+        free_memorization: solved("memorization", FREE, EQUAL_DECAYS),
         overshoot: Quantity(at=Computed(_overshoot), route="root of a monotone equation, by proved signs"),
     },
     relations=(

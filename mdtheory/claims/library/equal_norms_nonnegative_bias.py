@@ -7,7 +7,7 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, weight_decay
 from mdtheory.claims.library._two_nonnegative import configuration, dual_bound, objective
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict

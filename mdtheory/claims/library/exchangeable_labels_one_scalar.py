@@ -11,7 +11,7 @@ from flint import arb
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._field import nuclear
 from mdtheory.claims.library._matrices import dot, softmax
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import features_model, optimum_certificate

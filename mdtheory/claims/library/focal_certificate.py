@@ -8,7 +8,7 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._focal import FOCUSING, SERIES, focusing, transform
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_least, equal

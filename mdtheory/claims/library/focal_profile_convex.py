@@ -4,7 +4,7 @@ import sympy as sp
 
 from mdtheory.claims.domains import Integers, Interval
 from mdtheory.claims.library._focal import FOCUSING, SERIES, curvature, focusing
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least, equal

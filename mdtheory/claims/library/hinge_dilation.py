@@ -6,9 +6,9 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.library._noisy import VARIABLES, Computed
+from mdtheory.claims.library._noisy import HINGE, VARIABLES, Case
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, mu, noise, noisy_decay, slope, smoothing, weight_decay
-from mdtheory.claims.library._two_points import Case
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 from mdtheory.errors import AssumptionError
@@ -19,7 +19,7 @@ distance = sp.Symbol("D", positive=True)
 
 def _normalized(point: Mapping[str, Any]) -> arb:
     """The kink with the least value. The objective in rho is convex and piecewise linear, so a kink is a minimiser."""
-    case = Case.at(point, loss="hinge")
+    case = Case.at(point, HINGE)
     classes, zeta = case.classes(), case.zeta
     gain = arb(case.noise) * classes.mean_distance / arb(case.slope)
 

@@ -6,9 +6,9 @@ from typing import Any
 import sympy as sp
 from flint import acb, arb
 
-from mdtheory.claims.library._noisy import VARIABLES, Computed
+from mdtheory.claims.library._noisy import HINGE, VARIABLES, Case, configured
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, mu, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import Case, Shape
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 
@@ -18,7 +18,7 @@ distance, weights, absolute = sp.symbols("D kap_w mean_abs", positive=True)
 
 def _gain(point: Mapping[str, Any]) -> arb:
     """Minus the slope of the objective at rho = 0, over eta: steepest descent of the noisy, force of the clean."""
-    classes = Case.at(point, loss="hinge", noise=1.0).classes()
+    classes = Case.at(point, HINGE).classes()
     lam, dim = arb(point["noisy_decay"]), point["dim"]
     half = classes.mean_distance / 2
     # In the plane of the class means, h_2 = (-D/2, m) and w_1 - w_2 = (kap, 0); the slope of the hinge is -1.
@@ -48,8 +48,8 @@ CLAIM = Claim(
     assumptions=(sp.Lt(2 * mu, 1),),
     quantities={
         gain: Quantity(at=Computed(_gain), route="slope of the objective at zero memorization, Arb integrals"),
-        distance: Quantity(at=Shape("mean_distance", {"loss": "hinge"}), route="closed form of the configuration"),
-        weights: Quantity(at=Shape("weight_distance", {"loss": "hinge"}), route="closed form of the configuration"),
+        distance: configured("mean_distance", HINGE),
+        weights: configured("weight_distance", HINGE),
     },
     relations=(
         equal(

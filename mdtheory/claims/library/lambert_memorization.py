@@ -7,17 +7,15 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.library._noisy import (
-    BY_SIGNS,
-    CLOSED_CONFIGURATION,
-    TWO_POINTS,
     VARIABLES,
-    Computed,
-    Configured,
-    Refined,
+    Case,
+    configured,
     margin,
     not_collapsed,
+    solved,
     weight_distance,
 )
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noisy_decay, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
@@ -29,7 +27,8 @@ shift, amplitude, root = sp.symbols("shift amplitude root", real=True)
 
 def _multiplier(point: Mapping[str, Any]) -> arb:
     """Nu = eta D^2 F'(r)/(4 C^2 r), at the solution."""
-    problem, r = TWO_POINTS.problem(point), TWO_POINTS.refined(point).dilation
+    case = Case.at(point)
+    problem, r = case.problem(), case.solution().dilation
     return problem.noise * problem.classes.mean_distance**2 * problem.force(r) / (4 * problem.slope**2 * r)
 
 
@@ -50,10 +49,10 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        margin: Quantity(at=Configured("margin"), route=CLOSED_CONFIGURATION),
-        weight_distance: Quantity(at=Configured("weight_distance"), route=CLOSED_CONFIGURATION),
+        margin: configured("margin"),
+        weight_distance: configured("weight_distance"),
         multiplier: Quantity(at=Computed(_multiplier), route="slope of the dilation cost at the solution, in balls"),
-        noisy_margin: Quantity(at=Refined("noisy_margin", TWO_POINTS), route=BY_SIGNS),
+        noisy_margin: solved("noisy_margin"),
     },
     relations=(equal(root * sp.exp(root) + sp.exp(shift) * root, amplitude * sp.exp(shift)),),
     expected=Verdict.PROVED,

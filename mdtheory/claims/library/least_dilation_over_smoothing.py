@@ -7,7 +7,8 @@ import sympy as sp
 from flint import arb, arb_series
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import DECAYS, Computed, not_collapsed
+from mdtheory.claims.library._noisy import DECAYS, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal

@@ -8,26 +8,23 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import Computed, not_collapsed
+from mdtheory.claims.library._noisy import NOTHING, UNSMOOTHED, Case, Fixed, configured, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import WITHOUT_DECAY, curvature
 from mdtheory.claims.library._symbols import dim, noise, slope, smoothing
-from mdtheory.claims.library._two_points import UNSMOOTHED, Case, Shape, enclosed
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import NoisyProblem, logistic_pull
+from mdtheory.claims.quantities import NoisyProblem, positive_root
 from mdtheory.claims.relation import asymptotic
 from mdtheory.errors import AssumptionError
-from mdtheory.spreads import TwoPoint
 
 nepers, large = sp.symbols("nepers L", positive=True)
 ratio = sp.Symbol("ratio", positive=True)
 margin_ce, margin_ls, weights_ce, weights_ls, distance_ce = sp.symbols("s_CE s_LS kap_CE kap_LS D_CE", positive=True)
-CONFIGURATION = "closed form of the configuration"
 
 
-def _problem(point: Mapping[str, Any], **fixed: float) -> NoisyProblem:
+def _problem(point: Mapping[str, Any], fixed: Fixed = NOTHING) -> NoisyProblem:
     """The problem at noise e^-n, which no float holds."""
-    case = Case.at(point, noise=1.0, **fixed)
-    return replace(case.problem(), noise=(-arb(point["nepers"])).exp(), pull=logistic_pull(TwoPoint(case.dim)))
+    return replace(Case.at(point, fixed).problem(), noise=(-arb(point["nepers"])).exp())
 
 
 def _travelled_by_cross_entropy(problem: NoisyProblem) -> arb:
@@ -39,7 +36,7 @@ def _travelled_by_cross_entropy(problem: NoisyProblem) -> arb:
         force = problem.pull(c.margin, c.weight_distance * r) * c.mean_distance / problem.slope
         return force.log() + (1 + (travelled - c.margin).exp()).log()
 
-    return enclosed(residual)
+    return positive_root(residual)
 
 
 def _travelled_by_smoothing(problem: NoisyProblem, alpha: arb) -> arb:
@@ -54,7 +51,7 @@ def _travelled_by_smoothing(problem: NoisyProblem, alpha: arb) -> arb:
 def _ratio(point: Mapping[str, Any]) -> arb:
     """ND of cross-entropy over ND of label smoothing; both are eta (t + s)/(C kap)."""
     by_smoothing = _problem(point)
-    by_cross_entropy = _problem(point, smoothing=0.0)
+    by_cross_entropy = _problem(point, UNSMOOTHED)
     top = _travelled_by_cross_entropy(by_cross_entropy) / by_cross_entropy.classes.weight_distance
     alpha = arb(point["smoothing"])
     return top / (_travelled_by_smoothing(by_smoothing, alpha) / by_smoothing.classes.weight_distance)
@@ -77,11 +74,11 @@ CLAIM = Claim(
     assumptions=(not_collapsed,),
     quantities={
         ratio: Quantity(at=Computed(_ratio), route="roots of stationarity by proved signs, two-point spread"),
-        margin_ce: Quantity(at=Shape("margin", UNSMOOTHED), route=CONFIGURATION),
-        margin_ls: Quantity(at=Shape("margin"), route=CONFIGURATION),
-        weights_ce: Quantity(at=Shape("weight_distance", UNSMOOTHED), route=CONFIGURATION),
-        weights_ls: Quantity(at=Shape("weight_distance"), route=CONFIGURATION),
-        distance_ce: Quantity(at=Shape("mean_distance", UNSMOOTHED), route=CONFIGURATION),
+        margin_ce: configured("margin", UNSMOOTHED),
+        margin_ls: configured("margin"),
+        weights_ce: configured("weight_distance", UNSMOOTHED),
+        weights_ls: configured("weight_distance"),
+        distance_ce: configured("mean_distance", UNSMOOTHED),
     },
     relations=(
         asymptotic(

@@ -8,9 +8,19 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.evaluate import compiled
-from mdtheory.claims.library._noisy import VARIABLES, Computed, margin, mean_distance, not_collapsed, weight_distance
+from mdtheory.claims.library._noisy import (
+    BY_SIGNS,
+    VARIABLES,
+    Case,
+    configured,
+    margin,
+    mean_distance,
+    not_collapsed,
+    solved,
+    weight_distance,
+)
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, Case, Part, Shape, solved
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import NoisyProblem
 from mdtheory.claims.relation import at_least, equal
@@ -45,7 +55,7 @@ def value_at(problem: NoisyProblem, case: Case, r: arb, along: arb, across: arb)
 def optimum(point: Mapping[str, Any]) -> arb:
     """The objective at the solution."""
     case = Case.at(point)
-    problem, found = case.problem(), solved(case)
+    problem, found = case.problem(), case.solution()
     c = problem.classes
     nu = problem.multiplier(found.noisy_margin)
     across = nu / (problem.decay + nu) * c.centre_square.sqrt()
@@ -54,17 +64,17 @@ def optimum(point: Mapping[str, Any]) -> arb:
 
 def _own_clean(point: Mapping[str, Any]) -> arb:
     case = Case.at(point)
-    return clean_cost(case.problem(), case, solved(case).dilation)
+    return clean_cost(case.problem(), case, case.solution().dilation)
 
 
 def _own_force(point: Mapping[str, Any]) -> arb:
     case = Case.at(point)
-    return case.problem().force(solved(case).dilation)
+    return case.problem().force(case.solution().dilation)
 
 
 def _loss_slope(point: Mapping[str, Any]) -> arb:
     case = Case.at(point)
-    return case.loss_slope()(solved(case).noisy_margin)
+    return case.loss_slope()(case.solution().noisy_margin)
 
 
 def _entropy(q: sp.Expr) -> sp.Expr:
@@ -96,7 +106,6 @@ def _bound_at_guess(point: Mapping[str, Any]) -> arb:
     return compiled(_bound(guessed_dilation, guessed_slope, clean, force))(balls)
 
 
-CONFIGURATION = "closed form of the configuration"
 BALLS = "expectation over two points, in balls"
 CLAIM = Claim(
     id="md-lower-bound",
@@ -115,15 +124,15 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed, sp.Lt(smoothing / 2 - guessed_slope, 1)),
     quantities={
-        margin: Quantity(at=Shape("margin"), route=CONFIGURATION),
-        weight_distance: Quantity(at=Shape("weight_distance"), route=CONFIGURATION),
-        mean_distance: Quantity(at=Shape("mean_distance"), route=CONFIGURATION),
+        margin: configured("margin"),
+        weight_distance: configured("weight_distance"),
+        mean_distance: configured("mean_distance"),
         value: Quantity(at=Computed(optimum), route=f"the objective at the {BY_SIGNS}"),
         lower_bound: Quantity(at=Computed(_bound_at_guess), route="the stated bound, away from the solution"),
         own_clean: Quantity(at=Computed(_own_clean), route=BALLS),
         own_force: Quantity(at=Computed(_own_force), route=BALLS),
         loss_slope: Quantity(at=Computed(_loss_slope), route=BY_SIGNS),
-        dilation: Quantity(at=Part("dilation"), route=BY_SIGNS),
+        dilation: solved("dilation"),
     },
     relations=(
         at_least(value, lower_bound),

@@ -3,10 +3,17 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, margin, mean_distance, not_collapsed
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    VARIABLES,
+    configured,
+    margin,
+    mean_distance,
+    not_collapsed,
+    solved,
+)
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import positive_iff
 
 noisy_margin = sp.Symbol("noisy_margin", real=True)
@@ -28,9 +35,9 @@ CLAIM = Claim(
     definitions={reach: margin * noise * mean_distance / (slope * sp.sqrt(dim))},
     assumptions=(not_collapsed,),
     quantities={
-        margin: Quantity(at=Shape("margin"), route="closed form of the configuration"),
-        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
-        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
+        margin: configured("margin"),
+        mean_distance: configured("mean_distance"),
+        noisy_margin: solved("noisy_margin", NO_DECAY),
     },
     relations=(
         positive_iff(

@@ -5,7 +5,7 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._features import STRONG_DECAY, Values, pull_at_zero, smoothed_pull
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import CLASSES, SMOOTHING, feature_decay, mu, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import positive_iff

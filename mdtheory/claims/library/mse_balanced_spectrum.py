@@ -10,7 +10,7 @@ from mdtheory.claims.library._features import (
     squared_error,
     squared_error_logit,
 )
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal

@@ -2,10 +2,9 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._noisy import VARIABLES, not_collapsed
+from mdtheory.claims.library._noisy import NO_DECAY, VARIABLES, configured, not_collapsed, solved
 from mdtheory.claims.library._symbols import dim, mu, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal
 
 normalized, distance, margin, weights, multiplier = sp.symbols("ND D s kap_w nu", positive=True)
@@ -29,10 +28,10 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        distance: Quantity(at=Shape("mean_distance", SQUARED), route="closed form of the configuration"),
-        weights: Quantity(at=Shape("weight_distance", SQUARED), route="closed form of the configuration"),
-        noisy_margin: Quantity(at=Part("noisy_margin", SQUARED), route=BY_SIGNS),
-        normalized: Quantity(at=Part("normalized", FREE), route=BY_SIGNS),
+        distance: configured("mean_distance", SQUARED),
+        weights: configured("weight_distance", SQUARED),
+        noisy_margin: solved("noisy_margin", SQUARED),
+        normalized: solved("normalized", FREE),
     },
     relations=(
         equal(

@@ -8,10 +8,11 @@ import sympy as sp
 from flint import arb, arb_mat, ctx
 
 from mdtheory.claims.domains import Integers
-from mdtheory.claims.library._noisy import VARIABLES, Computed
+from mdtheory.claims.library._noisy import VARIABLES
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, mu, noise, noisy_decay, slope, smoothing, weight_decay
-from mdtheory.claims.library._two_points import enclosed
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.quantities import positive_root
 from mdtheory.claims.relation import equal
 
 noisy_margin, total = sp.symbols("noisy_margin noisy_sum", real=True)
@@ -62,7 +63,7 @@ def _solve(items: tuple[tuple[str, Any], ...], bits: int) -> tuple[arb, arb, arb
         rho = radius(nu)
         return 4 * nu * rho - stiffness * (arb(point["noise"]) * rho / rate) / rate
 
-    nu = enclosed(residual)
+    nu = positive_root(residual)
     logits = w * feature(nu)
     return logits[0, 0] - logits[1, 0], logits[0, 0] + logits[1, 0], radius(nu)
 

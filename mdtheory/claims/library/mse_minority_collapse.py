@@ -11,7 +11,7 @@ from mdtheory.claims.library._features import (
     squared_error,
     squared_error_logit,
 )
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal

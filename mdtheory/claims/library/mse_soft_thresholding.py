@@ -6,7 +6,7 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval, Proportions
 from mdtheory.claims.library._features import MOST_OPTIMA, SOLVER_DECAY, Labels, Values, optimum, pi, thresholded
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal

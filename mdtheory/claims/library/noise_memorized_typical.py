@@ -1,7 +1,7 @@
 """Little noise and an expressive network: mislabelled examples end up on the side of their label, on a whole box."""
 
 from mdtheory.claims.library._noisy_boxes import noisy_margin, noisy_sides, one_loss
-from mdtheory.claims.library._ordering import Family, Part, noisy_margin_against_zero, opposite
+from mdtheory.claims.library._ordering import Family, noisy_margin_against_zero, opposite
 from mdtheory.claims.relation import greater
 
 FAMILY = Family(noisy_decay="same")
@@ -13,7 +13,7 @@ CLAIM = one_loss(
         r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = \lambda_H$: the noisy margin is positive "
         r"for decays in $[0.001, 0.02]$, noise in $[0.001, 0.1]$, slope in $[0.7, 2]$, dimension 8."
     ),
-    quantity={noisy_margin: Part(FAMILY, None, "noisy_margin")},
+    quantity={noisy_margin: FAMILY.solved(part="noisy_margin")},
     relation=greater(noisy_margin, 0),
     sides=noisy_sides("0.001 0.02", "0.001 0.1", "0.7 2"),
     decide=opposite(noisy_margin_against_zero(FAMILY, None)),

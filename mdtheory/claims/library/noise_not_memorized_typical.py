@@ -1,7 +1,7 @@
 """Much noise and an inexpressive network: mislabelled examples stay on the side they look like, on a whole box."""
 
 from mdtheory.claims.library._noisy_boxes import noisy_margin, noisy_sides, one_loss
-from mdtheory.claims.library._ordering import Family, Part, noisy_margin_against_zero
+from mdtheory.claims.library._ordering import Family, noisy_margin_against_zero
 from mdtheory.claims.relation import less
 
 FAMILY = Family(noisy_decay="same")
@@ -13,7 +13,7 @@ CLAIM = one_loss(
         r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = \lambda_H$: the noisy margin is negative "
         r"for decays in $[0.002, 0.01]$, noise in $[0.2, 0.5]$, slope in $[0.07, 0.18]$, dimension 8."
     ),
-    quantity={noisy_margin: Part(FAMILY, None, "noisy_margin")},
+    quantity={noisy_margin: FAMILY.solved(part="noisy_margin")},
     relation=less(noisy_margin, 0),
     sides=noisy_sides("0.002 0.01", "0.2 0.5", "0.07 0.18"),
     decide=noisy_margin_against_zero(FAMILY, None),

@@ -7,9 +7,17 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, mean_distance, not_collapsed
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    VARIABLES,
+    Case,
+    configured,
+    mean_distance,
+    not_collapsed,
+    solved,
+)
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Case, Part, Shape
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_least, equal
@@ -42,8 +50,8 @@ CLAIM = Claim(
     definitions={left_over: 1 - smoothing / 2 - mean_distance / (2 * slope * sp.sqrt(dim))},
     assumptions=(not_collapsed, sp.Gt(left_over, 0)),
     quantities={
-        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
-        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
+        mean_distance: configured("mean_distance"),
+        noisy_margin: solved("noisy_margin", NO_DECAY),
         least: Quantity(at=Computed(_least), route="root of a balance of forces, by proved signs"),
     },
     relations=(at_least(noisy_margin, least), equal(least, sp.log(left_over / (1 - left_over)))),

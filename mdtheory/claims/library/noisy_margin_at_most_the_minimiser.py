@@ -7,9 +7,18 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, margin, not_collapsed, weight_distance
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    VARIABLES,
+    Case,
+    configured,
+    margin,
+    not_collapsed,
+    solved,
+    weight_distance,
+)
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Case, Part, Shape
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_most, equal
@@ -38,10 +47,10 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        margin: Quantity(at=Shape("margin"), route="closed form of the configuration"),
-        weight_distance: Quantity(at=Shape("weight_distance"), route="closed form of the configuration"),
-        noisy_margin: Quantity(at=Part("noisy_margin", NO_DECAY), route=BY_SIGNS),
-        normalized: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
+        margin: configured("margin"),
+        weight_distance: configured("weight_distance"),
+        noisy_margin: solved("noisy_margin", NO_DECAY),
+        normalized: solved("normalized", NO_DECAY),
         minimiser: Quantity(at=Computed(_minimiser), route="root of the slope of the loss, by proved signs"),
     },
     relations=(

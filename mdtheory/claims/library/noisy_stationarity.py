@@ -7,18 +7,17 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.library._noisy import (
-    BY_SIGNS,
-    CLOSED_CONFIGURATION,
-    RELATIVE_TWO_POINTS,
-    TWO_POINTS,
+    NOTHING,
+    RELATIVE,
     VARIABLES,
-    Computed,
-    Configured,
-    Refined,
-    Setting,
+    Case,
+    Fixed,
+    configured,
     mean_distance,
     not_collapsed,
+    solved,
 )
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, slope
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
@@ -28,20 +27,22 @@ cost_slope, relative_cost_slope = sp.symbols("cost_slope relative_cost_slope", p
 dilation, relative_dilation = sp.symbols("dilation relative_dilation", positive=True)
 
 
-def _multiplier(setting: Setting) -> Computed:
+def _multiplier(fixed: Fixed = NOTHING) -> Computed:
     """Nu from the stationarity of the noisy feature alone."""
 
     def at(point: Mapping[str, Any]) -> arb:
-        return setting.problem(point).multiplier(setting.refined(point).noisy_margin)
+        case = Case.at(point, fixed)
+        return case.problem().multiplier(case.solution().noisy_margin)
 
     return Computed(at)
 
 
-def _cost_slope(setting: Setting) -> Computed:
+def _cost_slope(fixed: Fixed = NOTHING) -> Computed:
     """F'(r) at the solution, exactly."""
 
     def at(point: Mapping[str, Any]) -> arb:
-        return setting.problem(point).force(setting.refined(point).dilation)
+        case = Case.at(point, fixed)
+        return case.problem().force(case.solution().dilation)
 
     return Computed(at)
 
@@ -57,15 +58,13 @@ CLAIM = Claim(
     variables=VARIABLES,
     assumptions=(not_collapsed,),
     quantities={
-        mean_distance: Quantity(at=Configured("mean_distance"), route=CLOSED_CONFIGURATION),
-        multiplier: Quantity(at=_multiplier(TWO_POINTS), route="stationarity of the noisy feature"),
-        relative_multiplier: Quantity(at=_multiplier(RELATIVE_TWO_POINTS), route="stationarity of the noisy feature"),
-        cost_slope: Quantity(at=_cost_slope(TWO_POINTS), route="expectation over two points, in balls"),
-        relative_cost_slope: Quantity(
-            at=_cost_slope(RELATIVE_TWO_POINTS), route="expectation over two points, in balls"
-        ),
-        dilation: Quantity(at=Refined("dilation", TWO_POINTS), route=BY_SIGNS),
-        relative_dilation: Quantity(at=Refined("dilation", RELATIVE_TWO_POINTS), route=BY_SIGNS),
+        mean_distance: configured("mean_distance"),
+        multiplier: Quantity(at=_multiplier(), route="stationarity of the noisy feature"),
+        relative_multiplier: Quantity(at=_multiplier(RELATIVE), route="stationarity of the noisy feature"),
+        cost_slope: Quantity(at=_cost_slope(), route="expectation over two points, in balls"),
+        relative_cost_slope: Quantity(at=_cost_slope(RELATIVE), route="expectation over two points, in balls"),
+        dilation: solved("dilation"),
+        relative_dilation: solved("dilation", RELATIVE),
     },
     relations=(
         equal(multiplier, noise * mean_distance**2 * cost_slope / (4 * slope**2 * dilation)),

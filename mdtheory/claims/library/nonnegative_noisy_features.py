@@ -8,9 +8,17 @@ from flint import arb
 from scipy.optimize import brentq
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, margin, mean_distance, not_collapsed, weight_distance
+from mdtheory.claims.library._noisy import (
+    VARIABLES,
+    Case,
+    configured,
+    margin,
+    mean_distance,
+    not_collapsed,
+    weight_distance,
+)
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, smoothing, weight_decay
-from mdtheory.claims.library._two_points import Case, Shape
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 
@@ -24,7 +32,7 @@ def _best(name: str) -> Computed:
     """The largest c (x - y) with ``x^2 + (y - a)^2 <= rho^2``, ``y >= 0``: between a feasible and a dual value."""
 
     def at(point: Mapping[str, Any]) -> arb:
-        classes = Case.at({**point, "noise": 0.0, "slope": 1.0}).classes()
+        classes = Case.at(point).classes()
         a, c = classes.mean_distance / arb(2).sqrt(), classes.weight_distance / arb(2).sqrt()
         rho = arb(point[name]) * classes.mean_distance
 
@@ -61,9 +69,9 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        margin: Quantity(at=Shape("margin"), route="closed form of the configuration"),
-        weight_distance: Quantity(at=Shape("weight_distance"), route="closed form of the configuration"),
-        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
+        margin: configured("margin"),
+        weight_distance: configured("weight_distance"),
+        mean_distance: configured("mean_distance"),
         best_near: Quantity(at=_best("near"), route="between a feasible point and a dual value"),
         best_far: Quantity(at=_best("far"), route="between a feasible point and a dual value"),
     },

@@ -8,7 +8,7 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval, Proportions
 from mdtheory.claims.library._features import pi
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import DECAY, feature_decay, mu, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least, equal

@@ -3,6 +3,7 @@
 import sympy as sp
 
 from mdtheory.claims.library._false_ordering import false_ordering
+from mdtheory.claims.library._ordering import Family
 from mdtheory.claims.library._symbols import noise
 
 CLAIM = false_ordering(
@@ -12,9 +13,7 @@ CLAIM = false_ordering(
         r"Free features, relative scaling, noisy features with the decay of the others, $\eta \leq 1/50$: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$."
     ),
-    nonnegative=False,
-    scaling="relative",
-    equal_decays=True,
+    family=Family(nonnegative=False, scaling="relative", noisy_decay="same"),
     assumptions=(sp.Le(noise, sp.Rational(1, 50)),),
     counterexample={"decay": 0.005, "noise": 0.01, "slope": 1.0, "smoothing": 0.1, "dim": 8},
     notes="Both dilations have the same leading term; the next one decides: see equal-decay-boundary.",

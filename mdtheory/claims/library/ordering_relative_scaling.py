@@ -1,6 +1,7 @@
 """False: the order does not depend on how memorization is measured."""
 
 from mdtheory.claims.library._false_ordering import false_ordering
+from mdtheory.claims.library._ordering import Family
 
 CLAIM = false_ordering(
     id="ordering-relative-scaling",
@@ -9,6 +10,6 @@ CLAIM = false_ordering(
         r"Nonnegative features, relative scaling, noisy features without decay: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ for all parameters."
     ),
-    scaling="relative",
+    family=Family(scaling="relative"),
     counterexample={"decay": 0.0005, "noise": 0.4, "slope": 0.4, "smoothing": 0.2, "dim": 8},
 )

@@ -3,16 +3,22 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, not_collapsed
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    UNSMOOTHED,
+    VARIABLES,
+    by_cross_entropy,
+    by_smoothing,
+    configured,
+    not_collapsed,
+    solved,
+)
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, UNSMOOTHED, Part, Shape
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import greater
 
-by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
 margin_ce, margin_ls, weights_ce, weights_ls, distance_ce = sp.symbols("s_CE s_LS kap_CE kap_LS D_CE", positive=True)
 reach = sp.Symbol("reach", positive=True)
-CONFIGURATION = "closed form of the configuration"
 
 CLAIM = Claim(
     id="ordering-small-noise",
@@ -34,13 +40,13 @@ CLAIM = Claim(
         sp.Le(noise, 4 * dim * slope**2 / (distance_ce**2 * reach * (1 + sp.exp(reach - margin_ce)))),
     ),
     quantities={
-        margin_ce: Quantity(at=Shape("margin", UNSMOOTHED), route=CONFIGURATION),
-        margin_ls: Quantity(at=Shape("margin"), route=CONFIGURATION),
-        weights_ce: Quantity(at=Shape("weight_distance", UNSMOOTHED), route=CONFIGURATION),
-        weights_ls: Quantity(at=Shape("weight_distance"), route=CONFIGURATION),
-        distance_ce: Quantity(at=Shape("mean_distance", UNSMOOTHED), route=CONFIGURATION),
-        by_cross_entropy: Quantity(at=Part("normalized", {**NO_DECAY, **UNSMOOTHED}), route=BY_SIGNS),
-        by_smoothing: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
+        margin_ce: configured("margin", UNSMOOTHED),
+        margin_ls: configured("margin"),
+        weights_ce: configured("weight_distance", UNSMOOTHED),
+        weights_ls: configured("weight_distance"),
+        distance_ce: configured("mean_distance", UNSMOOTHED),
+        by_cross_entropy: solved("normalized", {**NO_DECAY, **UNSMOOTHED}),
+        by_smoothing: solved("normalized", NO_DECAY),
     },
     relations=(greater(by_cross_entropy, by_smoothing),),
     expected=Verdict.PROVED,

@@ -3,6 +3,7 @@
 import sympy as sp
 
 from mdtheory.claims.library._false_ordering import false_ordering
+from mdtheory.claims.library._ordering import Family
 from mdtheory.claims.library._symbols import noise, slope
 
 CLAIM = false_ordering(
@@ -12,6 +13,7 @@ CLAIM = false_ordering(
         r"Nonnegative features, absolute scaling, noisy features without decay, $\eta \leq 1/8$ and $C \geq 1$: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ for every smoothing."
     ),
+    family=Family(),
     assumptions=(sp.Le(noise, sp.Rational(1, 8)), sp.Ge(slope, 1)),
     counterexample={"decay": 0.05, "noise": 0.1, "slope": 1.0, "smoothing": 0.799, "dim": 8},
     notes=(

@@ -2,7 +2,9 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._false_ordering import by_cross_entropy, false_ordering
+from mdtheory.claims.library._false_ordering import false_ordering
+from mdtheory.claims.library._noisy import by_cross_entropy
+from mdtheory.claims.library._ordering import Family
 from mdtheory.claims.library._symbols import decay, smoothing
 
 CLAIM = false_ordering(
@@ -12,6 +14,7 @@ CLAIM = false_ordering(
         r"Nonnegative features, absolute scaling, noisy features without decay: if label smoothing has a margin "
         r"$s \geq 1$ and $\mathrm{ND}_{CE} \leq 1/2$, then $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$."
     ),
+    family=Family(),
     assumptions=(
         sp.Ge(sp.log(1 / (smoothing / 2 + 2 * decay) - 1), 1),
         sp.Le(by_cross_entropy, sp.Rational(1, 2)),

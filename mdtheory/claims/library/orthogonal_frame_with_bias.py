@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._features import GENERAL_SOLVER, model
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import DECAY, feature_decay, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import ufm_optimum

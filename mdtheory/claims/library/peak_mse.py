@@ -7,9 +7,9 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.library._noisy import VARIABLES, Computed, not_collapsed
+from mdtheory.claims.library._noisy import BY_SIGNS, NO_DECAY, VARIABLES, Case, configured, not_collapsed, solved
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Case, Part, Shape, solution
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_most, equal
 
@@ -17,13 +17,13 @@ normalized, largest, relative_largest, margin = sp.symbols("ND ND_max ND_max_rel
 SQUARED = {**NO_DECAY, "loss": "mean-squared-error"}
 
 
-def _largest(exponent: int) -> Computed:
+def _largest(scaling: str) -> Computed:
     """ND at the slope of the peak, by the root of stationarity."""
 
     def at(point: Mapping[str, Any]) -> arb:
-        problem = Case.at(point, **SQUARED, exponent=exponent).problem()
-        slope = problem.classes.mean_distance**exponent * (arb(point["noise"]) / point["dim"]).sqrt()
-        return solution(replace(problem, slope=slope)).normalized
+        problem = Case.at(point, {**SQUARED, "scaling": scaling}).problem()
+        slope = problem.classes.mean_distance**problem.exponent * (arb(point["noise"]) / point["dim"]).sqrt()
+        return replace(problem, slope=slope).solution().normalized
 
     return Computed(at)
 
@@ -41,10 +41,10 @@ CLAIM = Claim(
     variables={v: domain for v, domain in VARIABLES.items() if v is not noisy_decay},
     assumptions=(not_collapsed,),
     quantities={
-        margin: Quantity(at=Shape("margin", SQUARED), route="closed form of the configuration"),
-        normalized: Quantity(at=Part("normalized", SQUARED), route=BY_SIGNS),
-        largest: Quantity(at=_largest(1), route=f"{BY_SIGNS}, at the slope of the peak"),
-        relative_largest: Quantity(at=_largest(0), route=f"{BY_SIGNS}, at the slope of the peak"),
+        margin: configured("margin", SQUARED),
+        normalized: solved("normalized", SQUARED),
+        largest: Quantity(at=_largest("absolute"), route=f"{BY_SIGNS}, at the slope of the peak"),
+        relative_largest: Quantity(at=_largest("relative"), route=f"{BY_SIGNS}, at the slope of the peak"),
     },
     relations=(at_most(normalized, largest), equal(largest, PEAK), equal(relative_largest, PEAK)),
     expected=Verdict.PROVED,

@@ -1,51 +1,56 @@
 """The largest dilation over all memorization-dilation slopes, for cross-entropy without noisy decay."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 from flint import arb
-from scipy.optimize import brentq
-from scipy.special import lambertw
 
-from mdtheory.claims.library._noisy import BY_SIGNS, VARIABLES, configured, cross_entropy_not_collapsed, margin, solved
+from mdtheory.claims.library._noisy import (
+    BY_SIGNS,
+    VARIABLES,
+    Case,
+    configured,
+    cross_entropy_not_collapsed,
+    margin,
+    solved,
+)
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, noise, slope, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.quantities import NoisyProblem, positive_root
 from mdtheory.claims.relation import at_most, equal
 
 dilation, largest, cost_slope = sp.symbols("dilation largest cost_slope", positive=True)
 noisy_margin = sp.Symbol("noisy_margin", real=True)
 
 
-def _at_peak(point: Mapping[str, Any]) -> dict[str, Any]:
-    """The point with the slope, to double precision, at which w = t + s maximises w/(1 + e^(w-s))."""
-    classes = TWO_POINTS.classes(point)
-    s, distance, weights = (float(x.mid()) for x in (classes.margin, classes.mean_distance, classes.weight_distance))
-    zeta = 1 / np.sqrt(point["dim"])
-    most = float(lambertw(np.exp(s - 1)).real)
+def _problem_at_peak(point: Mapping[str, Any]) -> NoisyProblem:
+    """The problem with the slope at which w = t + s maximises w/(1 + e^(w-s))."""
+    case = Case.at(point)
+    problem = case.problem()
+    classes = problem.classes
+    most = (classes.margin - 1).exp().lambertw()
 
-    def excess(log_bound: float) -> float:
-        k = np.exp(log_bound)
-        work = k * np.sinh(k) / (np.cosh(s) + np.cosh(k))
-        return float(np.log(work / (2 * point["noise"] * most)))
+    def excess(bound: arb) -> arb:
+        return bound * bound.sinh() / (classes.margin.cosh() + bound.cosh()) - 2 * problem.noise * most
 
-    dilation = np.exp(brentq(excess, -30.0, 6.0, xtol=1e-15)) / (weights * zeta)
-    return {**point, "slope": float(point["noise"] * (1 + most) / weights * distance / dilation)}
+    dilation = positive_root(excess) / (classes.weight_distance * case.zeta)
+    slope = problem.noise * (1 + most) / classes.weight_distance * classes.mean_distance / dilation
+    return replace(problem, slope=slope)
 
 
 def _dilation(point: Mapping[str, Any]) -> arb:
-    return TWO_POINTS.refined(_at_peak(point)).dilation
+    return _problem_at_peak(point).solution().dilation
 
 
 def _cost_slope(point: Mapping[str, Any]) -> arb:
-    return TWO_POINTS.problem(point).force(_dilation(point))
+    return Case.at(point).problem().force(_dilation(point))
 
 
 def _noisy_margin(point: Mapping[str, Any]) -> arb:
-    """The slope of the peak is known to double precision only, and the margin moves with it."""
-    return TWO_POINTS.refined(_at_peak(point)).noisy_margin + arb(0, 1e-10)
+    return _problem_at_peak(point).solution().noisy_margin
 
 
 CLAIM = Claim(
@@ -61,9 +66,9 @@ CLAIM = Claim(
     quantities={
         margin: configured("margin"),
         dilation: solved("dilation"),
-        largest: Quantity(at=Computed(_dilation), route=f"{BY_SIGNS}, at the slope of the peak in double precision"),
+        largest: Quantity(at=Computed(_dilation), route=f"{BY_SIGNS}, at the slope of the peak"),
         cost_slope: Quantity(at=Computed(_cost_slope), route="expectation over two points, in balls"),
-        noisy_margin: Quantity(at=Computed(_noisy_margin), rigorous=False, route=f"{BY_SIGNS}, at the same slope"),
+        noisy_margin: Quantity(at=Computed(_noisy_margin), route=f"{BY_SIGNS}, at the same slope"),
     },
     relations=(
         at_most(dilation, largest),

@@ -8,9 +8,9 @@ import sympy as sp
 from flint import arb, ctx
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, mean_distance, not_collapsed
+from mdtheory.claims.library._noisy import VARIABLES, Case, configured, mean_distance, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, slope
-from mdtheory.claims.library._two_points import Case, Shape
 from mdtheory.claims.library.md_lower_bound import value_at
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
@@ -91,7 +91,7 @@ CLAIM = Claim(
     variables={**VARIABLES, share: Interval(0.001, 0.999), part: Interval(0.01, 0.9)},
     assumptions=(not_collapsed,),
     quantities={
-        mean_distance: Quantity(at=Shape("mean_distance"), route="closed form of the configuration"),
+        mean_distance: configured("mean_distance"),
         memorization: Quantity(at=_part(0, 0), route=ON_CURVE),
         multiplier: Quantity(at=_part(0, 2), route="stationarity of the noisy feature"),
         force: Quantity(at=_part(0, 3), route="expectation over two points, in balls"),

@@ -10,7 +10,7 @@ from flint import arb
 from scipy.optimize import minimize
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root

@@ -15,7 +15,7 @@ from mdtheory.claims.library._features import (
     relaxed_pull,
     smoothed_pull,
 )
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import CLASSES, feature_decay, mu, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root

@@ -2,11 +2,19 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._noisy import cross_entropy_not_collapsed, margin, mean_distance, weight_distance
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    UNSMOOTHED,
+    configured,
+    cross_entropy_not_collapsed,
+    margin,
+    mean_distance,
+    solved,
+    weight_distance,
+)
 from mdtheory.claims.library._small import WITHOUT_DECAY, curvature, normalized
 from mdtheory.claims.library._symbols import dim, noise, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, UNSMOOTHED, Part, Shape
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
 beta = sp.Symbol("beta", positive=True)
@@ -23,10 +31,10 @@ CLAIM = Claim(
     definitions={beta: curvature(margin) * noise * mean_distance**2 / (dim * slope**2)},
     assumptions=(cross_entropy_not_collapsed,),
     quantities={
-        margin: Quantity(at=Shape("margin", UNSMOOTHED), route="closed form of the configuration"),
-        weight_distance: Quantity(at=Shape("weight_distance", UNSMOOTHED), route="closed form of the configuration"),
-        mean_distance: Quantity(at=Shape("mean_distance", UNSMOOTHED), route="closed form of the configuration"),
-        normalized: Quantity(at=Part("normalized", {**NO_DECAY, **UNSMOOTHED}), route=BY_SIGNS),
+        margin: configured("margin", UNSMOOTHED),
+        weight_distance: configured("weight_distance", UNSMOOTHED),
+        mean_distance: configured("mean_distance", UNSMOOTHED),
+        normalized: solved("normalized", {**NO_DECAY, **UNSMOOTHED}),
     },
     relations=(
         asymptotic(normalized, noise / (slope * weight_distance) * sp.LambertW(sp.exp(margin) / beta), noise, rate=1),

@@ -3,9 +3,8 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import margin, mean_distance, not_collapsed, weight_distance
+from mdtheory.claims.library._noisy import CONFIGURATION, margin, mean_distance, not_collapsed, weight_distance
 from mdtheory.claims.library._small import (
-    CONFIGURATION,
     LIMIT_MARGIN,
     NORMALIZED,
     NORMALIZED_WITH_DECAY,

@@ -3,17 +3,23 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import not_collapsed
+from mdtheory.claims.library._noisy import (
+    NO_DECAY,
+    RELATIVE,
+    UNSMOOTHED,
+    by_cross_entropy,
+    by_smoothing,
+    not_collapsed,
+    solved,
+)
 from mdtheory.claims.library._small import WITHOUT_DECAY
 from mdtheory.claims.library._symbols import mu, noise, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, UNSMOOTHED, Part
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
-by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
 relative_ce, relative_ls = sp.symbols("relative_ND_CE relative_ND_LS", positive=True)
 kappa, rest, margin_ce, margin_ls = sp.symbols("kappa e s_CE s_LS", positive=True)
-RELATIVE = {**NO_DECAY, "exponent": 0}
+RELATIVE_NO_DECAY = {**NO_DECAY, **RELATIVE}
 
 
 def _ratio(power: sp.Expr) -> sp.Expr:
@@ -42,10 +48,10 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        by_cross_entropy: Quantity(at=Part("normalized", {**NO_DECAY, **UNSMOOTHED}), route=BY_SIGNS),
-        by_smoothing: Quantity(at=Part("normalized", NO_DECAY), route=BY_SIGNS),
-        relative_ce: Quantity(at=Part("normalized", {**RELATIVE, **UNSMOOTHED}), route=BY_SIGNS),
-        relative_ls: Quantity(at=Part("normalized", RELATIVE), route=BY_SIGNS),
+        by_cross_entropy: solved("normalized", {**NO_DECAY, **UNSMOOTHED}),
+        by_smoothing: solved("normalized", NO_DECAY),
+        relative_ce: solved("normalized", {**RELATIVE_NO_DECAY, **UNSMOOTHED}),
+        relative_ls: solved("normalized", RELATIVE_NO_DECAY),
     },
     relations=(
         asymptotic(by_cross_entropy / by_smoothing, _ratio(sp.Rational(3, 2)), slope, rate=2),

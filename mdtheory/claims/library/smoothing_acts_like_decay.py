@@ -6,7 +6,7 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.library._features import Values, cost_of_margin, least_margin, probability, smoothed_pull
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import (
     CLASSES,
     DECAY,

@@ -7,30 +7,26 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.library._noisy import TWO_POINTS, VARIABLES, Computed, Setting, not_collapsed, solved_by_signs
+from mdtheory.claims.library._noisy import BY_SIGNS, FREE, NOTHING, VARIABLES, Case, Fixed, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import SMOOTHING, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import smoothed_slope
 from mdtheory.claims.relation import less
-from mdtheory.spreads import TwoPoint
 
 more_smoothing = sp.Symbol("more_smoothing", nonnegative=True)
 own, smoother, own_free, smoother_free = sp.symbols("own smoother own_free smoother_free", positive=True)
 
-FREE = Setting(spread=TwoPoint, nonnegative=False)
 
-
-def _normalized(setting: Setting, smoothing_of_loss: str) -> Computed:
+def _normalized(smoothing_of_loss: str, fixed: Fixed = NOTHING) -> Computed:
     """ND on the configuration of ``smoothing``, with the loss of another smoothing."""
 
     def at(point: Mapping[str, Any]) -> arb:
         slope_of_loss = smoothed_slope(arb(point[smoothing_of_loss]))
-        return solved_by_signs(replace(setting.problem(point), slope_of_loss=slope_of_loss)).normalized
+        return replace(Case.at(point, fixed).problem(), slope_of_loss=slope_of_loss).solution().normalized
 
     return Computed(at)
 
-
-ROUTE = "bisection on proved signs of the residual, two-point spread"
 
 CLAIM = Claim(
     id="smoothing-dilates-less-at-fixed-configuration",
@@ -42,10 +38,10 @@ CLAIM = Claim(
     variables={**VARIABLES, more_smoothing: SMOOTHING},
     assumptions=(not_collapsed, sp.Lt(smoothing, more_smoothing)),
     quantities={
-        own: Quantity(at=_normalized(TWO_POINTS, "smoothing"), route=ROUTE),
-        smoother: Quantity(at=_normalized(TWO_POINTS, "more_smoothing"), route=ROUTE),
-        own_free: Quantity(at=_normalized(FREE, "smoothing"), route=ROUTE),
-        smoother_free: Quantity(at=_normalized(FREE, "more_smoothing"), route=ROUTE),
+        own: Quantity(at=_normalized("smoothing"), route=BY_SIGNS),
+        smoother: Quantity(at=_normalized("more_smoothing"), route=BY_SIGNS),
+        own_free: Quantity(at=_normalized("smoothing", FREE), route=BY_SIGNS),
+        smoother_free: Quantity(at=_normalized("more_smoothing", FREE), route=BY_SIGNS),
     },
     relations=(less(smoother, own), less(smoother_free, own_free)),
     expected=Verdict.PROVED,

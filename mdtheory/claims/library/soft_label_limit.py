@@ -7,7 +7,7 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval, Proportions
 from mdtheory.claims.library._field import pi
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library.zero_collapse_any_labels import solved
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import asymptotic

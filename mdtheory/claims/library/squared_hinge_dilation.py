@@ -2,10 +2,9 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._noisy import VARIABLES
+from mdtheory.claims.library._noisy import NO_DECAY, VARIABLES, configured, solved
 from mdtheory.claims.library._symbols import dim, mu, noise, noisy_decay, slope, smoothing
-from mdtheory.claims.library._two_points import BY_SIGNS, NO_DECAY, Part, Shape
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal
 
 normalized, margin, distance = sp.symbols("ND s D", positive=True)
@@ -23,8 +22,8 @@ CLAIM = Claim(
     definitions={margin: 1 - 2 * mu},
     assumptions=(sp.Lt(2 * mu, 1), sp.Le(margin * (1 + 2 * normalized / sp.sqrt(dim)), 1)),
     quantities={
-        distance: Quantity(at=Shape("mean_distance", HINGE), route="closed form of the configuration"),
-        normalized: Quantity(at=Part("normalized", HINGE), route=BY_SIGNS),
+        distance: configured("mean_distance", HINGE),
+        normalized: solved("normalized", HINGE),
     },
     relations=(
         equal(

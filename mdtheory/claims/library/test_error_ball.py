@@ -7,7 +7,7 @@ import sympy as sp
 from flint import acb, arb
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal

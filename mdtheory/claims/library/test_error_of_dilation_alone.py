@@ -7,9 +7,9 @@ import sympy as sp
 from flint import acb, arb
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._noisy import VARIABLES, Computed, not_collapsed
+from mdtheory.claims.library._noisy import VARIABLES, Case, not_collapsed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, smoothing, weight_decay
-from mdtheory.claims.library._two_points import Case
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least, equal
 
@@ -21,7 +21,7 @@ def _error(name: str, dimension: int | None = None) -> Computed:
     """P(s + kap r zeta < 0) on the sphere, from margin and classifier of the configuration and r = ND D."""
 
     def at(point: Mapping[str, Any]) -> arb:
-        classes = Case.at({**point, "noise": 0.0, "slope": 1.0}).classes()
+        classes = Case.at(point).classes()
         d = point["dim"] if dimension is None else dimension
         r = arb(point[name]) * classes.mean_distance
         first = (classes.margin / (classes.weight_distance * r)).asin()

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from mdtheory.claims.domains import Integers, Interval, Proportions
 from mdtheory.claims.library._field import pi
-from mdtheory.claims.library._noisy import Computed
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import features_model, ufm_optimum
