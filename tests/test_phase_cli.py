@@ -182,6 +182,17 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "out.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
 
 
+def test_a_run_that_failed_before_its_first_chunk_does_not_stand_in_the_way(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise mdt.SolverError("no worker")
+        yield
+
+    monkeypatch.setattr(sweeping, "run", fails)
+    assert phase("-o", tmp_path / "out.png") == 1
+    monkeypatch.undo()
+    assert phase("--slope", "0.2", "-o", tmp_path / "out.png") == 0
+
+
 def test_chunks_of_another_diagram_are_refused(tmp_path, capsys, monkeypatch):
     interrupted(tmp_path, monkeypatch)
     monkeypatch.undo()
@@ -231,6 +242,8 @@ def test_boundaries_with_several_segments_are_separated_in_the_data():
     )
     found = command.with_boundaries(ds, [line])
     assert np.array_equal(found.boundary_0_x, [0.0, 1.0, np.nan, 5.0, 6.0], equal_nan=True)
+    assert np.array_equal(found.boundary_0_residual, [0.0, 0.0, np.nan, 0.0, 0.0], equal_nan=True)
+    assert found.boundary_0_residual.long_name == "m"
     none = mdt.phase.Boundary(
         kind="k", label="l", x="a", y="b", segments=(), residuals=(), errors=(), how="h", residual_meaning="m"
     )

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="FILE", help="write the numbers and boundaries as netCDF (.nc)")
     parser.add_argument("--scale", choices=_SCALES, default="auto", help="of the colours (default: auto)")
     parser.add_argument("--width", choices=tuple(canvas.WIDTHS), default="one-column", help="default: one-column")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: threads of one)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: threads of one); phases need none")
     parser.add_argument(
         "--resume", action="store_true", help="go on from the chunks an interrupted run left in FILE.chunks"
     )
@@ -108,16 +108,17 @@ def run(arguments: argparse.Namespace, build: Callable[[argparse.Namespace], Pro
 
 
 def with_boundaries(dataset: "xr.Dataset", lines: "list[Boundary]") -> "xr.Dataset":
-    """The data set with every boundary as two more variables, its segments separated by NaN."""
+    """The data set with every boundary as three more variables, x, y and residual, its segments separated by NaN."""
     for i, line in enumerate(lines):
         name, dim = f"boundary_{i}", f"boundary_{i}_point"
-        gap = np.full((1, 2), np.nan)
-        parts = [part for segment in line.segments for part in (segment, gap)][:-1]
-        points = np.concatenate(parts) if parts else np.empty((0, 2))
+        gap = np.full((1, 3), np.nan)
+        pieces = [np.column_stack(pair) for pair in zip(line.segments, line.residuals, strict=True)]
+        parts = [part for piece in pieces for part in (piece, gap)][:-1]
+        points = np.concatenate(parts) if parts else np.empty((0, 3))
         attrs = {"kind": line.kind, "label": line.label, "how": line.how, "worst_error": line.worst_error}
+        own = {"x": {"parameter": line.x}, "y": {"parameter": line.y}, "residual": {"long_name": line.residual_meaning}}
         dataset = dataset.assign(
-            {f"{name}_x": (dim, points[:, 0], {**attrs, "parameter": line.x})}
-            | {f"{name}_y": (dim, points[:, 1], {**attrs, "parameter": line.y})}
+            {f"{name}_{part}": (dim, points[:, k], {**attrs, **own[part]}) for k, part in enumerate(own)}
         )
     return dataset
 

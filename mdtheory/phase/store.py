@@ -89,11 +89,12 @@ class Store:
         digests = {name: digest(value) for name, value in identity.items()}
         manifest = self._directory / _MANIFEST
         record = {"format": _FORMAT, "digests": digests, "sweep": dict(identity)}
-        if not manifest.exists():
-            if any(self._directory.glob("chunk-*.nc")):
-                raise _refused(self._directory, f"holds chunks without their {_MANIFEST}")
+        if not any(self._directory.glob("chunk-*.nc")):
+            # Also over the manifest of a sweep that ended before its first chunk: nothing is lost.
             _write(manifest, json.dumps(record, indent=1).encode())
             return
+        if not manifest.exists():
+            raise _refused(self._directory, f"holds chunks without their {_MANIFEST}")
         try:
             found = json.loads(manifest.read_text(encoding="utf-8"))
             known, kind = found["digests"], found["format"]
