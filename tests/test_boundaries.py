@@ -550,6 +550,7 @@ def test_a_boundary_out_of_view_has_no_segments():
         ({"ranges": {"noise": LOG_NOISE}}, "ranges"),
         ({"ranges": {"noise": LOG_NOISE, "alpha": (0.0, 0.5)}}, "parameter = 'alpha'"),
         ({"ranges": {"noise": (0.4, 1e-3), "slope": (0.1, 1.0)}}, "noise"),
+        ({"ranges": {"noise": LOG_NOISE, "spread.dim": (2, 8)}}, "ranges = 'spread.dim': must vary continuously"),
         ({"ranges": {"noise": (0.0, 0.4, "log"), "slope": (0.1, 1.0)}}, "noise"),
         ({"ranges": {"noise": LOG_NOISE, "loss.smoothing": (0.0, 1.5)}}, "smoothing"),
         ({"ranges": {"decay": (0.1, 0.2), "ufm.decay": (0.1, 0.2)}}, "ranges"),

@@ -258,6 +258,12 @@ def test_axes_that_make_no_sense_are_refused_by_name(axes, named):
         regions(noisy(), axes)
 
 
+def test_labels_say_what_they_were_computed_from():
+    ds = regions(noisy(), {"noise": NOISE[:3]})
+    assert ds.attrs["problem"] == repr(noisy())
+    assert f"mdtheory {mdt.__version__}, numpy {np.__version__}" in ds.attrs["versions"]
+
+
 def test_problems_that_are_not_one_point_are_refused():
     with pytest.raises(mdt.AssumptionError, match="one point"):
         regions(noisy(noise=np.array([0.1, 0.2])), {"slope": [0.1, 1.0]})

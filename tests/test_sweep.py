@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mdtheory as mdt
-from mdtheory.phase import Cell, execution, output, parameter, store, with_values
+from mdtheory.phase import Cell, execution, output, parameter, store, sweeping, with_values
 from mdtheory.phase.axes import plan, read_axes
 from mdtheory.phase.chunks import Task, solve_chunk
 from mdtheory.phase.fingerprint import description
@@ -476,6 +476,15 @@ def test_directories_that_are_no_store_are_refused(tmp_path):
         mdt.sweep(md(), SMALL, store=tmp_path / "good")
 
 
+def test_a_store_without_chunks_may_become_that_of_another_sweep(tmp_path, monkeypatch):
+    with pytest.raises(mdt.AssumptionError, match="outputs"):
+        mdt.sweep(md(), SMALL, ["class_means"], store=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "manifest.json"]
+    ds = mdt.sweep(md(), SMALL, ["dilation"], store=tmp_path)
+    monkeypatch.setattr(sweeping, "run", lambda *_, **__: iter(()))
+    assert mdt.sweep(md(), SMALL, ["dilation"], store=tmp_path).equals(ds)
+
+
 def test_a_store_in_use_is_refused(tmp_path):
     fcntl = pytest.importorskip("fcntl")
     assert fcntl
@@ -605,6 +614,8 @@ def test_progress_counts_cells_without_an_answer(capsys):
         ({"executor": "dask"}, "executor = 'dask'"),
         ({"executor": 0}, "executor = 0"),
         ({"chunk": 0}, "chunk = 0"),
+        ({"tolerance": -1.0}, "tolerance = -1"),
+        ({"problem": md(noise=np.array([0.1, 0.2])), "axes": {"slope": [1.0]}}, "problem = .*must be one point"),
         ({"progress": "yes"}, "progress = 'yes'"),
         ({"problem": 3}, "problem = 3"),
         ({"vectorized": True}, "vectorized = True"),

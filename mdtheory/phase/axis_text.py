@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
-from mdtheory.phase.parameters import canonical
+from mdtheory.phase.parameters import COUNTS, canonical
 from mdtheory.tables import LOSSES
 from mdtheory.validation import FloatArray
 
@@ -16,7 +16,6 @@ _AXIS_FORM = "must be NAME:LOW:HIGH:COUNT, on a logarithmic axis NAME:LOW:HIGH:C
 _BOUNDARY_FORM = "must be KIND or KIND=LEVEL, for example memorization or normalized-dilation=0.1"
 _LOSS_FORM = "must be a loss with its parameter, for example equal-dilation=cross-entropy:0.1"
 _MOST = 100_000
-_COUNTS = ("num_classes", "feature_dim", "spread.dim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def parse_axis(option: str, text: str) -> AxisText:
     values: FloatArray | NDArray[np.int64] = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     # The ends as given: a logarithm and back may miss them.
     values[[0, -1]] = low, high
-    if canonical(name) in _COUNTS:
+    if canonical(name) in COUNTS:
         values = np.unique(np.rint(values).astype(np.int64))
     return AxisText(name, values, log)
 

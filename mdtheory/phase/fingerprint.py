@@ -6,6 +6,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,22 @@ def code_digest() -> str:
     package = Path(__file__).parents[1]
     folders = (package, *(package / name for name in ("losses", "problems", "solvers", "certificates")))
     files = sorted(path for folder in folders for path in folder.glob("*.py"))
+    files += [package / "phase" / f"{name}.py" for name in ("axes", "chunks", "parameters")]
     return _digest(b"".join(path.read_bytes() for path in files))
+
+
+def versions() -> dict[str, str]:
+    """The versions of the packages that make the numbers."""
+    from mdtheory import __version__
+
+    return {"mdtheory": __version__, **{name: version(name) for name in ("numpy", "scipy", "cvxpy", "clarabel")}}
+
+
+def provenance(problem: Any) -> dict[str, str]:
+    """What a dataset was computed from: the problem, or the function that makes it, and the versions."""
+    named = hasattr(problem, "__qualname__")
+    written = f"{problem.__module__}.{problem.__qualname__}" if named else repr(problem)
+    return {"problem": written, "versions": ", ".join(f"{name} {number}" for name, number in versions().items())}
 
 
 def digest(value: Any) -> str:

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
 from mdtheory.phase import residuals
-from mdtheory.phase.parameters import canonical, parameter, paths
+from mdtheory.phase.fingerprint import provenance
+from mdtheory.phase.parameters import COUNTS, canonical, parameter, paths
 from mdtheory.phase.plane import evaluator, not_collapsed
 from mdtheory.problems import MemorizationDilation
 from mdtheory.solve import solve
@@ -105,7 +106,7 @@ def regions(
         if not reason:
             evidence = _proved(Certifier(problem, int(np.asarray(integer("splits", splits, 0, 12)))), grid, phase)
     evidence[_exactly_collapsed(problem, grid)] = EXACT
-    return _dataset(grid, phase, evidence, reason)
+    return _dataset(problem, grid, phase, evidence, reason)
 
 
 # ------------------------------------------------------------------------------ the grid
@@ -126,6 +127,8 @@ class _Grid:
         for name in axes:
             if canonical(name) not in known:
                 raise fail("parameter", name, "must be one of " + ", ".join(known))
+            if canonical(name) in COUNTS:
+                raise fail("axes", name, "must vary continuously: a cell reaches half-way to its neighbours")
         return cls(tuple(axes), values, tuple(cell_edges(v) for v in values))
 
     @property
@@ -269,7 +272,9 @@ def _nearest(holds: Callable[[int], bool], start: int, stop: int) -> int:
     return start + step * good
 
 
-def _dataset(grid: _Grid, phase: NDArray[np.int8], evidence: NDArray[np.int8], reason: str) -> "xarray.Dataset":
+def _dataset(
+    problem: MemorizationDilation, grid: _Grid, phase: NDArray[np.int8], evidence: NDArray[np.int8], reason: str
+) -> "xarray.Dataset":
     import xarray
 
     coordinates = {}
@@ -284,7 +289,7 @@ def _dataset(grid: _Grid, phase: NDArray[np.int8], evidence: NDArray[np.int8], r
             "evidence": (grid.names, evidence, _flags("how the phase is known", EVIDENCE)),
         },
         coords=coordinates,
-        attrs={**counts, "not_certified_because": reason},
+        attrs={**provenance(problem), **counts, "not_certified_because": reason},
     )
 
 

@@ -15,6 +15,9 @@ from mdtheory.validation import fail
 
 Problem = UFM | MemorizationDilation | MaxMargin
 
+COUNTS = ("num_classes", "feature_dim", "spread.dim")
+"""Parameters that are whole numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

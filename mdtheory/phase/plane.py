@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mdtheory.errors import CollapsedError
 from mdtheory.losses import Loss
-from mdtheory.phase.parameters import canonical, paths, with_values
+from mdtheory.phase.parameters import COUNTS, canonical, paths, with_values
 from mdtheory.problems import UFM, Configuration, MemorizationDilation
 from mdtheory.validation import FloatArray, fail
 
@@ -71,6 +71,11 @@ def sides(ranges: Mapping[str, Sequence[Any]]) -> tuple[Side, Side]:
     x, y = (Side.parse(path, given) for path, given in ranges.items())
     if canonical(x.path) == canonical(y.path):
         raise fail("ranges", list(ranges), "must hold two different parameters")
+    for side in (x, y):
+        if canonical(side.path) in COUNTS:
+            raise fail(
+                "ranges", side.path, "must vary continuously; a whole number has values, but no curves between them"
+            )
     return x, y
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.phase.fingerprint import provenance
 from mdtheory.phase.parameters import parameter, with_values
 from mdtheory.phase.plane import Factory, Side, sides
 from mdtheory.problems import UFM, MemorizationDilation
@@ -100,7 +101,7 @@ def refine(
         if len(cells):
             visit(np.unique((cells[:, None] + offsets).reshape(-1, 2), axis=0))
         step = half
-    return _dataset(x, y, labels, solved)
+    return _dataset(task, labels, solved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +144,18 @@ def _take_over(labels: NDArray[np.int16], solved: NDArray[np.bool_], step: int) 
     labels[::half, ::half] = np.where(known, labels[::half, ::half], taken)
 
 
-def _dataset(x: Side, y: Side, labels: NDArray[np.int16], solved: NDArray[np.bool_]) -> "xarray.Dataset":
+def _dataset(task: _Task, labels: NDArray[np.int16], solved: NDArray[np.bool_]) -> "xarray.Dataset":
     import xarray
 
     shares = np.linspace(0.0, 1.0, labels.shape[0])
     coordinates = {}
-    for side in (x, y):
+    for side in (task.x, task.y):
         about = parameter(side.path)
         attrs = {"long_name": about.label, "symbol": about.symbol, "units": about.unit, "log": int(side.log)}
         coordinates[side.path] = (side.path, side.value(shares), attrs)
-    names = (x.path, y.path)
+    names = (task.x.path, task.y.path)
     return xarray.Dataset(
         {"label": (names, labels, {"long_name": "class"}), "solved": (names, solved, {"long_name": "computed here"})},
         coords=coordinates,
-        attrs={"points_solved": int(np.sum(solved))},
+        attrs={**provenance(task.problem), "points_solved": int(np.sum(solved))},
     )

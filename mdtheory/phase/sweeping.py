@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields
-from importlib.metadata import version
 from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from mdtheory.logits_solution import GeneralUFMSolution
 from mdtheory.losses import Loss
 from mdtheory.phase.axes import Axis, Slices, default_chunk, plan, read_axes
 from mdtheory.phase.chunks import Cell, Chunk, Output, Task
-from mdtheory.phase.execution import Where, run
-from mdtheory.phase.fingerprint import code_digest, description
+from mdtheory.phase.execution import Where, run, worker_count
+from mdtheory.phase.fingerprint import code_digest, description, provenance, versions
 from mdtheory.phase.parameters import Parameter, Problem, canonical, check_paths, output, parameter
 from mdtheory.phase.progress import Counting, Progress, counting
 from mdtheory.phase.store import Store
@@ -25,7 +25,7 @@ from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.solutions import MDSolution, UFMSolution
 from mdtheory.solve import MAX_MARGIN_METHODS, MD_METHODS, UFM_METHODS
 from mdtheory.solvers.max_margin import MaxMarginSolution
-from mdtheory.validation import FloatArray, choice, fail, integer
+from mdtheory.validation import FloatArray, choice, fail, integer, positive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -119,6 +119,8 @@ def sweep(
     >>> ds.status.dims, ds.attrs["cells_optimal"], ds.attrs["cells_undefined"]    # a smoothing of 1 is none
     (('noise', 'loss.smoothing'), 8, 2)
     """
+    if executor is not None and not isinstance(executor, Executor):
+        worker_count(executor)
     plans = _planned(problem, axes, outputs, method, tolerance, chunk, vectorized)
     counter = counting(plans.cells, progress)
     kept = None if store is None else Store(Path(store), plans.identity())
@@ -173,7 +175,7 @@ class _Plan:
             "outputs": description(self.outputs),
             "method": [self.method, description(self.tolerance)],
             "chunk": [self.chunk, self.vectorised],
-            "versions": [_versions(), code_digest()],
+            "versions": [versions(), code_digest()],
         }
 
 
@@ -197,8 +199,12 @@ def _planned(
         read = read_axes(axes, [name for name in names if _broadcasts(name)] if vectorised else None)
         losses = [loss for axis in read if canonical(axis.name) == "loss" for loss in axis.values]
         check_paths(problem, names, losses)
+        if not isinstance(problem, MaxMargin) and problem.shape != ():
+            raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
         sample, slow = problem, not vectorised or _scans(problem, names, losses)
     choice("method", method, _METHODS[type(sample)])
+    if tolerance is not None:
+        positive("tolerance", tolerance)
     named = _named_outputs(outputs, sample, names)
     points = int(np.prod([axis.size for axis in read]))
     size = default_chunk(points, slow) if chunk is None else int(integer("chunk", chunk, 1, 2**31))
@@ -278,15 +284,12 @@ def _dataset(
 def _provenance(plans: _Plan, reasons: Mapping[int, str], counter: Counting) -> dict[str, Any]:
     """What was computed and how; nothing that differs between equal sweeps."""
     counts = counter.counts
-    problem = plans.problem
-    shown = f"{problem.__module__}.{problem.__qualname__}" if hasattr(problem, "__qualname__") else repr(problem)
     return {
         "title": f"{plans.kind.__name__} over {', '.join(axis.name for axis in plans.axes)}",
-        "problem": shown,
+        **provenance(plans.problem),
         "method": plans.method,
         "tolerance": "default" if plans.tolerance is None else plans.tolerance,
         "chunk": plans.chunk,
-        "versions": ", ".join(f"{name} {number}" for name, number in _versions().items()),
         "cells": plans.cells,
         **{f"cells_{cell.name.lower()}": counts.get(cell, 0) for cell in Cell if cell in counts or not cell.solved},
         **{f"why_{Cell(code).name.lower()}": why for code, why in reasons.items()},
@@ -317,12 +320,6 @@ def _scale(axis: Axis) -> dict[str, int]:
     steps, ratios = np.diff(grid), np.diff(np.log(grid))
     even, geometric = (bool(np.allclose(d, d[0], rtol=1e-6, atol=0)) for d in (steps, ratios))
     return {"log": int(geometric)} if even != geometric else {}
-
-
-def _versions() -> dict[str, str]:
-    from mdtheory import __version__
-
-    return {"mdtheory": __version__, **{name: version(name) for name in ("numpy", "scipy", "cvxpy", "clarabel")}}
 
 
 def _vectorises(problem: Problem, names: Sequence[str], method: str) -> bool:
