@@ -323,6 +323,17 @@ def test_a_label_runs_along_its_line_however_the_axes_change():
     assert 0 < direction < 90
 
 
+def test_a_short_line_in_a_corner_is_labelled_beside():
+    short = line([(0.3, 0.0), (0.4, 0.02)], label="where it is best")
+    ax = phase.plot(dataset(ramp()), x="noise", boundaries=[short, steep(2e-3)])
+    ax.figure.draw_without_rendering()
+    label, _ = ax.findobj(LineLabel)
+    frame = ax.bbox
+    assert label.get_rotation() == 0
+    assert np.all(label.corners > [frame.x0, frame.y0])
+    assert np.all(label.corners < [frame.x1, frame.y1])
+
+
 def test_a_line_too_short_for_its_label_or_out_of_view_has_none():
     far = line([(2.0, 0.1), (3.0, 0.2)], label="out of view")
     short = line([(0.01, 0.1), (0.01, 0.1)], label="a point")

@@ -80,16 +80,13 @@ class LineLabel(Text):
         obstacles = np.concatenate([*others, *taken])
         low = np.array([frame.x0, frame.y0]) + _MARGIN * point
         high = np.array([frame.x1, frame.y1]) - _MARGIN * point
-        best, best_score = None, -np.inf
-        for line in own:
-            for place in _along(line, width, height, point):
-                corners = place.corners(0.0)
-                if np.any(corners < low) or np.any(corners > high):
-                    continue
-                score = _score(place, obstacles, point)
-                if score > best_score:
-                    best, best_score = place, score
-        return best
+
+        def best(places: list[_Place]) -> _Place | None:
+            fitting = [p for p in places if np.all(p.corners(0.0) >= low) and np.all(p.corners(0.0) <= high)]
+            return max(fitting, key=lambda place: _score(place, obstacles, point), default=None)
+
+        along = best([place for line in own for place in _along(line, width, height, point)])
+        return along or best([place for line in own for place in _beside(line, width, height, point, (low, high))])
 
     def _earlier(self) -> list["LineLabel"]:
         return self._crowd.labels[: self._crowd.labels.index(self)]
@@ -154,6 +151,25 @@ def _along(line: FloatArray, width: float, height: float, point: float) -> list[
             bend = float(np.ptp(offsets)) + max(width - length, 0.0)
             places.append(_Place(middle + side * away * normal, angle, width, height, bend))
     return places
+
+
+def _beside(
+    line: FloatArray, width: float, height: float, point: float, frame: tuple[FloatArray, FloatArray]
+) -> list[_Place]:
+    """Level places to all sides of the visible points of a line that is too short, or too near the frame, to write along."""
+    low, high = frame
+    margin = _MARGIN * point
+    visible = line[np.all((line >= low - margin) & (line <= high + margin), axis=1)]
+    if len(visible) == 0 or np.all(np.ptp(visible, axis=0) < point):
+        return []
+    half, gap = 0.5 * np.array([width, height]), _GAP * point
+    away = [np.array([i, j]) * (half + gap) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
+    some = visible[:: max(1, len(visible) // 20)]
+    # Rounding must not push a place that touches the frame out of it.
+    least, most = low + half + 1e-6, high - half - 1e-6
+    if np.any(least > most):
+        return []
+    return [_Place(np.clip(spot + offset, least, most), 0.0, width, height, 0.0) for spot in some for offset in away]
 
 
 def _resampled(line: FloatArray, step: float) -> FloatArray:
