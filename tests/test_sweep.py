@@ -613,6 +613,7 @@ def test_progress_counts_cells_without_an_answer(capsys):
         ({"method": "factorized"}, "method = 'factorized'"),
         ({"executor": "dask"}, "executor = 'dask'"),
         ({"executor": 0}, "executor = 0"),
+        ({"executor": 2, "outputs": {"r": lambda solution: 1.0}}, "executor = 2: functions must be importable"),
         ({"chunk": 0}, "chunk = 0"),
         ({"tolerance": -1.0}, "tolerance = -1"),
         ({"problem": md(noise=np.array([0.1, 0.2])), "axes": {"slope": [1.0]}}, "problem = .*must be one point"),

@@ -1,6 +1,7 @@
 """`sweep`: the solutions of a problem over a grid of its parameters, as a labelled array."""
 
 import os
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
@@ -122,6 +123,8 @@ def sweep(
     if executor is not None and not isinstance(executor, Executor):
         worker_count(executor)
     plans = _planned(problem, axes, outputs, method, tolerance, chunk, vectorized)
+    if isinstance(executor, int):
+        _check_travels(plans.task(0), executor)
     counter = counting(plans.cells, progress)
     kept = None if store is None else Store(Path(store), plans.identity())
     try:
@@ -220,6 +223,14 @@ def _planned(
         chunk=size,
         boxes=plan(read, size),
     )
+
+
+def _check_travels(task: Task, executor: int) -> None:
+    try:
+        pickle.dumps(task)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        wanted = "functions must be importable by other processes: give them a name in a module"
+        raise AssumptionError(f"executor = {executor}: {wanted} ({error})") from None
 
 
 def _filled(
