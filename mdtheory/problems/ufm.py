@@ -168,7 +168,7 @@ class UFM:
 
     @property
     def kappa(self) -> Real:
-        """The cost of a unit of margin: the regulariser charges ``kappa s`` (per class, with class weights).
+        """The cost of a unit of margin; the regulariser charges ``kappa s`` (per class, with class weights).
 
         Raises
         ------
