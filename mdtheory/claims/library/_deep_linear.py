@@ -9,6 +9,8 @@ from typing import Any, Literal
 import sympy as sp
 from flint import arb, ctx
 
+from mdtheory.claims.model import Quantity
+
 Arrangement = Literal["simplex", "pairs"]
 Part = Callable[[arb], arb]
 TOLERANCE = 2e-4
@@ -33,6 +35,13 @@ class BestMultiple:
     def __call__(self, **point: Any) -> arb:
         """The value at a point."""
         return _best(self.arrangement, point["pairs"], point["layers"], point["log_product"], ctx.prec)
+
+
+VALUES: Mapping[sp.Symbol, Quantity] = {
+    simplex_value: Quantity(at=BestMultiple("simplex"), route=ROUTE),
+    pairs_value: Quantity(at=BestMultiple("pairs"), route=ROUTE),
+}
+"""Of both arrangements, for claims in these variables."""
 
 
 @lru_cache(maxsize=5000)

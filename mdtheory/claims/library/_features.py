@@ -9,7 +9,16 @@ from flint import arb
 
 from mdtheory.claims.domains import Domain, Integers, Interval
 from mdtheory.claims.library._points import Computed
-from mdtheory.claims.library._symbols import SMOOTHING, feature_decay, mu, num_classes, smoothing, weight_decay
+from mdtheory.claims.library._symbols import (
+    CLASSES,
+    DECAY,
+    SMOOTHING,
+    feature_decay,
+    mu,
+    num_classes,
+    smoothing,
+    weight_decay,
+)
 from mdtheory.claims.model import Quantity
 from mdtheory.claims.quantities import features_model, optimum_certificate, root, ufm_optimum
 from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
@@ -34,6 +43,13 @@ SOLVER_VARIABLES: Mapping[sp.Symbol, Domain] = {
     smoothing: SMOOTHING,
 }
 """Those of balanced models whose optimum the general solver certifies."""
+MARGIN_VARIABLES: Mapping[sp.Symbol, Domain] = {
+    num_classes: CLASSES,
+    weight_decay: DECAY,
+    feature_decay: DECAY,
+    smoothing: SMOOTHING,
+}
+"""Those of balanced models whose margin is a root."""
 HINGE_VARIABLES: Mapping[sp.Symbol, Domain] = {
     num_classes: Integers(2, 30),
     weight_decay: Interval(5e-3, 1.0, log=True),
@@ -46,6 +62,8 @@ pi = sp.Symbol("pi")
 # The cost of one unit of margin: 2 mu times the nuclear norm of (I - J/N)/sqrt N, and its nonnegative analogue.
 free_cost = 2 * (num_classes - 1) * mu / sp.sqrt(num_classes)
 nonnegative_cost = 2 * sp.sqrt(num_classes - 1) * mu
+others_label = (num_classes - 1) * smoothing / num_classes
+"""What smoothing gives to all other classes together."""
 
 
 def softmax_margin(rest: sp.Expr, classes: sp.Expr = num_classes) -> sp.Expr:
@@ -57,6 +75,11 @@ def smoothed_value(rest: sp.Expr, own: sp.Expr, cost: sp.Expr, classes: sp.Expr 
     """Cross-entropy at its margin with target ``own`` of the own class, plus the cost of the margin."""
     s = softmax_margin(rest, classes)
     return sp.log(sp.exp(s) + classes - 1) + (cost - own) * s
+
+
+def balanced_value(cost: sp.Expr) -> sp.Expr:
+    """The optimal value of cross-entropy with balanced classes, from the cost of one unit of margin."""
+    return smoothed_value(others_label + cost, 1 - others_label, cost)
 
 
 def thresholded(singular: sp.Expr) -> sp.Expr:

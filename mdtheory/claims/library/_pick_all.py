@@ -1,6 +1,6 @@
 """Pick-all-labels with label sets of one and two classes: explicit factors and dual points over all sets, in balls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -13,10 +13,10 @@ from scipy.optimize import minimize
 
 from mdtheory.claims.domains import Domain, Integers, Interval
 from mdtheory.claims.library._matrices import dot, log_sum_exp, newton, operator_norm, softmax, transposed
+from mdtheory.claims.library._optima import Optimum, best_of
 from mdtheory.claims.library._symbols import feature_decay, num_classes, weight_decay
 
 SIZES = (1, 2)
-GAP = 1e-13
 
 singles = sp.Symbol("singles", positive=True)
 VARIABLES: Mapping[sp.Symbol, Domain] = {
@@ -28,33 +28,21 @@ VARIABLES: Mapping[sp.Symbol, Domain] = {
 ROUTE = "explicit factors and a dual point over all label sets, in balls"
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """The margins of both sizes, and the optimal value between bounds."""
-
-    margins: tuple[arb, arb]
-    lower: arb
-    upper: arb
-
-
-def solve(num_classes: int, singles: float, weight_decay: float, feature_decay: float) -> Solved:
-    """The optimum; ``singles`` is the share of the sets of size one."""
+def solve(num_classes: int, singles: float, weight_decay: float, feature_decay: float) -> Optimum:
+    """The optimum, a point being the margins of both sizes; ``singles`` is the share of the sets of size one."""
     return _solve(num_classes, singles, weight_decay, feature_decay, ctx.prec)
 
 
 @lru_cache(maxsize=5000)
-def _solve(n: int, singles: float, weight_decay: float, feature_decay: float, bits: int) -> Solved:
+def _solve(n: int, singles: float, weight_decay: float, feature_decay: float, bits: int) -> Optimum:
     problem = _Problem(n, (arb(singles), 1 - arb(singles)), arb(weight_decay), arb(feature_decay))
-    best: Solved | None = None
-    for start in (3.0, 0.3, 0.03):
-        a = problem.margins(start)
-        found = Solved((a[0], a[1]), problem.dual(a), problem.primal(a))
-        if best is None or found.upper < best.upper:
-            best = found
-        if found.upper - found.lower < GAP:
-            break
-    assert best is not None
-    return best
+
+    def attempts() -> Iterator[Optimum]:
+        for start in (3.0, 0.3, 0.03):
+            a = problem.margins(start)
+            yield Optimum(lower=problem.dual(a), upper=problem.primal(a), point=tuple(a))
+
+    return best_of(attempts())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,23 +7,9 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import (
-    NO_DECAY,
-    NOISY_DECAY,
-    Case,
-    solved,
-)
+from mdtheory.claims.library._noisy import NO_DECAY, NOISY_DECAY, Case, solved
 from mdtheory.claims.library._points import Computed
-from mdtheory.claims.library._symbols import (
-    DIM,
-    dim,
-    feature_decay,
-    noise,
-    noisy_decay,
-    slope,
-    smoothing,
-    weight_decay,
-)
+from mdtheory.claims.library._symbols import DIM, dim, feature_decay, noise, noisy_decay, slope, smoothing, weight_decay
 from mdtheory.claims.model import Quantity
 from mdtheory.claims.quantities import root
 

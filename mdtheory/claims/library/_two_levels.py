@@ -4,6 +4,7 @@ Classes of one kind are interchangeable, so an optimal Z has one multiple of ``e
 direction between the kinds; the nuclear norm splits in the same way. Both bounds hold for the whole problem.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from mdtheory.claims.library._matrices import newton
+from mdtheory.claims.library._optima import Optimum, best_of
 
 Floats = NDArray[np.float64]
 Multiples = tuple[arb, ...]
 
 RESOLVED = 1e-20
-GAP = 1e-13
 ZERO, ONE = arb(0), arb(1)
 
 
@@ -31,20 +32,6 @@ class Kind:
     weight: arb = ONE
     scale: arb = ONE
     decay: arb = ONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solved:
-    """An optimum: its value between bounds, and the multiples ``(own, other kind)`` that attain it."""
-
-    lower: arb
-    upper: arb
-    point: Multiples
-
-    @property
-    def value(self) -> arb:
-        """The value as a ball."""
-        return self.lower.union(self.upper)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,19 +130,16 @@ class TwoLevels:
             tails.append(-n * pull * v[-1] + self.nuclear * self._width * kind.count * square * between / length)
         return slopes + tails
 
-    def solve(self, *, merged: bool = False) -> Solved:
+    def solve(self, *, merged: bool = False) -> Optimum:
         """The optimum, with the second kind forced to coincide if ``merged``."""
-        best: Solved | None = None
-        # A large first step can land in the corner at zero, where the objective is not smooth.
-        for share in (1.0, 0.1, 0.01):
-            point = self._polished(self._approximate(merged, share))
-            found = Solved(lower=self.dual(point, merged=merged), upper=self.primal(point), point=point)
-            if best is None or found.upper < best.upper:
-                best = found
-            if found.upper - found.lower < GAP * found.upper:
-                break
-        assert best is not None
-        return best
+
+        def attempts() -> Iterator[Optimum]:
+            # A large first step can land in the corner at zero, where the objective is not smooth.
+            for share in (1.0, 0.1, 0.01):
+                point = self._polished(self._approximate(merged, share))
+                yield Optimum(lower=self.dual(point, merged=merged), upper=self.primal(point), point=point)
+
+        return best_of(attempts())
 
     def _approximate(self, merged: bool, share: float) -> Floats:
         """In double precision; the objective over t, so that its scale is that of the logits."""

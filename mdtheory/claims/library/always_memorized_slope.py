@@ -3,14 +3,7 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import (
-    NO_DECAY,
-    VARIABLES,
-    configured,
-    mean_distance,
-    not_collapsed,
-    solved,
-)
+from mdtheory.claims.library._noisy import NO_DECAY, VARIABLES, configured, mean_distance, not_collapsed, solved
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import greater

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._features import STRONG_DECAY, free_cost, margin_quantity, smoothed_pull
+from mdtheory.claims.library._features import STRONG_DECAY, free_cost, margin_quantity, others_label, smoothed_pull
 from mdtheory.claims.library._symbols import CLASSES, SMOOTHING, feature_decay, num_classes, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import greater
@@ -16,7 +16,7 @@ CLAIM = Claim(
     r"classes, free features, cross-entropy with smoothing).",
     source=Source("this project", "collapse threshold; a condition often read as sufficient"),
     variables={num_classes: CLASSES, weight_decay: STRONG_DECAY, feature_decay: STRONG_DECAY, smoothing: SMOOTHING},
-    assumptions=(sp.Lt((num_classes - 1) * smoothing / num_classes + free_cost, 1),),
+    assumptions=(sp.Lt(others_label + free_cost, 1),),
     quantities={margin: margin_quantity(smoothed_pull, nonnegative=False)},
     relations=(greater(margin, 0),),
     expected=Verdict.REFUTED,

@@ -1,16 +1,8 @@
 """False: the simplex frame is optimal for deep linear networks with cross-entropy."""
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._deep_linear import (
-    ROUTE,
-    BestMultiple,
-    layers,
-    log_product,
-    pairs,
-    pairs_value,
-    simplex_value,
-)
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.library._deep_linear import VALUES, layers, log_product, pairs, pairs_value, simplex_value
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import at_most
 
 CLAIM = Claim(
@@ -22,10 +14,7 @@ CLAIM = Claim(
     ),
     source=Source("dang2023", "neural collapse for deep linear networks with cross-entropy, as the abstract puts it"),
     variables={pairs: Integers(1, 8), layers: Integers(2, 5), log_product: Interval(10.0, 60.0)},
-    quantities={
-        simplex_value: Quantity(at=BestMultiple("simplex"), route=ROUTE),
-        pairs_value: Quantity(at=BestMultiple("pairs"), route=ROUTE),
-    },
+    quantities=VALUES,
     relations=(at_most(simplex_value, pairs_value),),
     expected=Verdict.REFUTED,
     # Lambda = (1e-3/6) 1e-3^2.

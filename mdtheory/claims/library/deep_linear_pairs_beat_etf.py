@@ -3,16 +3,8 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._deep_linear import (
-    ROUTE,
-    BestMultiple,
-    layers,
-    log_product,
-    pairs,
-    pairs_value,
-    simplex_value,
-)
-from mdtheory.claims.model import Claim, Quantity, Source, Verdict
+from mdtheory.claims.library._deep_linear import VALUES, layers, log_product, pairs, pairs_value, simplex_value
+from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import less
 
 CLAIM = Claim(
@@ -25,10 +17,7 @@ CLAIM = Claim(
     source=Source("this project", "sufficient test as the decay vanishes; low rank: garrod2024"),
     variables={pairs: Integers(1, 12), layers: Integers(2, 6), log_product: Interval(60.0, 500.0)},
     assumptions=(sp.Lt(pairs * 2 ** (2 / (layers + 1)), 2 * pairs - 1),),
-    quantities={
-        simplex_value: Quantity(at=BestMultiple("simplex"), route=ROUTE),
-        pairs_value: Quantity(at=BestMultiple("pairs"), route=ROUTE),
-    },
+    quantities=VALUES,
     relations=(less(pairs_value, simplex_value),),
     expected=Verdict.SUPPORTED,
     most_samples=60,

@@ -1,11 +1,7 @@
 """Strong smoothing dilates less than weak smoothing, each on its own configuration: a whole box."""
 
 from mdtheory.claims.library._noisy import by_smoothing
-from mdtheory.claims.library._noisy_boxes import (
-    by_more_smoothing,
-    comparison,
-    noisy_sides,
-)
+from mdtheory.claims.library._noisy_boxes import by_more_smoothing, comparison, noisy_sides
 from mdtheory.claims.library._ordering import Family
 from mdtheory.claims.relation import greater
 

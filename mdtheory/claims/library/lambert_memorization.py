@@ -6,15 +6,7 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.library._noisy import (
-    VARIABLES,
-    Case,
-    configured,
-    margin,
-    not_collapsed,
-    solved,
-    weight_distance,
-)
+from mdtheory.claims.library._noisy import VARIABLES, Case, configured, margin, not_collapsed, solved, weight_distance
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noisy_decay, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict

@@ -2,17 +2,8 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._features import free_cost, margin_quantity, smoothed_pull
-from mdtheory.claims.library._symbols import (
-    CLASSES,
-    DECAY,
-    SMOOTHING,
-    feature_decay,
-    mu,
-    num_classes,
-    smoothing,
-    weight_decay,
-)
+from mdtheory.claims.library._features import MARGIN_VARIABLES, free_cost, margin_quantity, others_label, smoothed_pull
+from mdtheory.claims.library._symbols import mu, num_classes, smoothing
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal
 
@@ -27,9 +18,9 @@ CLAIM = Claim(
         r"is $s = \log((N-1)(1-e)/e) = \log(1 + (N-1)\Delta/e)$."
     ),
     source=Source("this project", "closed form of the balanced features model"),
-    variables={num_classes: CLASSES, weight_decay: DECAY, feature_decay: DECAY, smoothing: SMOOTHING},
+    variables=MARGIN_VARIABLES,
     definitions={
-        rest: (num_classes - 1) * smoothing / num_classes + free_cost,
+        rest: others_label + free_cost,
         delta: 1 - smoothing - 2 * sp.sqrt(num_classes) * mu,
     },
     assumptions=(sp.Gt(delta, 0),),

@@ -2,16 +2,14 @@
 
 import sympy as sp
 
-from mdtheory.claims.library._features import margin_quantity, nonnegative_cost, smoothed_pull
-from mdtheory.claims.library._symbols import (
-    CLASSES,
-    DECAY,
-    SMOOTHING,
-    feature_decay,
-    num_classes,
-    smoothing,
-    weight_decay,
+from mdtheory.claims.library._features import (
+    MARGIN_VARIABLES,
+    margin_quantity,
+    nonnegative_cost,
+    others_label,
+    smoothed_pull,
 )
+from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal
 
@@ -23,10 +21,8 @@ CLAIM = Claim(
     title="Margin of cross-entropy with label smoothing, nonnegative features, balanced classes",
     statement=r"The optimal margin is $s = \log((N-1)(1-e)/e)$, $e = (N-1)\alpha/N + 2\sqrt{N-1}\,\mu$, where $e < (N-1)/N$.",
     source=Source("this project", "closed form of the balanced features model"),
-    variables={num_classes: CLASSES, weight_decay: DECAY, feature_decay: DECAY, smoothing: SMOOTHING},
-    definitions={
-        rest: (num_classes - 1) * smoothing / num_classes + nonnegative_cost,
-    },
+    variables=MARGIN_VARIABLES,
+    definitions={rest: others_label + nonnegative_cost},
     assumptions=(sp.Lt(rest, (num_classes - 1) / num_classes),),
     quantities={margin: margin_quantity(smoothed_pull, nonnegative=True)},
     relations=(equal(margin, sp.log((num_classes - 1) * (1 - rest) / rest)),),

@@ -10,9 +10,9 @@ from mdtheory.claims.domains import Interval
 from mdtheory.claims.evaluate import compiled
 from mdtheory.claims.library._noisy import (
     BY_SIGNS,
+    CONFIGURATION,
     VARIABLES,
     Case,
-    configured,
     margin,
     mean_distance,
     not_collapsed,
@@ -124,9 +124,7 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed, sp.Lt(smoothing / 2 - guessed_slope, 1)),
     quantities={
-        margin: configured("margin"),
-        weight_distance: configured("weight_distance"),
-        mean_distance: configured("mean_distance"),
+        **CONFIGURATION,
         value: Quantity(at=Computed(optimum), route=f"the objective at the {BY_SIGNS}"),
         lower_bound: Quantity(at=Computed(_bound_at_guess), route="the stated bound, away from the solution"),
         own_clean: Quantity(at=Computed(_own_clean), route=BALLS),

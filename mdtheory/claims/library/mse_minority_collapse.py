@@ -3,14 +3,7 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Proportions
-from mdtheory.claims.library._features import (
-    MOST_OPTIMA,
-    SOLVER_DECAY,
-    optimum,
-    pi,
-    squared_error,
-    squared_error_logit,
-)
+from mdtheory.claims.library._features import MOST_OPTIMA, SOLVER_DECAY, optimum, pi, squared_error, squared_error_logit
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict

@@ -7,15 +7,7 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import (
-    NO_DECAY,
-    VARIABLES,
-    Case,
-    configured,
-    mean_distance,
-    not_collapsed,
-    solved,
-)
+from mdtheory.claims.library._noisy import NO_DECAY, VARIABLES, Case, configured, mean_distance, not_collapsed, solved
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict

@@ -9,9 +9,9 @@ from scipy.optimize import brentq
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import (
+    CONFIGURATION,
     VARIABLES,
     Case,
-    configured,
     margin,
     mean_distance,
     not_collapsed,
@@ -69,9 +69,7 @@ CLAIM = Claim(
     },
     assumptions=(not_collapsed,),
     quantities={
-        margin: configured("margin"),
-        weight_distance: configured("weight_distance"),
-        mean_distance: configured("mean_distance"),
+        **CONFIGURATION,
         best_near: Quantity(at=_best("near"), route="between a feasible point and a dual value"),
         best_far: Quantity(at=_best("far"), route="between a feasible point and a dual value"),
     },

@@ -1,8 +1,7 @@
 """Cross-entropy dilates more than label smoothing on a small box that takes no time."""
 
-from mdtheory.claims.library._noisy_boxes import noisy_sides, ordering
+from mdtheory.claims.library._noisy_boxes import MADE_PRECISE, noisy_sides, ordering
 from mdtheory.claims.library._ordering import Family
-from mdtheory.claims.model import Source
 
 CLAIM = ordering(
     id="ordering-small-box",
@@ -13,5 +12,5 @@ CLAIM = ordering(
     ),
     family=Family(),
     sides=noisy_sides("0.004 0.006", "0.05 0.1", "0.9 1.1", smoothing="0.1 0.2"),
-    source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
+    source=MADE_PRECISE,
 )

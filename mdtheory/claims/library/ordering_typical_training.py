@@ -1,8 +1,7 @@
 """Cross-entropy dilates more than label smoothing: a whole box of typical training parameters."""
 
-from mdtheory.claims.library._noisy_boxes import noisy_sides, ordering
+from mdtheory.claims.library._noisy_boxes import MADE_PRECISE, noisy_sides, ordering
 from mdtheory.claims.library._ordering import Family
-from mdtheory.claims.model import Source
 
 CLAIM = ordering(
     id="ordering-typical-training",
@@ -11,6 +10,6 @@ CLAIM = ordering(
     r" for decays in $[0.002, 0.01]$, noise in $[0.01, 0.2]$, slope in $[0.7, 2]$, smoothing in $[0.05, 0.2]$, dimension 8.",
     family=Family(),
     sides=noisy_sides("0.002 0.01", "0.01 0.2", "0.7 2", smoothing="0.05 0.2"),
-    source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
+    source=MADE_PRECISE,
     notes="False in general: see ordering-in-general. In the limit of small noise it is a theorem for noisy features without decay.",
 )

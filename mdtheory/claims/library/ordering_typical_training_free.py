@@ -1,8 +1,7 @@
 """Free features: cross-entropy dilates more than label smoothing on a box of typical training parameters."""
 
-from mdtheory.claims.library._noisy_boxes import noisy_sides, ordering
+from mdtheory.claims.library._noisy_boxes import MADE_PRECISE, noisy_sides, ordering
 from mdtheory.claims.library._ordering import Family
-from mdtheory.claims.model import Source
 
 CLAIM = ordering(
     id="ordering-typical-training-free",
@@ -13,5 +12,5 @@ CLAIM = ordering(
     ),
     family=Family(nonnegative=False),
     sides=noisy_sides("0.002 0.01", "0.01 0.2", "0.7 2", smoothing="0.05 0.2"),
-    source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
+    source=MADE_PRECISE,
 )

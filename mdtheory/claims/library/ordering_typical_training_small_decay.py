@@ -1,8 +1,7 @@
 """Noisy features with a small decay: cross-entropy dilates more on a box of typical training parameters."""
 
-from mdtheory.claims.library._noisy_boxes import noisy_sides, ordering
+from mdtheory.claims.library._noisy_boxes import MADE_PRECISE, noisy_sides, ordering
 from mdtheory.claims.library._ordering import Family
-from mdtheory.claims.model import Source
 
 CLAIM = ordering(
     id="ordering-typical-training-small-decay",
@@ -14,5 +13,5 @@ CLAIM = ordering(
     family=Family(noisy_decay="1e-4"),
     sides=noisy_sides("0.003 0.01", "0.02 0.1", "0.7 1.4", smoothing="0.1 0.2"),
     between=(0.6, 0.5),
-    source=Source("nguyen2023", "the claim that label smoothing dilates less, made precise"),
+    source=MADE_PRECISE,
 )

@@ -13,16 +13,15 @@ margin_1, margin_2, optimum, theta, squares = sp.symbols("a_1 a_2 optimum theta 
 
 
 def _margin_1(num_classes: int, singles: float, weight_decay: float, feature_decay: float) -> arb:
-    return solve(num_classes, singles, weight_decay, feature_decay).margins[0] + arb(0, 1e-20)
+    return solve(num_classes, singles, weight_decay, feature_decay).point[0] + arb(0, 1e-20)
 
 
 def _margin_2(num_classes: int, singles: float, weight_decay: float, feature_decay: float) -> arb:
-    return solve(num_classes, singles, weight_decay, feature_decay).margins[1] + arb(0, 1e-20)
+    return solve(num_classes, singles, weight_decay, feature_decay).point[1] + arb(0, 1e-20)
 
 
 def _optimum(num_classes: int, singles: float, weight_decay: float, feature_decay: float) -> arb:
-    solved = solve(num_classes, singles, weight_decay, feature_decay)
-    return solved.lower.union(solved.upper)
+    return solve(num_classes, singles, weight_decay, feature_decay).value
 
 
 CLAIM = Claim(

@@ -16,8 +16,7 @@ pull = sp.Symbol("pull", positive=True)
 def _gain(num_classes: int, singles: float, weight_decay: float, feature_decay: float) -> arb:
     """By how much the optimum is better than Z = 0, where a set of size m costs ``m log N``."""
     at_zero = (2 - arb(singles)) * arb(num_classes).log()
-    solved = solve(num_classes, singles, weight_decay, feature_decay)
-    return at_zero - solved.lower.union(solved.upper) - arb(RESOLVED)
+    return at_zero - solve(num_classes, singles, weight_decay, feature_decay).value - arb(RESOLVED)
 
 
 CLAIM = Claim(

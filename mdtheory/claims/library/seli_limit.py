@@ -14,7 +14,8 @@ from mdtheory.claims.library._field import (
     minority_proportion,
     share,
 )
-from mdtheory.claims.library._two_levels import Kind, Solved, TwoLevels
+from mdtheory.claims.library._optima import Optimum
+from mdtheory.claims.library._two_levels import Kind, TwoLevels
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
@@ -26,7 +27,7 @@ classes = majority + minority
 
 
 @lru_cache(maxsize=10_000)
-def _solved(majority: int, minority: int, share: float, depth: float) -> tuple[Solved, arb]:
+def _solved(majority: int, minority: int, share: float, depth: float) -> tuple[Optimum, arb]:
     """With ``2 mu = exp(-depth)``."""
     t = (-arb(depth)).exp()
     problem = TwoLevels(

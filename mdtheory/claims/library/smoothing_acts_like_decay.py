@@ -5,18 +5,16 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.library._features import Values, cost_of_margin, least_margin, probability, smoothed_pull
-from mdtheory.claims.library._points import Computed
-from mdtheory.claims.library._symbols import (
-    CLASSES,
-    DECAY,
-    SMOOTHING,
-    feature_decay,
-    mu,
-    num_classes,
-    smoothing,
-    weight_decay,
+from mdtheory.claims.library._features import (
+    MARGIN_VARIABLES,
+    Values,
+    cost_of_margin,
+    least_margin,
+    probability,
+    smoothed_pull,
 )
+from mdtheory.claims.library._points import Computed
+from mdtheory.claims.library._symbols import mu, num_classes, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import equal
@@ -46,7 +44,7 @@ CLAIM = Claim(
         r"$\mu + \alpha/(2\sqrt{N})$ (free features) or $\mu + \alpha\sqrt{N-1}/(2N)$ (nonnegative features)."
     ),
     source=Source("this project", "smoothing and decay enter the margin through one number"),
-    variables={num_classes: CLASSES, weight_decay: DECAY, feature_decay: DECAY, smoothing: SMOOTHING},
+    variables=MARGIN_VARIABLES,
     assumptions=(sp.Lt(smoothing + 2 * num_classes * mu / sp.sqrt(num_classes - 1), 1),),
     quantities={free: _matching_decay(nonnegative=False), nonnegative: _matching_decay(nonnegative=True)},
     relations=(

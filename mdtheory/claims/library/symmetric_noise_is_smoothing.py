@@ -4,14 +4,7 @@ import numpy as np
 import sympy as sp
 
 from mdtheory.claims.domains import Integers
-from mdtheory.claims.library._features import (
-    MOST_OPTIMA,
-    SOLVER_DECAY,
-    Labels,
-    Values,
-    cross_entropy,
-    optimum,
-)
+from mdtheory.claims.library._features import MOST_OPTIMA, SOLVER_DECAY, Labels, Values, cross_entropy, optimum
 from mdtheory.claims.library._symbols import SMOOTHING, feature_decay, mu, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal

@@ -5,17 +5,15 @@ import sympy as sp
 from mdtheory.claims.library._features import (
     MOST_OPTIMA,
     SOLVER_VARIABLES,
+    balanced_value,
     cross_entropy,
     nonnegative_cost,
     optimum,
-    smoothed_value,
 )
-from mdtheory.claims.library._symbols import num_classes, smoothing
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal
 
 value = sp.Symbol("value", positive=True)
-smoothed = (num_classes - 1) * smoothing / num_classes
 
 CLAIM = Claim(
     id="ufm-orthogonal-frame",
@@ -28,7 +26,7 @@ CLAIM = Claim(
     source=Source("nguyen2023", "collapse of nonnegative features to an orthogonal frame; its value: this project"),
     variables=SOLVER_VARIABLES,
     quantities={value: optimum(cross_entropy, nonnegative=True)},
-    relations=(equal(value, smoothed_value(smoothed + nonnegative_cost, 1 - smoothed, nonnegative_cost)),),
+    relations=(equal(value, balanced_value(nonnegative_cost)),),
     expected=Verdict.PROVED,
     derivation="derivations/balanced_nonnegative.py",
     most_samples=MOST_OPTIMA,

@@ -5,17 +5,15 @@ import sympy as sp
 from mdtheory.claims.library._features import (
     MOST_OPTIMA,
     SOLVER_VARIABLES,
+    balanced_value,
     cross_entropy,
     free_cost,
     optimum,
-    smoothed_value,
 )
-from mdtheory.claims.library._symbols import num_classes, smoothing
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import equal
 
 value = sp.Symbol("value", positive=True)
-smoothed = (num_classes - 1) * smoothing / num_classes
 
 CLAIM = Claim(
     id="ufm-simplex-etf",
@@ -28,7 +26,7 @@ CLAIM = Claim(
     source=Source("zhou2022", "simplex ETF as the global minimiser for smoothed labels; its value: this project"),
     variables=SOLVER_VARIABLES,
     quantities={value: optimum(cross_entropy)},
-    relations=(equal(value, smoothed_value(smoothed + free_cost, 1 - smoothed, free_cost)),),
+    relations=(equal(value, balanced_value(free_cost)),),
     expected=Verdict.PROVED,
     derivation="derivations/balanced_free.py",
     most_samples=MOST_OPTIMA,
