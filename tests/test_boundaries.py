@@ -470,6 +470,19 @@ def test_the_best_smoothing_is_traced_in_a_rectangle_that_holds_the_collapse_lin
     assert all(np.max(segment[:, 1]) < 0.98 for segment in curve.segments)
 
 
+@pytest.mark.parametrize("loss", [mdt.Hinge(), mdt.Focal(1.0)])
+def test_residuals_of_losses_that_are_solved_are_what_they_are_said_to_be(loss):
+    ranges = {"noise": LOG_NOISE, "slope": LOG_SLOPE}
+    line = boundary(noisy(loss), "memorization", ranges, points=5, scan=4)
+    assert (line.how, line.residual_meaning) == ("root finding", "minus the noisy margin over the margin")
+    for (noise, slope), residual in zip(line.segments[0], line.residuals[0], strict=True):
+        solution = mdt.solve(noisy(loss, noise=noise, slope=slope))
+        expected = -solution.noisy_margin / solution.problem.configuration.margin
+        assert residual == pytest.approx(float(expected), abs=1e-9)
+    assert boundary(noisy(loss), "normalized-dilation", ranges, level=0.2, points=5, scan=4).how == "root finding"
+    assert boundary(noisy(), "memorization", ranges, points=5, scan=4).how == "closed form"
+
+
 def test_a_jump_of_the_hinge_is_located():
     problem = noisy(mdt.Hinge(), noisy_feature_decay=0.0)
     curve = boundary(problem, "memorization", {"noise": LOG_NOISE, "slope": (0.01, 5.0, "log")}, points=20)

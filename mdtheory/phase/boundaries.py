@@ -228,23 +228,36 @@ def _minority_collapse(request: _Request) -> _Recipe:
 
 
 def _memorization(request: _Request) -> _Recipe:
+    if _is_solved(request):
+        return _Recipe(residuals.memorization, "root finding", "minus the noisy margin over the margin", "$t = 0$")
     meaning = "imbalance (a - b)/(a + b) of F'(r) D^q/C and 4 nu rho at noisy margin zero"
     return _Recipe(residuals.memorization, "closed form", meaning, "$t = 0$")
 
 
-def _level_recipe(level: float | Callable[[MemorizationDilation], float], label: str) -> _Recipe:
+def _is_solved(request: _Request) -> bool:
+    """Whether the loss is one whose signs are not explicit."""
+    known = isinstance(request.problem, MemorizationDilation)
+    return known and not residuals.has_explicit_signs(request.problem.ufm.loss)
+
+
+def _level_recipe(request: _Request, level: float | Callable[[MemorizationDilation], float], label: str) -> _Recipe:
     def residual(problem: MemorizationDilation) -> FloatArray:
         return residuals.dilation_above(problem, level(problem) if callable(level) else level)
 
-    meaning = "imbalance (a - b)/(a + b) of the forces on a noisy feature at the given dilation"
+    if _is_solved(request):
+        return _Recipe(residual, "root finding", "imbalance (a - b)/(a + b) of the dilation and the given one", label)
+    meaning = (
+        "imbalance (a - b)/(a + b) of the forces on a noisy feature at the given dilation; of its memorization and the "
+        "allowed one for the squared error and nonnegative noisy features"
+    )
     return _Recipe(residual, "closed form", meaning, label)
 
 
 def _test_error(request: _Request) -> _Recipe:
     level = 0.0 if request.level is None else float(request.level)
     if isinstance(request.problem, MemorizationDilation):
-        return _level_recipe(residuals.error_level(request.problem, level), _error_label(level))
-    return _level_recipe(lambda problem: residuals.error_level(problem, level), _error_label(level))
+        return _level_recipe(request, residuals.error_level(request.problem, level), _error_label(level))
+    return _level_recipe(request, lambda problem: residuals.error_level(problem, level), _error_label(level))
 
 
 def _error_label(level: float) -> str:
@@ -255,7 +268,7 @@ def _normalized_dilation(request: _Request) -> _Recipe:
     if request.level is None:
         raise fail("level", None, "must be given for kind 'normalized-dilation'")
     level = positive("level", request.level)
-    return _level_recipe(float(np.asarray(level)), rf"$\mathrm{{ND}} = {request.level:g}$")
+    return _level_recipe(request, float(np.asarray(level)), rf"$\mathrm{{ND}} = {request.level:g}$")
 
 
 def _equal_dilation(request: _Request) -> _Recipe:

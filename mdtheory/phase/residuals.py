@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
-from mdtheory.losses import CrossEntropy, Hinge, MeanSquaredError
+from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solve import solve
 from mdtheory.solvers.closed_form import quadratic_points, quadratic_response
@@ -75,15 +75,20 @@ def points_of(problem: MemorizationDilation) -> Points:
     return block_of_points(problem, problem.configuration, (), size)
 
 
+def has_explicit_signs(loss: Loss) -> bool:
+    """Whether one sign of the stationarity tells the side of a boundary: for convex losses with a slope."""
+    return loss.is_convex and not isinstance(loss, Hinge)
+
+
 def memorization(problem: MemorizationDilation) -> FloatArray:
     r"""Positive where noisy examples are *not* memorised, t < 0.
 
     The multiplier that makes t = 0 is :math:`\nu = -\kappa^2\varphi'(0)/(2s)`; with its memorization :math:`\rho` and
     dilation r = eta rho D^q/C, the sign is that of :math:`F'(r)D^q/C - 4\nu\rho`, whose imbalance is returned.
-    Losses that are not convex, and the hinge, are solved instead: minus the imbalance of t and s.
+    Losses that are not convex, and the hinge, are solved instead: -t/s.
     """
     loss = problem.ufm.loss
-    if isinstance(loss, Hinge) or not loss.is_convex:
+    if not has_explicit_signs(loss):
         solution = solve(problem)
         return np.asarray(-np.asarray(solution.noisy_margin) / problem.configuration.margin)
     points = points_of(problem)
@@ -106,7 +111,7 @@ def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArra
     not convex, and the hinge, are solved instead.
     """
     loss = problem.ufm.loss
-    if isinstance(loss, Hinge) or not loss.is_convex:
+    if not has_explicit_signs(loss):
         return imbalance(solve(problem).normalized_dilation, level)
     points, levels = points_of(problem), np.broadcast_to(level, problem.shape).ravel()
     noisy = points.eta > 0
