@@ -467,6 +467,11 @@ def test_directories_that_are_no_store_are_refused(tmp_path):
         mdt.sweep(md(), SMALL, store=tmp_path)
     with pytest.raises(mdt.AssumptionError, match="is a file"):
         mdt.sweep(md(), SMALL, store=tmp_path / "thesis.tex")
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "manifest.json").write_text('{"name": "precious"}')
+    with pytest.raises(mdt.AssumptionError, match="cannot be read"):
+        mdt.sweep(md(), SMALL, store=tmp_path / "app")
+    assert "precious" in (tmp_path / "app" / "manifest.json").read_text()
     mdt.sweep(md(), SMALL, store=tmp_path / "good")
     (tmp_path / "good" / "manifest.json").write_text("{")
     with pytest.raises(mdt.AssumptionError, match="cannot be read"):

@@ -89,19 +89,21 @@ class Store:
         digests = {name: digest(value) for name, value in identity.items()}
         manifest = self._directory / _MANIFEST
         record = {"format": _FORMAT, "digests": digests, "sweep": dict(identity)}
-        if not any(self._directory.glob("chunk-*.nc")):
-            # Also over the manifest of a sweep that ended before its first chunk: nothing is lost.
+        chunks = any(self._directory.glob("chunk-*.nc"))
+        if not manifest.exists():
+            if chunks:
+                raise _refused(self._directory, f"holds chunks without their {_MANIFEST}")
             _write(manifest, json.dumps(record, indent=1).encode())
             return
-        if not manifest.exists():
-            raise _refused(self._directory, f"holds chunks without their {_MANIFEST}")
         try:
             found = json.loads(manifest.read_text(encoding="utf-8"))
             known, kind = found["digests"], found["format"]
             different = [name for name in {**digests, **known} if digests.get(name) != known.get(name)]
         except (ValueError, KeyError, TypeError, AttributeError):
             raise _refused(self._directory, f"its {_MANIFEST} cannot be read") from None
-        if kind != _FORMAT or different:
+        if not chunks:  # a sweep that ended before its first chunk: nothing is lost
+            _write(manifest, json.dumps(record, indent=1).encode())
+        elif kind != _FORMAT or different:
             listing = ", ".join(different) or "format"
             raise _refused(self._directory, f"holds another sweep (other {listing}); give another directory")
 
