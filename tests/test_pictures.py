@@ -201,6 +201,11 @@ def test_limits_of_the_colours_are_kept():
     ax = phase.plot(dataset(ramp()), limits=(1e-2, 1e-1))
     (mesh,) = ax.findobj(QuadMesh)
     assert (mesh.norm.vmin, mesh.norm.vmax) == (1e-2, 1e-1)
+    # Arrows at the ends of the bar, and only there, where values lie beyond.
+    assert mesh.colorbar.extend == "both"
+    for limits, extend in ((None, "neither"), ((1e-2, 1e3), "min"), ((1e-9, 1e-1), "max")):
+        (mesh,) = phase.plot(dataset(ramp()), limits=limits, scale="linear").findobj(QuadMesh)
+        assert mesh.colorbar.extend == extend
 
 
 def test_a_dimension_of_words_has_them_as_ticks():

@@ -188,9 +188,16 @@ def test_the_proof_of_memorization_has_the_sign_of_the_stationarity_residual(non
     assert found == {False, True, 2, 3}
 
 
-def test_neither_label_is_proved_across_a_boundary():
-    problem = noisy()
-    ranges = {"noise": (1e-3, 0.4, "log"), "slope": (0.05, 1.0, "log")}
+@pytest.mark.parametrize(
+    "problem",
+    [
+        noisy(),
+        noisy(spread=mdt.TwoPoint(3), noisy_feature_decay=2e-3),
+        noisy(nonnegative=False, scaling="relative", spread=mdt.Sphere(3), noisy_feature_decay=None),
+    ],
+)
+def test_neither_label_is_proved_across_a_boundary(problem):
+    ranges = {"noise": (1e-3, 0.9, "log"), "slope": (0.05, 1.0, "log")}
     for kind, proofs in (
         ("memorization", ("memorized", "not_memorized")),
         ("test-error", ("overlapping", "separated")),
@@ -314,6 +321,20 @@ def test_refinement_takes_functions_and_executors_and_finds_the_rank():
     assert set(np.unique(ds["label"].values)) == {0, 1, 2}
     corner = mdt.solve(three_classes(40.0, 0.02))
     assert ds["label"].values[-1, 0] == corner.rank
+
+
+def test_a_bump_that_reaches_into_the_next_cell_is_refined_too():
+    ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=0.1, feature_decay=0.1)
+
+    def above(problem):
+        bump = 0.07 * np.exp(-(((problem.loss.smoothing - 0.3) / 0.05) ** 2))
+        return int(problem.mu > 0.24 + bump)
+
+    ranges = {"loss.smoothing": (0.0, 0.8), "decay": (0.05, 0.45)}
+    found = refine(ufm, above, ranges, coarse=5, levels=1, of_solution=False)
+    every = refine(ufm, above, ranges, coarse=9, levels=0, of_solution=False)
+    np.testing.assert_array_equal(found["label"].values, every["label"].values)
+    assert found.attrs["points_solved"] < every.attrs["points_solved"]
 
 
 def test_refinement_may_classify_problems_without_solving_them():
