@@ -463,6 +463,14 @@ def test_the_best_smoothing_is_where_a_minimiser_finds_it():
         assert abs(best.x - at["loss.smoothing"][k]) < 1e-5
 
 
+def test_the_response_to_smoothing_has_its_sign_without_any_too():
+    noise = np.geomspace(1e-2, 0.9, 6)
+    rates = residuals.smoothing_response(noisy(mdt.CrossEntropy(np.zeros(6)), noise=noise))
+    low, high = (mdt.solve(noisy(mdt.CrossEntropy(a), noise=noise)).normalized_dilation for a in (0.0, 1e-6))
+    assert {*np.sign(rates)} == {-1.0, 1.0}
+    np.testing.assert_array_equal(np.sign(rates), np.sign(high - low))
+
+
 def test_the_best_smoothing_is_traced_in_a_rectangle_that_holds_the_collapse_line():
     ranges = {"noise": (1e-2, 0.99, "log"), "loss.smoothing": (0.0, 0.995)}
     curve = boundary(noisy(), "least-error-smoothing", ranges, points=60)

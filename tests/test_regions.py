@@ -211,6 +211,17 @@ def test_neither_label_is_proved_across_a_boundary(problem):
             assert getattr(certifier, proof)({"noise": (noise * factor, noise * factor), "slope": (slope, slope)})
 
 
+@pytest.mark.parametrize("spread", [mdt.Sphere(8), mdt.TwoPoint(2)])
+def test_bounds_of_the_pull_hold_in_the_whole_box(spread):
+    certifier = Certifier(noisy(spread=spread))
+    pull = logistic_pull(spread)
+    with ctx.workprec(64):
+        s, k = arb(1).union(arb(3)), arb("0.5").union(arb(40))
+        values = [pull(arb(a), arb(b)) for a in (1, 2, 3) for b in (0.5, 2, 40)]
+        assert all(certifier._least(s, k) <= value for value in values)
+        assert all(certifier._most(s, k) >= value for value in values)
+
+
 def test_boxes_that_reach_into_collapse_prove_nothing():
     certifier = Certifier(noisy())
     box = {"loss.smoothing": (0.97, 0.99), "noise": (1e-3, 1e-3)}
