@@ -41,7 +41,7 @@ from mdtheory.solve import solve
 from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
-from mdtheory.thresholds import collapse_threshold
+from mdtheory.thresholds import collapse_threshold, critical_noise
 
 if TYPE_CHECKING:
     from mdtheory import phase
@@ -94,6 +94,7 @@ __all__ = [
     "class_collapse_threshold",
     "collapse_measures",
     "collapse_threshold",
+    "critical_noise",
     "direction_distance",
     "exchangeable_optimum",
     "falsify",

@@ -1,9 +1,17 @@
-"""Where the minimiser of an unconstrained features model collapses to zero."""
+"""Thresholds in closed form, or by one monotone equation: collapse to zero, and the noise that is still memorised."""
 
 import numpy as np
 
-from mdtheory.problems import UFM
-from mdtheory.validation import Real, scalar_or_array
+from mdtheory.errors import SolverError
+from mdtheory.losses import Hinge, MeanSquaredError
+from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.solvers.closed_form import quadratic_response
+from mdtheory.solvers.reduced import Points, block_of_points
+from mdtheory.validation import FloatArray, Real, fail, scalar_or_array
+
+_MOST_STEPS = 100
+# The lowest r that is looked at, relative to that at full noise.
+_LOWEST = 1e-300
 
 
 def collapse_threshold(problem: UFM) -> Real:
@@ -36,3 +44,82 @@ def collapse_threshold(problem: UFM) -> Real:
     threshold = problem.profile_loss.critical_cost(problem.num_classes) / unit
     mu: Real = scalar_or_array(np.broadcast_to(threshold, problem.shape))
     return mu
+
+
+def critical_noise(problem: MemorizationDilation) -> Real:
+    r"""The noise level below which noisy examples are memorised, at and above which they are not.
+
+    The noisy margin t falls with the noise. It vanishes where :math:`F'(r) = 4\nu\rho C/D^q` with
+    :math:`\nu = -\kappa^2\varphi'(0)/(2s)`, the memorization :math:`\rho` that belongs to it and
+    :math:`r = \eta\rho D^q/C`: one equation, monotone in r.
+
+    Parameters
+    ----------
+    problem : MemorizationDilation
+        Its own noise does not matter.
+
+    Returns
+    -------
+    float or array
+        Of the broadcast shape; ``inf`` where noisy examples are memorised at every noise level up to 1, as they are
+        for cross-entropy without decay of noisy features if :math:`C \ge E|\zeta| D^q/(1-\alpha)`.
+
+    Raises
+    ------
+    AssumptionError
+        If the loss is not convex, or is the hinge: there the margin does not pass through zero continuously.
+
+    References
+    ----------
+    `derivations/phase_signs.py`, `derivations/noise_and_slope.py` (theorem 2).
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
+    >>> md = mdt.MemorizationDilation(ufm, noise=0.1, slope=0.2, noisy_feature_decay=0.0)
+    >>> critical = mdt.critical_noise(md)
+    >>> at = mdt.MemorizationDilation(ufm, noise=critical, slope=0.2, noisy_feature_decay=0.0)
+    >>> abs(mdt.solve(at).noisy_margin) < 1e-9
+    True
+    """
+    loss = problem.ufm.loss
+    if not loss.is_convex or isinstance(loss, Hinge):
+        raise fail("loss", loss, "must be convex with a continuous slope, so that the noisy margin passes through zero")
+    points = block_of_points(problem, problem.configuration, (), int(np.prod(problem.shape)))
+    nu, rho = at_margin_zero(points)
+    full, goal = points.c * rho, 4.0 * nu * rho / points.c
+    within = points.slope(full)[0] > goal
+    noise = np.full(full.shape, np.inf)
+    if np.any(within):
+        chosen = points.take(within)
+        noise[within] = _dilation_of_force(chosen, goal[within], full[within]) / full[within]
+    return scalar_or_array(noise.reshape(problem.shape))
+
+
+def at_margin_zero(points: Points) -> tuple[FloatArray, FloatArray]:
+    """The multiplier nu of the constraint at which the noisy margin is zero, and the memorization that belongs to it."""
+    nu = np.asarray(-0.5 * points.kap**2 * points.loss.profile_derivative(0.0) / points.s)
+    if isinstance(points.loss, MeanSquaredError):
+        return nu, quadratic_response(points, nu).rho
+    return nu, np.hypot(points.s / points.kap, points.lam / (points.lam + nu) * points.centre)
+
+
+def _dilation_of_force(points: Points, goal: FloatArray, high: FloatArray) -> FloatArray:
+    """The r below `high` with F'(r) = goal: Newton's method between logarithms, kept in its bracket."""
+    upper = np.log(high)
+    lower = upper + np.log(_LOWEST)
+    log_r = upper
+    for _ in range(_MOST_STEPS):
+        first, second = points.slope(np.exp(log_r))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            excess = np.log(first / goal)
+            step = excess * first / (second * np.exp(log_r))
+        upper, lower = np.where(excess > 0, log_r, upper), np.where(excess > 0, lower, log_r)
+        moved = log_r - step
+        moved = np.where((moved > lower) & (moved < upper), moved, 0.5 * (lower + upper))
+        done = np.abs(moved - log_r) <= 4e-16 * np.maximum(np.abs(log_r), 1.0)
+        log_r = moved
+        if np.all(done):
+            return np.exp(log_r)
+    raise SolverError(f"critical noise: no convergence in {_MOST_STEPS} steps")

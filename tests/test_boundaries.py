@@ -233,8 +233,11 @@ def test_critical_noise_agrees_with_thirty_digits():
     problem = noisy(noisy_feature_decay=0.0)
     at = vertices(boundary(problem, "memorization", {"noise": LOG_NOISE, "loss.smoothing": (0.0, 0.5)}, points=60))
     for k in (1, 20, 40, 58):
-        expected = reference_noise(at["loss.smoothing"][k], 0.2)
+        smoothing = at["loss.smoothing"][k]
+        expected = reference_noise(smoothing, 0.2)
         assert abs(at["noise"][k] / expected - 1) < 1e-9
+        alone = with_values(problem, {"loss.smoothing": smoothing})
+        assert abs(mdt.critical_noise(alone) / expected - 1) < 1e-13
 
 
 @pytest.mark.parametrize("nonnegative", [True, False])

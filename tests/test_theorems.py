@@ -23,6 +23,8 @@ CONVEX = {
     "squared-hinge": lambda a: mdt.SquaredHinge(),
 }
 
+SMOOTH = [mdt.CrossEntropy(0.1), mdt.LabelRelaxation(0.1), mdt.SquaredHinge(), mdt.MeanSquaredError(0.1)]
+
 
 def problem(loss, decay=5e-3, *, nonnegative=True, noise=0.1, slope=1.0, lam=0.0, dim=8, q=1):
     ufm = mdt.UFM(loss, num_classes=2, weight_decay=decay, feature_decay=decay, nonnegative=nonnegative)
@@ -157,6 +159,36 @@ def test_noisy_examples_are_memorised_exactly_below_a_critical_noise(options, al
         assert 2 * c.weight_distance * mean == pytest.approx(c.weight_distance * (1 - alpha) / rate, rel=1e-6)
 
 
+@settings(deadline=None, max_examples=25)
+@given(
+    options=settings_of, lam=st.sampled_from([0.0, 1e-4, 5e-3]), which=st.sampled_from([mdt.CrossEntropy(), *SMOOTH])
+)
+def test_the_margin_of_noisy_examples_changes_sign_at_the_critical_noise(options, lam, which):
+    options = {**options, "lam": lam}
+    critical = mdt.critical_noise(problem(which, **options))
+    if np.isfinite(critical):
+        assert mdt.solve(problem(which, noise=critical * (1 - 1e-6), **options)).noisy_margin > 0
+        assert critical == 1 or mdt.solve(problem(which, noise=critical * (1 + 1e-6), **options)).noisy_margin < 0
+    else:
+        assert mdt.solve(problem(which, noise=1.0, **options)).noisy_margin >= -1e-9
+
+
+def test_critical_noise_broadcasts():
+    slope = np.geomspace(0.02, 5.0, 7)[:, None]
+    found = mdt.critical_noise(problem(mdt.CrossEntropy(np.array([0.0, 0.1])), slope=slope))
+    assert found.shape == (7, 2)
+    assert np.isinf(found[-1]).all()
+    for i in (0, 3):
+        one = mdt.critical_noise(problem(mdt.CrossEntropy(0.1), slope=float(slope[i, 0])))
+        assert found[i, 1] == pytest.approx(one, rel=1e-12)
+
+
+def test_critical_noise_is_refused_where_the_margin_jumps():
+    for loss in (mdt.Hinge(), mdt.Focal(2.0)):
+        with pytest.raises(mdt.AssumptionError, match="loss"):
+            mdt.critical_noise(problem(loss))
+
+
 @pytest.mark.parametrize(("smoothing", "lam", "expected"), [(0.1, 1e-4, (0.2292036, 0.2263702))])
 def test_label_relaxation_against_smoothing_at_a_point(smoothing, lam, expected):
     relaxed = dilation(mdt.LabelRelaxation(0.5 * smoothing), lam=lam)
@@ -276,8 +308,6 @@ def test_the_first_counterexample_in_test_error_and_margins():
 
 
 # ------------------------------------------------------------------ asymptotics
-
-SMOOTH = [mdt.CrossEntropy(0.1), mdt.LabelRelaxation(0.1), mdt.SquaredHinge(), mdt.MeanSquaredError(0.1)]
 
 
 @pytest.mark.parametrize("loss", SMOOTH, ids=lambda loss: type(loss).__name__)

@@ -146,6 +146,8 @@ class _Request:
         """The numbers of the picture, rows up."""
         grid = {axis.name: axis.values for axis in reversed(self.axes)}
         if self.quantity == "phase":
+            if self.jobs is not None or self.resume:
+                raise fail("quantity", "phase", "is labelled in one process, without --jobs and --resume")
             from mdtheory.phase.labels import regions
 
             return regions(self.problem, grid, certify=self.certify)  # type: ignore[arg-type]  # refuses others itself

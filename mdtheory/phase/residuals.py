@@ -17,7 +17,7 @@ from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solve import solve
 from mdtheory.solvers.closed_form import quadratic_points, quadratic_response
 from mdtheory.solvers.reduced import Points, block_of_points, newton_points, respond
-from mdtheory.thresholds import collapse_threshold
+from mdtheory.thresholds import at_margin_zero, collapse_threshold
 from mdtheory.validation import FloatArray, fail
 
 # ------------------------------------------------------------------------------ the features model
@@ -92,11 +92,7 @@ def memorization(problem: MemorizationDilation) -> FloatArray:
         solution = solve(problem)
         return np.asarray(-np.asarray(solution.noisy_margin) / problem.configuration.margin)
     points = points_of(problem)
-    nu = -0.5 * points.kap**2 * loss.profile_derivative(0.0) / points.s
-    if isinstance(loss, MeanSquaredError):
-        rho = quadratic_response(points, nu).rho
-    else:
-        rho = np.hypot(points.s / points.kap, points.lam / (points.lam + nu) * points.centre)
+    nu, rho = at_margin_zero(points)
     first, _ = points.slope(points.eta * points.c * rho)
     return imbalance(first * points.c, 4.0 * nu * rho)
 
