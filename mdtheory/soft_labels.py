@@ -11,7 +11,6 @@ from math import comb, factorial, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import wrightomega
 
 from mdtheory.errors import SolverError
@@ -416,6 +415,8 @@ def _root_of_slope(norm: Callable[[float], float], target: float) -> float:
         if high > 40.0:
             # Indistinguishable from the collapse threshold in double precision.
             return float(np.exp(high))
+    from scipy.optimize import brentq  # slow to import, and needed here only
+
     return float(np.exp(brentq(excess, low, high, xtol=1e-15)))
 
 
