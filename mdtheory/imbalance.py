@@ -255,5 +255,6 @@ def _smoothing(loss: Loss) -> Real:
 
 
 def require_loss(loss: object) -> None:
+    """Refuse anything that is not a loss."""
     if not isinstance(loss, Loss):
         raise fail("loss", loss, "must be a Loss, for example CrossEntropy()")

@@ -6,7 +6,7 @@ from mdtheory.errors import SolverError
 from mdtheory.losses import Hinge, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.closed_form import quadratic_response
-from mdtheory.solvers.reduced import Points, block_of_points
+from mdtheory.solvers.reduced import Points, points_of
 from mdtheory.validation import FloatArray, Real, fail, scalar_or_array
 
 _MOST_STEPS = 100
@@ -86,7 +86,7 @@ def critical_noise(problem: MemorizationDilation) -> Real:
     loss = problem.ufm.loss
     if not loss.is_convex or isinstance(loss, Hinge):
         raise fail("loss", loss, "must be convex with a continuous slope, so that the noisy margin passes through zero")
-    points = block_of_points(problem, problem.configuration, (), int(np.prod(problem.shape)))
+    points = points_of(problem)
     nu, rho = at_margin_zero(points)
     full, goal = points.c * rho, 4.0 * nu * rho / points.c
     within = points.slope(full)[0] > goal

@@ -619,13 +619,13 @@ def test_every_kind_is_documented():
 def test_a_boundary_takes_few_evaluations(kind, monkeypatch):
     """The cost that no load of the machine changes: points evaluated, against a million of a large diagram."""
     calls = []
-    original = residuals.block_of_points
+    original = residuals.points_of
 
-    def counted(problem, configuration, index, size):
-        calls.append(size)
-        return original(problem, configuration, index, size)
+    def counted(problem):
+        calls.append(int(np.prod(problem.shape)))
+        return original(problem)
 
-    monkeypatch.setattr(residuals, "block_of_points", counted)
+    monkeypatch.setattr(residuals, "points_of", counted)
     other = mdt.CrossEntropy() if kind == "equal-dilation" else None
     curve = boundary(noisy(), kind, {"noise": LOG_NOISE, "slope": LOG_SLOPE}, other=other)
     assert sum(map(len, curve.segments)) >= 190

@@ -357,7 +357,7 @@ def _matrix(array: FloatArray) -> Any:
 
 
 def _columns(matrix: Any) -> list[Column]:
-    return matrix.transpose().tolist()  # type: ignore[no-any-return]
+    return matrix.transpose().tolist()  # type: ignore[no-any-return]  # flint has no types
 
 
 def _floats(matrix: Any) -> FloatArray:
@@ -380,4 +380,4 @@ def _dot(left: Column, right: Column) -> Any:
 
 
 def _weighted_mean(columns: list[Column], weights: Column) -> Column:
-    return (arb_mat(columns).transpose() * arb_mat([[w] for w in weights])).entries()  # type: ignore[no-any-return]
+    return (arb_mat(columns).transpose() * arb_mat([[w] for w in weights])).entries()  # type: ignore[no-any-return]  # flint has no types

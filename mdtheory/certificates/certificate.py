@@ -157,7 +157,7 @@ def certify(
     """
     _check_problem(problem)
     given = (weights, class_means, bias, dual, multiplier)
-    raw = Certificate(problem, *given, 0.0, 0.0)  # type: ignore[arg-type]
+    raw = Certificate(problem, *given, 0.0, 0.0)  # type: ignore[arg-type]  # a starred tuple loses its entries' types
     _check_feasible(raw)
     point, forgiven = _clean_dual(problem, raw.dual, raw.multiplier)
     upper = duality.objective(problem, raw.weights, raw.class_means, raw.bias)
@@ -295,7 +295,7 @@ def _in_domain(problem: UFM, dual: FloatArray) -> FloatArray:
     others = np.where(rest, np.maximum(dual, 0.0), 0.0)
     tau = np.sum(others, axis=0)
     if not isinstance(loss, SquaredHinge):
-        steepest = 1.0 if isinstance(loss, Hinge) else 1.0 - float(loss.relaxation)  # type: ignore[attr-defined]
+        steepest = 1.0 if isinstance(loss, Hinge) else 1.0 - float(loss.relaxation)  # type: ignore[attr-defined]  # label relaxation is what is left
         factor = np.where(tau > steepest, steepest / np.where(tau > 0, tau, 1.0), 1.0)
         if problem.bias and problem.bias_decay == 0:
             # One factor for all terms, or their mean would move.

@@ -16,7 +16,7 @@ from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solve import solve
 from mdtheory.solvers.closed_form import quadratic_points, quadratic_response
-from mdtheory.solvers.reduced import Points, block_of_points, newton_points, respond
+from mdtheory.solvers.reduced import Points, newton_points, points_of, respond
 from mdtheory.thresholds import at_margin_zero, collapse_threshold
 from mdtheory.validation import FloatArray, fail
 
@@ -67,12 +67,6 @@ def minority_collapse(ufm: UFM) -> FloatArray:
 
 
 # ------------------------------------------------------------------------------ memorization and dilation
-
-
-def points_of(problem: MemorizationDilation) -> Points:
-    """The reduced problem at the points of a problem of one axis."""
-    size = int(np.prod(problem.shape))
-    return block_of_points(problem, problem.configuration, (), size)
 
 
 def has_explicit_signs(loss: Loss) -> bool:

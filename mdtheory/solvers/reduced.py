@@ -156,6 +156,11 @@ def _run_side_by_side(task: Callable[[Index], None], indices: list[Index]) -> No
             raise
 
 
+def points_of(problem: MemorizationDilation) -> Points:
+    """The reduced problem at all points of a problem, on one axis."""
+    return block_of_points(problem, problem.configuration, (), int(np.prod(problem.shape)))
+
+
 def block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
     """The reduced problem at one block of the broadcast shape."""
 
