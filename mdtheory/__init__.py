@@ -13,7 +13,7 @@ from mdtheory.imbalance import (
     merge_threshold,
     zero_collapse_threshold,
 )
-from mdtheory.logits_solution import FactorsSolution, GeneralUFMSolution, LogitsSolution
+from mdtheory.logits_solution import FactorsSolution, LogitsSolution, UFMSolution
 from mdtheory.losses import (
     CrossEntropy,
     Focal,
@@ -36,9 +36,9 @@ from mdtheory.soft_labels import (
     multilabel_optimum,
     pick_all_labels,
 )
-from mdtheory.solutions import MDSolution, UFMSolution
-from mdtheory.solve import solve
+from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
+from mdtheory.solving import solve
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
 from mdtheory.thresholds import collapse_threshold, critical_noise
@@ -65,13 +65,13 @@ __all__ = [
     "FactorsSolution",
     "Focal",
     "Gaussian",
-    "GeneralUFMSolution",
     "Hinge",
     "LabelRelaxation",
     "LogitsSolution",
     "Loss",
     "MDSolution",
     "MarginLoss",
+    "MarginSolution",
     "MaxMargin",
     "MaxMarginSolution",
     "MeanSquaredError",

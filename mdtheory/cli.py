@@ -12,12 +12,12 @@ from typing import NoReturn
 from mdtheory.array_files import read_matrix, read_vector
 from mdtheory.certificates.certificate import Certificate
 from mdtheory.errors import AssumptionError, CertificateError, SolverError
-from mdtheory.logits_solution import GeneralUFMSolution
+from mdtheory.logits_solution import UFMSolution
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.problems.memorization_dilation import SCALINGS
-from mdtheory.solutions import MDSolution, UFMSolution
-from mdtheory.solve import MD_METHODS, UFM_METHODS, solve
+from mdtheory.solutions import MarginSolution, MDSolution
+from mdtheory.solving import MD_METHODS, UFM_METHODS, solve
 from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
 
 _LOSS_PARAMETERS = ("smoothing", "relaxation", "focusing")
@@ -85,7 +85,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _solve(arguments: argparse.Namespace) -> int:
     if arguments.problem == "md":
-        solution: UFMSolution | GeneralUFMSolution | MDSolution = solve(_md(arguments), method=arguments.method)
+        solution: MarginSolution | UFMSolution | MDSolution = solve(_md(arguments), method=arguments.method)
     else:
         solution = solve(
             _ufm(arguments),
@@ -96,7 +96,7 @@ def _solve(arguments: argparse.Namespace) -> int:
             progress=_slow_progress(),
         )
         if arguments.certificate is not None:
-            if isinstance(solution, UFMSolution):
+            if isinstance(solution, MarginSolution):
                 raise AssumptionError(
                     "certificate: the closed form of a symmetric problem is its own proof; see --method"
                 )

@@ -8,13 +8,13 @@ from mdtheory.errors import AssumptionError
 from mdtheory.validation import FloatArray
 
 if TYPE_CHECKING:
-    from mdtheory.solutions import UFMSolution
+    from mdtheory.solutions import MarginSolution
 
 # Matrices above this size are refused before they are allocated.
 _MAX_BYTES = 2**31
 
 
-def class_mean_columns(solution: "UFMSolution") -> FloatArray:
+def class_mean_columns(solution: "MarginSolution") -> FloatArray:
     r"""H (..., M, N) with the class means as columns.
 
     Free and balanced: ``h_n = a (e_n - 1/N)`` with ``a = (N lambda_W/lambda_H)^(1/4) sqrt(s)``, in coordinates of the
@@ -29,7 +29,7 @@ def class_mean_columns(solution: "UFMSolution") -> FloatArray:
     return np.asarray(np.swapaxes(rows, -1, -2))
 
 
-def weight_rows(solution: "UFMSolution") -> FloatArray:
+def weight_rows(solution: "MarginSolution") -> FloatArray:
     """W (..., N, M) with the classifiers as rows; see :func:`class_mean_columns`."""
     n, m = _dimensions(solution)
     problem = solution.problem
@@ -48,7 +48,7 @@ def weight_rows(solution: "UFMSolution") -> FloatArray:
     return _scaled_frame(solution, n, m) * scale[..., None, None]
 
 
-def _scaled_frame(solution: "UFMSolution", n: int, m: int) -> FloatArray:
+def _scaled_frame(solution: "MarginSolution", n: int, m: int) -> FloatArray:
     """Rows whose Gram matrix is the centred logits (free), or sqrt(s) times the identity (nonnegative)."""
     root = np.sqrt(np.asarray(solution.margin))[..., None, None]
     problem = solution.problem
@@ -62,7 +62,7 @@ def _scaled_frame(solution: "UFMSolution", n: int, m: int) -> FloatArray:
     return np.asarray(root * frame)
 
 
-def _feature_scales(solution: "UFMSolution") -> FloatArray:
+def _feature_scales(solution: "MarginSolution") -> FloatArray:
     problem = solution.problem
     ratio = np.sqrt(np.asarray(problem.weight_decay)) / np.sqrt(np.asarray(problem.feature_decay))
     n = np.asarray(problem.num_classes, dtype=np.float64)
@@ -71,14 +71,14 @@ def _feature_scales(solution: "UFMSolution") -> FloatArray:
     return np.asarray(np.broadcast_to(scale, problem.shape))
 
 
-def _weighted_means(solution: "UFMSolution", n: int, m: int) -> FloatArray:
+def _weighted_means(solution: "MarginSolution", n: int, m: int) -> FloatArray:
     problem = solution.problem
     ratio = np.sqrt(np.asarray(problem.weight_decay)) / np.sqrt(np.asarray(problem.feature_decay))
     squared = ratio[..., None] * solution.margin * np.sqrt((n - 1.0) / (n * np.asarray(problem.class_weights)))
     return np.asarray(np.eye(m, n) * np.sqrt(squared)[..., None, :])
 
 
-def _dimensions(solution: "UFMSolution") -> tuple[int, int]:
+def _dimensions(solution: "MarginSolution") -> tuple[int, int]:
     problem = solution.problem
     if np.ndim(problem.num_classes):
         raise AssumptionError(

@@ -24,7 +24,7 @@ _RANK_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
-class GeneralUFMSolution:
+class UFMSolution:
     r"""The answer to an unconstrained features model that is not symmetric, with a dual point that bounds the optimum.
 
     Matrices have one column for each of the K label groups. Everything is derived on access from the answer: a point
@@ -172,7 +172,7 @@ class GeneralUFMSolution:
 
 
 @dataclass(frozen=True, eq=False)
-class LogitsSolution(GeneralUFMSolution):
+class LogitsSolution(UFMSolution):
     """Free features: a point of the convex problem in the logits.
 
     Attributes
@@ -267,7 +267,7 @@ class LogitsSolution(GeneralUFMSolution):
 
 
 @dataclass(frozen=True, eq=False)
-class FactorsSolution(GeneralUFMSolution):
+class FactorsSolution(UFMSolution):
     """Nonnegative features, or fewer dimensions than the convex optimum needs: explicit factors.
 
     Attributes

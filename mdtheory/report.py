@@ -17,7 +17,7 @@ from mdtheory import page
 from mdtheory.errors import AssumptionError, SolverError
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solve import solve
+from mdtheory.solving import solve
 from mdtheory.spreads import Sphere, Spread
 from mdtheory.tables import SPREADS, Record, aligned, describe, loss_label, number, plain
 

@@ -16,7 +16,7 @@ from mdtheory.validation import FloatArray, Real, scalar_or_array
 
 
 @dataclass(frozen=True, eq=False)
-class UFMSolution:
+class MarginSolution:
     r"""The minimiser of an unconstrained features model.
 
     Scalar fields have the broadcast shape of the problem's parameters (with class weights, per-class fields have a
@@ -189,9 +189,9 @@ class MDSolution:
         return scalar_or_array(np.subtract(self.objective, self.lower_bound))
 
     @cached_property
-    def configuration(self) -> UFMSolution:
+    def configuration(self) -> MarginSolution:
         """The neural-collapse configuration of the clean class means."""
-        return UFMSolution(self.problem.ufm, scalar_or_array(self.problem.configuration.margin), "closed-form")
+        return MarginSolution(self.problem.ufm, scalar_or_array(self.problem.configuration.margin), "closed-form")
 
     @property
     def class_means(self) -> FloatArray:

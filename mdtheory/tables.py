@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from mdtheory.errors import AssumptionError
-from mdtheory.logits_solution import GeneralUFMSolution
+from mdtheory.logits_solution import UFMSolution
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solutions import MDSolution, UFMSolution
+from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
 from mdtheory.validation import FloatArray
@@ -49,14 +49,14 @@ def loss_label(loss: Loss) -> str:
     return ", ".join([loss_name(loss), *(f"{name} {value:g}" for name, value in parameters if value != 0)])
 
 
-def describe(solution: UFMSolution | GeneralUFMSolution | MDSolution) -> Record:
+def describe(solution: MarginSolution | UFMSolution | MDSolution) -> Record:
     """Everything one solution says, as a record of numbers, strings and nested lists.
 
     A quantity that is undefined at this solution is None, an infinite one the string "inf".
     """
-    if isinstance(solution, GeneralUFMSolution):
+    if isinstance(solution, UFMSolution):
         return _describe_general(solution)
-    return _describe_ufm(solution) if isinstance(solution, UFMSolution) else _describe_md(solution)
+    return _describe_ufm(solution) if isinstance(solution, MarginSolution) else _describe_md(solution)
 
 
 def describe_problem(problem: UFM | MemorizationDilation) -> Record:
@@ -145,7 +145,7 @@ def _pairs(record: Record, digits: int = 6) -> str:
     return aligned([[name, number(value, digits)] for name, value in record.items()], [False, False])
 
 
-def _describe_ufm(solution: UFMSolution) -> Record:
+def _describe_ufm(solution: MarginSolution) -> Record:
     return {
         "problem": describe_problem(solution.problem),
         "method": solution.method,
@@ -160,7 +160,7 @@ def _describe_ufm(solution: UFMSolution) -> Record:
     }
 
 
-def _describe_general(solution: GeneralUFMSolution) -> Record:
+def _describe_general(solution: UFMSolution) -> Record:
     small = solution.problem.num_groups * int(solution.problem.num_classes) <= _MAX_ENTRIES
     return {
         "problem": describe_problem(solution.problem),
@@ -191,12 +191,12 @@ def _describe_md(solution: MDSolution) -> Record:
     }
 
 
-def _status(solution: UFMSolution | MDSolution) -> Record:
+def _status(solution: MarginSolution | MDSolution) -> Record:
     status = Status(int(np.max(solution.status)))
     return {"status": status.name.lower(), "status_message": status.message}
 
 
-def _scalars(solution: UFMSolution | MDSolution, names: Sequence[str]) -> Record:
+def _scalars(solution: MarginSolution | MDSolution, names: Sequence[str]) -> Record:
     return {name: plain(_or_none(lambda name=name: getattr(solution, name))) for name in names}  # type: ignore[misc]  # a default argument has no inferred type
 
 
@@ -207,7 +207,7 @@ def _or_none(compute: Callable[[], Any]) -> Any:
         return None
 
 
-def _frame(solution: UFMSolution) -> Record:
+def _frame(solution: MarginSolution) -> Record:
     """Norms and common angle of the class means, and the matrices unless they are too large to be useful."""
     problem = solution.problem
     classes = int(np.max(problem.num_classes))

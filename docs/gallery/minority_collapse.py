@@ -29,7 +29,7 @@ def free(imbalance_ratio, decay) -> mdt.UFM:
     return imbalanced(imbalance_ratio, decay, nonnegative=False)
 
 
-def rare_margin(solution: mdt.UFMSolution):
+def rare_margin(solution: mdt.MarginSolution):
     """The margin of the rare classes."""
     return np.asarray(solution.margin)[..., -1]
 

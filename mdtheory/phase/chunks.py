@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mdtheory.errors import AssumptionError, CollapsedError, SolverError
 from mdtheory.phase.axes import Axis, Slices
 from mdtheory.phase.parameters import Problem, with_values
-from mdtheory.solutions import UFMSolution
-from mdtheory.solve import solve
+from mdtheory.solutions import MarginSolution
+from mdtheory.solving import solve
 from mdtheory.status import Status
 from mdtheory.validation import FloatArray, fail
 
@@ -198,7 +198,7 @@ def _attempt(task: Task, values: Mapping[str, Any]) -> tuple[dict[str, Any] | No
 
 def _status(solution: Any) -> Any:
     """The status of every point; of a features model with class weights, that of its worst class."""
-    per_class = isinstance(solution, UFMSolution) and solution.problem.class_weights is not None
+    per_class = isinstance(solution, MarginSolution) and solution.problem.class_weights is not None
     return np.max(solution.status, axis=-1) if per_class else solution.status
 
 

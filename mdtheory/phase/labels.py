@@ -13,7 +13,7 @@ from mdtheory.phase.fingerprint import provenance
 from mdtheory.phase.parameters import COUNTS, canonical, parameter, paths
 from mdtheory.phase.plane import evaluator, not_collapsed
 from mdtheory.problems import MemorizationDilation
-from mdtheory.solve import solve
+from mdtheory.solving import solve
 from mdtheory.validation import FloatArray, fail, flag, integer
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mdtheory.phase.fingerprint import provenance
 from mdtheory.phase.parameters import parameter, with_values
 from mdtheory.phase.plane import Factory, Side, sides
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solve import solve
+from mdtheory.solving import solve
 from mdtheory.validation import fail, integer
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
 from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solve import solve
 from mdtheory.solvers.closed_form import quadratic_points, quadratic_response
 from mdtheory.solvers.reduced import Points, newton_points, points_of, respond
+from mdtheory.solving import solve
 from mdtheory.thresholds import at_margin_zero, collapse_threshold
 from mdtheory.validation import FloatArray, fail
 

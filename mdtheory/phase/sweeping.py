@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.errors import AssumptionError
-from mdtheory.logits_solution import GeneralUFMSolution
+from mdtheory.logits_solution import UFMSolution
 from mdtheory.losses import Loss
 from mdtheory.phase.axes import Axis, Slices, default_chunk, plan, read_axes
 from mdtheory.phase.chunks import Cell, Chunk, Output, Task
@@ -23,9 +23,9 @@ from mdtheory.phase.parameters import Parameter, Problem, canonical, check_paths
 from mdtheory.phase.progress import Counting, Progress, counting
 from mdtheory.phase.store import Store
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
-from mdtheory.solutions import MDSolution, UFMSolution
-from mdtheory.solve import MAX_MARGIN_METHODS, MD_METHODS, UFM_METHODS
+from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution
+from mdtheory.solving import MAX_MARGIN_METHODS, MD_METHODS, UFM_METHODS
 from mdtheory.validation import FloatArray, choice, fail, integer, positive
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _MD_OUTPUTS = ("dilation", "normalized_dilation", "memorization", "noisy_margin"
 _METHODS = {MemorizationDilation: MD_METHODS, UFM: UFM_METHODS, MaxMargin: MAX_MARGIN_METHODS}
 _ANSWERS: dict[type, tuple[type, ...]] = {
     MemorizationDilation: (MDSolution,),
-    UFM: (UFMSolution, GeneralUFMSolution),
+    UFM: (MarginSolution, UFMSolution),
     MaxMargin: (MaxMarginSolution,),
 }
 # Parameters that decide whether a features model is one margin: with them as an axis every point is solved on its own.

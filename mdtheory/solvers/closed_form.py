@@ -9,7 +9,7 @@ from mdtheory.blocks import blocks, take_block
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
 from mdtheory.margin_cost import MarginCost
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solutions import MDSolution, UFMSolution
+from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.reduced import Points, Position, assemble, respond
 from mdtheory.special import lambert_r_log
 from mdtheory.status import Status
@@ -18,7 +18,7 @@ from mdtheory.validation import FloatArray, scalar_or_array
 _BLOCK = 8192
 
 
-def solve_ufm(problem: UFM) -> UFMSolution:
+def solve_ufm(problem: UFM) -> MarginSolution:
     """The margin of a balanced UFM, or of a nonnegative one with class weights, in closed form."""
     loss, cost, shape = problem.profile_loss, problem.margin_cost, problem.shape
     margin = np.empty(shape)
@@ -29,7 +29,7 @@ def solve_ufm(problem: UFM) -> UFMSolution:
         target = margin[(*index, ...)]
         solved = loss.with_parameters(**parameters).margin(part, take_block(problem.num_classes, shape, index))
         target[...] = np.broadcast_to(solved, (target.size,)).reshape(target.shape)
-    return UFMSolution(problem, scalar_or_array(margin), "closed-form")
+    return MarginSolution(problem, scalar_or_array(margin), "closed-form")
 
 
 def solve_expansion(problem: MemorizationDilation) -> MDSolution:

@@ -19,7 +19,7 @@ from mdtheory.logits_solution import LogitsSolution
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, Loss, SquaredHinge
 from mdtheory.losses.base import TargetLoss, binary_entropy
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solutions import MDSolution, UFMSolution
+from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.closed_form import solve_expansion
 from mdtheory.solvers.conic import minimise_conic
 from mdtheory.solvers.free import solution
@@ -36,7 +36,7 @@ _LEAST_WEIGHT = 1e-20
 _NOT_BALANCED = "has a closed form only: method 'convex' needs balanced classes"
 
 
-def solve_ufm_convex(problem: UFM) -> UFMSolution:
+def solve_ufm_convex(problem: UFM) -> MarginSolution:
     """Solve a balanced UFM as a convex programme in the logits.
 
     Parameters
@@ -62,7 +62,7 @@ def solve_ufm_convex(problem: UFM) -> UFMSolution:
     n = logits.shape[0]
     trace = np.trace(logits)
     margin = trace / n - (np.sum(logits) - trace) / (n * (n - 1))
-    return UFMSolution(problem, max(float(margin), 0.0), "convex", target_gap=TARGET_GAP)
+    return MarginSolution(problem, max(float(margin), 0.0), "convex", target_gap=TARGET_GAP)
 
 
 def solve_free_convex(problem: UFM, tolerance: float) -> LogitsSolution:

@@ -15,7 +15,7 @@ from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 from mdtheory.losses import CrossEntropy
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solve import solve
+from mdtheory.solving import solve
 from mdtheory.spreads import TwoPoint
 
 conic_dilation, dilation = sp.symbols("conic_ND ND", positive=True)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from mdtheory.logits_solution import FactorsSolution, GeneralUFMSolution
+from mdtheory.logits_solution import FactorsSolution, UFMSolution
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
-from mdtheory.solutions import MDSolution, UFMSolution
+from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.closed_form import solve_expansion, solve_ufm
 from mdtheory.solvers.free import solve_free
 from mdtheory.solvers.max_margin import MaxMarginSolution, solve_max_margin
@@ -33,7 +33,7 @@ def solve(
     starts: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> UFMSolution | GeneralUFMSolution: ...
+) -> MarginSolution | UFMSolution: ...
 @overload
 def solve(
     problem: MemorizationDilation,
@@ -62,7 +62,7 @@ def solve(
     starts: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> UFMSolution | GeneralUFMSolution | MDSolution | MaxMarginSolution:
+) -> MarginSolution | UFMSolution | MDSolution | MaxMarginSolution:
     """Solve a problem; the solution carries a lower bound on the optimum, recomputed from the answer.
 
     Parameters
@@ -140,7 +140,7 @@ class _Search:
     progress: Callable[[str], None] | None
 
 
-def _solve_symmetric(problem: UFM, method: str) -> UFMSolution:
+def _solve_symmetric(problem: UFM, method: str) -> MarginSolution:
     if method == "convex":
         from mdtheory.solvers.convex import solve_ufm_convex
 
@@ -148,7 +148,7 @@ def _solve_symmetric(problem: UFM, method: str) -> UFMSolution:
     return solve_ufm(problem)
 
 
-def _solve_general(problem: UFM, method: str, options: _Search) -> GeneralUFMSolution:
+def _solve_general(problem: UFM, method: str, options: _Search) -> UFMSolution:
     if problem.shape != ():
         raise fail("shape", problem.shape, "method 'factorized' takes one point at a time; loop over the points")
     if not problem.loss.is_convex:
