@@ -10,6 +10,7 @@ import sympy as sp
 from flint import arb, ctx
 
 import mdtheory as mdt
+from mdtheory.ball_precision import precision
 from mdtheory.claims import (
     Box,
     Claim,
@@ -28,7 +29,7 @@ from mdtheory.claims import (
     less,
     positive_iff,
 )
-from mdtheory.claims.evaluate import compiled, interval, precision, truth
+from mdtheory.claims.evaluate import compiled, interval, truth
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import check_claim, rerun
 from mdtheory.claims.ledger_page import render, typeset

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, ctx
+from flint import arb, arb_mat
 
+from mdtheory.ball_precision import precision
 from mdtheory.certificates import duality
 from mdtheory.errors import CertificateError
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError, SquaredHinge
@@ -27,13 +28,13 @@ Column = list[Any]
 
 def upper_holds(problem: UFM, weights: FloatArray, class_means: FloatArray, bias: FloatArray, claim: float) -> bool:
     """Whether the objective at the factors is provably at most `claim`."""
-    with ctx.workprec(PRECISION):
+    with precision(PRECISION):
         return bool(objective(problem, weights, class_means, bias) <= arb(claim))
 
 
 def lower_holds(problem: UFM, dual: FloatArray, multiplier: FloatArray | None, claim: float) -> bool:
     """Whether the dual value is provably at least `claim`."""
-    with ctx.workprec(PRECISION):
+    with precision(PRECISION):
         return bool(dual_bound(problem, dual, multiplier) >= arb(claim))
 
 

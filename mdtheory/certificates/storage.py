@@ -3,10 +3,11 @@
 import json
 from os import PathLike
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from mdtheory import strict_json
 from mdtheory.certificates.certificate import LOSSES, Certificate
 from mdtheory.errors import AssumptionError, CertificateError
 from mdtheory.problems import UFM
@@ -47,9 +48,8 @@ def save(certificate: Certificate, path: str | PathLike[str]) -> None:
 def load(path: str | PathLike[str]) -> Certificate:
     """Read a certificate; whatever is wrong with the file raises `CertificateError`."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        record = json.loads(text, parse_constant=_refuse_constant)
-    except (OSError, ValueError, RecursionError) as error:
+        record = strict_json.read(path)
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CertificateError(f"{path}: not a readable certificate ({reason})") from None
     try:
@@ -110,7 +110,3 @@ def _numbers(name: str, value: Any, dimensions: int) -> None:
 
 def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a finite number")

@@ -9,7 +9,8 @@ from typing import Any
 
 from flint import arb
 
-from mdtheory.claims.evaluate import compiled, precision, truth
+from mdtheory.ball_precision import precision
+from mdtheory.claims.evaluate import compiled, truth
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Box, Claim, Verdict
 from mdtheory.claims.relation import Relation

@@ -3,28 +3,16 @@
 Nothing here passes through float. A sign that the balls cannot tell is None, never a guess.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import sympy as sp
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from mdtheory.validation import fail
 
 Balls = Mapping[str, arb]
 Compiled = Callable[[Balls], arb]
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Work with so many bits; restores the caller's precision (it is global in the library)."""
-    before = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = before
 
 
 def exact(value: float | int) -> arb:

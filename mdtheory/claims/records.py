@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from mdtheory import strict_json
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Verdict
 from mdtheory.claims.mutants import MutantResult, rate
@@ -176,7 +177,7 @@ class Report:
     def from_json(cls, text: str) -> "Report":
         """Read a report; raises AssumptionError if it is none."""
         try:
-            record = json.loads(text)
+            record = strict_json.parse(text, constants=True)
             rows = tuple(Row.from_dict(row) for row in record["rows"])
             return cls(rows=rows, settings=Settings(**record["settings"]), sources=record["sources"])
         except (ValueError, KeyError, TypeError) as error:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import sympy as sp
 from flint import arb
 
+from mdtheory.ball_precision import precision
 from mdtheory.claims.domains import Point, Value
-from mdtheory.claims.evaluate import compiled, exact, precision, sign, truth
+from mdtheory.claims.evaluate import compiled, exact, sign, truth
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
 from mdtheory.errors import AssumptionError, SolverError

@@ -9,8 +9,8 @@ import mpmath
 import numpy as np
 from flint import arb
 
+from mdtheory.ball_precision import precision
 from mdtheory.claims.domains import Point
-from mdtheory.claims.evaluate import precision
 from mdtheory.claims.trial import BITS
 from mdtheory.errors import AssumptionError
 

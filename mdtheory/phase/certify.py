@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from flint import arb, ctx
+from flint import arb
 
+from mdtheory.ball_precision import precision
 from mdtheory.claims.quantities import TwoClasses, logistic_pull, smoothed_slope
 from mdtheory.losses import CrossEntropy
 from mdtheory.phase.parameters import canonical
@@ -91,7 +92,7 @@ class Certifier:
 
     def _everywhere(self, proved: Callable[["_Balls"], bool], box: Box, monotone: str, end: int) -> bool:
         shrunk = {name: (side[end], side[end]) if canonical(name) == monotone else side for name, side in box.items()}
-        with ctx.workprec(BITS):
+        with precision(BITS):
             return self._on_parts(proved, shrunk, self.splits)
 
     def _on_parts(self, proved: Callable[["_Balls"], bool], box: dict[str, Interval], splits: int) -> bool:

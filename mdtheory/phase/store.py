@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory import strict_json
 from mdtheory.errors import AssumptionError
 from mdtheory.phase.axes import Axis
 from mdtheory.phase.chunks import Chunk
@@ -96,7 +97,7 @@ class Store:
             _write(manifest, json.dumps(record, indent=1).encode())
             return
         try:
-            found = json.loads(manifest.read_text(encoding="utf-8"))
+            found = strict_json.read(manifest, constants=True)
             known, kind = found["digests"], found["format"]
             different = [name for name in {**digests, **known} if digests.get(name) != known.get(name)]
         except (ValueError, KeyError, TypeError, AttributeError):
