@@ -4,20 +4,32 @@ Nothing here passes through float. A sign that the balls cannot tell is None, ne
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 
 import sympy as sp
 from flint import arb, fmpq
 
+from mdtheory.decimals import decimal, decimal_of
 from mdtheory.validation import fail
 
 Balls = Mapping[str, arb]
 Compiled = Callable[[Balls], arb]
 
 
-def exact(value: float | int) -> arb:
-    """The ball of radius zero around a binary float or an int."""
-    return arb(value)
+def exact(value: float | int | Fraction) -> arb:
+    """The ball of radius zero around a binary float or an int; of a fraction, a ball that contains it."""
+    return rational_ball(value) if isinstance(value, Fraction) else arb(value)
+
+
+def read(value: float | int | Fraction) -> arb:
+    """A ball around the decimal that a float shows (`mdtheory.decimals`): exact where that is a binary number."""
+    return rational_ball(decimal(value))
+
+
+def rational_ball(value: Fraction) -> arb:
+    """A ball that contains a rational number."""
+    return arb(fmpq(value.numerator, value.denominator))
 
 
 def interval(low: str | int, high: str | int) -> arb:
@@ -35,9 +47,10 @@ def compiled(expression: sp.Basic) -> Compiled:
         numerator, denominator = int(expression.p), int(expression.q)
         return lambda balls: arb(fmpq(numerator, denominator))
     if expression.is_Float:
-        # A decimal in a formula means that decimal, not the nearest binary number.
-        text = str(expression)
-        return lambda balls: arb(text)
+        if not expression.is_finite:
+            raise fail("expression", str(expression), "finite numbers only")
+        stands_for = decimal_of(expression)
+        return lambda balls: rational_ball(stands_for)
     if expression in _CONSTANTS:
         return _CONSTANTS[expression]
     if isinstance(expression, sp.Piecewise):
@@ -183,9 +196,25 @@ _RULES: Mapping[type, Callable[[Sequence[arb]], arb]] = {
     sp.cosh: lambda v: v[0].cosh(),
     sp.sin: lambda v: v[0].sin(),
     sp.cos: lambda v: v[0].cos(),
+    sp.tan: lambda v: v[0].tan(),
+    sp.asin: lambda v: v[0].asin(),
+    sp.acos: lambda v: v[0].acos(),
+    sp.atan: lambda v: v[0].atan(),
+    sp.asinh: lambda v: v[0].asinh(),
+    sp.acosh: lambda v: v[0].acosh(),
+    sp.atanh: lambda v: v[0].atanh(),
     sp.Abs: lambda v: abs(v[0]),
+    sp.sign: lambda v: v[0].sgn(),
+    sp.floor: lambda v: v[0].floor(),
+    sp.ceiling: lambda v: v[0].ceil(),
+    sp.Mod: lambda v: v[0] - v[1] * (v[0] / v[1]).floor(),
     sp.gamma: lambda v: v[0].gamma(),
+    sp.loggamma: lambda v: v[0].lgamma(),
+    sp.factorial: lambda v: (v[0] + 1).gamma(),
+    sp.digamma: lambda v: v[0].digamma(),
+    sp.erf: lambda v: v[0].erf(),
     sp.erfc: lambda v: v[0].erfc(),
+    sp.erfi: lambda v: v[0].erfi(),
     sp.LambertW: lambda v: _lambert(*v),
     sp.Max: _maximum,
     sp.Min: _minimum,
