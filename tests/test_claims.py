@@ -29,7 +29,6 @@ from mdtheory.claims import (
     less,
     positive_iff,
 )
-from mdtheory.claims.evaluate import compiled, interval, truth
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import check_claim, rerun
 from mdtheory.claims.ledger_page import render, typeset
@@ -38,6 +37,7 @@ from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.symbolic import claims_of, derivation_path
 from mdtheory.claims.testing import assert_as_expected, cases
 from mdtheory.cli import main
+from mdtheory.expressions import compiled, interval, truth
 
 x, y = sp.symbols("x y", positive=True)
 n = sp.Symbol("n", integer=True, positive=True)

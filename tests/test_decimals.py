@@ -8,8 +8,8 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.ball_precision import precision
-from mdtheory.claims.evaluate import compiled
 from mdtheory.decimals import decimal, decimal_of, with_rationals
+from mdtheory.expressions import compiled
 
 
 def test_a_double_stands_for_the_decimal_of_its_repr():

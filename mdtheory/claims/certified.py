@@ -10,11 +10,11 @@ from typing import Any
 from flint import arb
 
 from mdtheory.ball_precision import precision
-from mdtheory.claims.evaluate import compiled, truth
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Box, Claim, Verdict
 from mdtheory.claims.relation import Relation
 from mdtheory.claims.trial import Evaluator, judge
+from mdtheory.expressions import compiled, truth
 from mdtheory.validation import fail
 
 BITS = 64

@@ -9,10 +9,10 @@ from flint import arb
 
 from mdtheory.ball_precision import precision
 from mdtheory.claims.domains import Point, Value
-from mdtheory.claims.evaluate import compiled, exact, sign, truth
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
 from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.expressions import compiled, exact, sign, truth
 
 BITS = 128
 LIMIT_STEPS = (1, 4, 16)

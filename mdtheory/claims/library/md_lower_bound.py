@@ -7,7 +7,6 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.evaluate import compiled
 from mdtheory.claims.library._noisy import (
     BY_SIGNS,
     CONFIGURATION,
@@ -24,6 +23,7 @@ from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothin
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import NoisyProblem
 from mdtheory.claims.relation import at_least, equal
+from mdtheory.expressions import compiled
 
 guessed_dilation = sp.Symbol("guessed_dilation", positive=True)
 guessed_slope = sp.Symbol("guessed_slope", negative=True)

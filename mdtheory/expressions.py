@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import sympy as sp
-from flint import arb, fmpq
+from flint import acb, arb, fmpq
 
 from mdtheory.decimals import decimal, decimal_of
 from mdtheory.validation import fail
@@ -136,10 +136,21 @@ def _power(expression: sp.Pow, parts: list[Compiled]) -> Compiled:
         whole = int(power)
         return lambda balls: base(balls) ** whole
     if power == sp.Rational(1, 2):
-        return lambda balls: base(balls).sqrt()
+        return lambda balls: _raised(base(balls), exponent(balls), "sqrt")
     if power == sp.Rational(-1, 2):
-        return lambda balls: base(balls).rsqrt()
-    return lambda balls: base(balls) ** exponent(balls)
+        return lambda balls: _raised(base(balls), exponent(balls), "rsqrt")
+    return lambda balls: _raised(base(balls), exponent(balls), "__pow__")
+
+
+def _raised(base: arb, exponent: arb, method: str) -> arb:
+    if isinstance(base, acb):
+        return (exponent * _logarithm(base)).exp()
+    return base**exponent if method == "__pow__" else getattr(base, method)()
+
+
+def _logarithm(value: arb) -> arb:
+    # Of a complex ball only where it is analytic: integrators ask for that.
+    return value.log(analytic=True) if isinstance(value, acb) else value.log()
 
 
 def _piecewise(expression: sp.Piecewise) -> Compiled:
@@ -190,7 +201,7 @@ _RULES: Mapping[type, Callable[[Sequence[arb]], arb]] = {
     sp.Add: _sum,
     sp.Mul: _product,
     sp.exp: lambda v: v[0].exp(),
-    sp.log: lambda v: v[0].log(),
+    sp.log: lambda v: _logarithm(v[0]),
     sp.tanh: lambda v: v[0].tanh(),
     sp.sinh: lambda v: v[0].sinh(),
     sp.cosh: lambda v: v[0].cosh(),
