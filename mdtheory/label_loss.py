@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
 from mdtheory.losses.base import Curvature, SmoothLoss, TargetLoss
 from mdtheory.validation import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
-class LabelLoss:
+class LabelLoss(Frozen):
     r"""``sum_k w_k loss(z_k, y_k)`` over the columns of logits Z (N, K), with label distributions Y (N, K).
 
     A `TargetLoss` takes the distribution as its target; any other loss is averaged over its labels, so that a column

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from mdtheory.certificates.duality import balanced_dual
+from mdtheory.frozen import Frozen
 from mdtheory.label_loss import LabelLoss
 from mdtheory.problems import UFM
 from mdtheory.symmetry import Blocks, Reduction, reduction
@@ -26,7 +27,7 @@ _ACTIVE = (1e-9, 1e-6, 1e-3, 3e-2)
 
 
 @dataclass(frozen=True, eq=False)
-class LogitsProblem:
+class LogitsProblem(Frozen):
     """A UFM with free features as a function of points, and its dual as a function of dual columns.
 
     Attributes

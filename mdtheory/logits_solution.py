@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.certificates import duality
+from mdtheory.frozen import Frozen
 from mdtheory.logits_problem import LogitsProblem
 from mdtheory.problems import UFM
 from mdtheory.status import Status
@@ -24,7 +25,7 @@ _RANK_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
-class UFMSolution:
+class UFMSolution(Frozen):
     r"""The answer to an unconstrained features model that is not symmetric, with a dual point that bounds the optimum.
 
     Matrices have one column for each of the K label groups. Everything is derived on access from the answer: a point

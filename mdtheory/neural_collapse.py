@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mdtheory.frozen import Frozen
 from mdtheory.validation import FloatArray, fail, nonnegative
 
 # Squares of smaller numbers lose digits to underflow; the arrangement does not depend on the scale.
@@ -14,7 +15,7 @@ _RANK_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
-class CollapseMeasures:
+class CollapseMeasures(Frozen):
     r"""The four neural-collapse properties as numbers; see `collapse_measures`. All are 0, NC4 is 1, at a simplex ETF.
 
     K classes, :math:`\pi` their proportions, :math:`h_G = \sum_k \pi_k h_k` the global mean, :math:`\bar H` the class

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mdtheory.frozen import Frozen
 from mdtheory.soft_labels import proportions
 from mdtheory.validation import FloatArray, fail, flag, integer, positive, real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RegressionOptimum:
+class RegressionOptimum(Frozen):
     r"""The global minimum of the unconstrained features model with squared error.
 
     Attributes

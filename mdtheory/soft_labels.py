@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import wrightomega
 
 from mdtheory.errors import SolverError
+from mdtheory.frozen import Frozen
 from mdtheory.special import lambert_r_log
 from mdtheory.validation import FloatArray, fail, integer, positive, real
 
@@ -24,7 +25,7 @@ MOST_COLUMNS = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ExchangeableOptimum:
+class ExchangeableOptimum(Frozen):
     r"""The global minimum for exchangeable labels.
 
     Attributes

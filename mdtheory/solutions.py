@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mdtheory import certificates
 from mdtheory.errors import AssumptionError
+from mdtheory.frozen import Frozen
 from mdtheory.geometry import class_mean_columns, weight_rows
 from mdtheory.losses import Focal
 from mdtheory.problems import UFM, MemorizationDilation
@@ -16,7 +17,7 @@ from mdtheory.validation import FloatArray, Real, scalar_or_array
 
 
 @dataclass(frozen=True, eq=False)
-class MarginSolution:
+class MarginSolution(Frozen):
     r"""The minimiser of an unconstrained features model.
 
     Scalar fields have the broadcast shape of the problem's parameters (with class weights, per-class fields have a
@@ -127,7 +128,7 @@ class MarginSolution:
 
 
 @dataclass(frozen=True, eq=False)
-class MDSolution:
+class MDSolution(Frozen):
     r"""The minimiser of a memorization-dilation problem.
 
     Scalar fields have the broadcast shape of the problem's parameters; matrices get that shape in front.

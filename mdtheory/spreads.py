@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from mdtheory.frozen import Frozen
 from mdtheory.validation import FloatArray, Real, fail, integer, scalar_or_array
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
@@ -24,7 +25,7 @@ _PANELS = 6
 
 
 @dataclass(frozen=True)
-class Spread(ABC):
+class Spread(Frozen, ABC):
     """An isotropic law of xi in R^d with ``E||xi||^2 = 1``.
 
     Parameters

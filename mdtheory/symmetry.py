@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.frozen import Frozen
 from mdtheory.problems import UFM
 from mdtheory.validation import FloatArray
 
@@ -21,7 +22,7 @@ Blocks = tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Reduction:
+class Reduction(Frozen):
     r"""An isometry between invariant matrices X (N, K) and *blocks*.
 
     The first block (G, G) acts between the unit indicator vectors of the groups. Then comes a 1 x 1 block

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from mdtheory.certificates import duality
 from mdtheory.errors import CertificateError
+from mdtheory.frozen import Frozen
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError, SquaredHinge
 from mdtheory.problems import UFM
 from mdtheory.validation import FloatArray, fail
@@ -26,7 +27,7 @@ class Enclosure:
 
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class Certificate(Frozen):
     r"""Factors and a dual point that prove ``lower <= optimum <= upper`` for one unconstrained features model.
 
     The objective at the factors bounds the optimum from above, and the dual value from below: see

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
 from mdtheory.errors import SolverError
+from mdtheory.frozen import Frozen, read_only
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
 
@@ -58,7 +59,7 @@ class SmoothLoss(Protocol):
     def curvature(self, logits: ArrayLike, label: ArrayLike) -> Curvature: ...
 
 
-class Loss(ABC):
+class Loss(Frozen, ABC):
     r"""A classification loss, seen from every side the theory needs.
 
     *Vector faces* act on logits: ``value``, ``gradient``, ``conjugate``, ``cvxpy_atom``. Logits carry the classes
@@ -218,7 +219,7 @@ class Loss(ABC):
         """The same loss with other, already validated, parameter values: for use inside vectorised solvers."""
         copy = object.__new__(type(self))
         for name in self.parameter_names():
-            object.__setattr__(copy, name, parameters.get(name, getattr(self, name)))
+            object.__setattr__(copy, name, read_only(parameters.get(name, getattr(self, name))))
         return copy
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
 from mdtheory.phase import residuals
 from mdtheory.phase.parameters import canonical, with_values
@@ -17,7 +18,7 @@ from mdtheory.validation import FloatArray, fail, integer, positive
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Boundary:
+class Boundary(Frozen):
     """A phase boundary as polylines.
 
     Attributes

@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 
 import numpy as np
 
+from mdtheory.frozen import Frozen
 from mdtheory.validation import FloatArray, fail, flag, integer, real, same_fields
 
 # One square matrix of this order takes 2 GiB.
@@ -11,7 +12,7 @@ MAX_CLASSES = 2**14
 
 
 @dataclass(frozen=True, eq=False)
-class MaxMargin:
+class MaxMargin(Frozen):
     r"""The max-margin problem (UF-SVM) of N classes in proportions pi, with one-hot labels.
 
     .. math:: \min_{W, H} \tfrac12\|W\|_F^2 + \tfrac12\sum_k \pi_k\|h_k\|^2

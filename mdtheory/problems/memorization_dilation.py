@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 import numpy as np
 
 from mdtheory.errors import CollapsedError
+from mdtheory.frozen import Frozen
 from mdtheory.problems.ufm import UFM
 from mdtheory.spreads import Sphere, Spread
 from mdtheory.validation import (
@@ -24,7 +25,7 @@ SCALINGS = ("absolute", "relative")
 
 
 @dataclass(frozen=True, eq=False)
-class MemorizationDilation:
+class MemorizationDilation(Frozen):
     r"""The memorization-dilation problem of two classes, on the neural-collapse configuration of its own loss.
 
     With the class means h_1, h_2 and classifier W of `ufm`, D = ||h_1 - h_2||, minimise over noisy features u_1, u_2
@@ -157,7 +158,7 @@ class MemorizationDilation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration:
+class Configuration(Frozen):
     """Class means and classifier of two classes, up to rotation.
 
     Attributes

@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
 from mdtheory.margin_cost import MarginCost, root_of_product
 from mdtheory.validation import (
@@ -26,7 +27,7 @@ MAX_CLASSES = 2**26
 
 
 @dataclass(frozen=True, eq=False)
-class UFM:
+class UFM(Frozen):
     r"""The unconstrained features model of N classes.
 
     .. math:: \min_{W, H, b} \sum_k \pi_k \ell(W h_k + b, y_k) + \lambda_H \sum_k \pi_k \|h_k\|^2 + \lambda_W \|W\|_F^2

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, minres
 
 from mdtheory.certificates.duality import group_weights, mean_loss, objective
+from mdtheory.frozen import Frozen
 from mdtheory.label_loss import LabelLoss
 from mdtheory.problems import UFM
 from mdtheory.solvers._projected import minimise_projected
@@ -43,7 +44,7 @@ _START_LOGITS = 0.1, 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class Factors:
+class Factors(Frozen):
     """A local minimum.
 
     Attributes
@@ -73,7 +74,7 @@ class Factors:
 
 
 @dataclass(frozen=True, eq=False)
-class BoundedFactors:
+class BoundedFactors(Frozen):
     """Explicit factors, an upper bound, with a dual point, a lower bound.
 
     Attributes

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.errors import SolverError
+from mdtheory.frozen import Frozen
 from mdtheory.geometry import sum_zero_basis
 from mdtheory.problems.max_margin import MaxMargin
 from mdtheory.status import Status
@@ -22,7 +23,7 @@ TARGET_GAP = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class MaxMarginSolution:
+class MaxMarginSolution(Frozen):
     r"""Logits with the required margins, and how far they are from the least possible decay.
 
     Attributes
