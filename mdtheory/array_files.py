@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mdtheory.errors import AssumptionError
-from mdtheory.validation import FloatArray
+from mdtheory.validation import FloatArray, fail
+from mdtheory.wording import shown
 
 _SUFFIXES = (".npy", ".csv")
 
@@ -27,18 +27,16 @@ def read_vector(name: str, text: str) -> FloatArray:
         array = np.squeeze(read_matrix(name, text))
         array = array[None] if array.ndim == 0 else array
         if array.ndim != 1:
-            raise AssumptionError(f"{name} = {text!r}: must hold one row or one column, not an array {array.shape}")
+            raise fail(name, text, f"must hold one row or one column, not an array {array.shape}")
         return array
     try:
         return np.array([float(part) for part in text.split(",")])
     except ValueError:
-        raise AssumptionError(
-            f"{name} = {text!r}: must be numbers separated by commas, or a file ending in .npy or .csv"
-        ) from None
+        raise fail(name, text, "must be numbers separated by commas, or a file ending in .npy or .csv") from None
 
 
 def read_matrix(name: str, path: str) -> FloatArray:
-    """The real matrix in a .npy file, or in a .csv file of numbers without a header.
+    """The real matrix in a .npy file, or in a .csv file of numbers without a header; a .npy file keeps its precision.
 
     Raises
     ------
@@ -47,16 +45,17 @@ def read_matrix(name: str, path: str) -> FloatArray:
     """
     suffix = Path(path).suffix
     if suffix not in _SUFFIXES:
-        raise AssumptionError(f"{name} = {path!r}: must be a file ending in .npy or .csv")
+        raise fail(name, path, "must be a file ending in .npy or .csv")
     try:
         array = np.load(path, allow_pickle=False) if suffix == ".npy" else _read_csv(path)
     except OSError as error:
-        raise AssumptionError(f"{name} = {path!r}: cannot be read ({error.strerror or 'not an array file'})") from None
+        raise fail(name, path, f"cannot be read ({error.strerror or 'not an array file'})") from None
     except (ValueError, EOFError) as error:
-        raise AssumptionError(f"{name} = {path!r}: must hold numbers only ({error})") from None
+        raise fail(name, path, f"must hold numbers only ({shown(str(error))})") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf" or array.size == 0:
-        raise AssumptionError(f"{name} = {path!r}: must hold an array of real numbers")
-    return array.astype(np.float64)
+        raise fail(name, path, "must hold an array of real numbers")
+    # Proportions may be rounded to the precision they have; float32 and float16 say so by their type.
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def _read_csv(path: str) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The errors mdtheory raises on purpose."""
+"""The errors mdtheory raises on purpose; each says what it has to say in one line of less than 300 characters."""
 
 from typing import TYPE_CHECKING
 
@@ -7,10 +7,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class AssumptionError(ValueError):
+#: The longest message.
+LONGEST = 299
+# What is kept of the end of a longer one: it says what would be right.
+_END = 110
+
+
+def one_line(text: str) -> str:
+    """`text` on one line of at most `LONGEST` characters, the middle left out if need be."""
+    # What is cut off below need not be split into words: messages may quote megabytes.
+    if len(text) > 40 * LONGEST:
+        text = text[: 20 * LONGEST] + " " + text[-20 * LONGEST :]
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - _END - 5].rstrip()} ... {line[-_END:].lstrip()}"
+
+
+class _OneLine(Exception):
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message)))
+
+
+class AssumptionError(_OneLine, ValueError):
     """A parameter lies outside the domain on which the theory holds.
 
-    The message names the parameter, its value and the domain.
+    The message names the parameter, its value (of an array the first entry outside, and its place) and the domain, in
+    one line of less than 300 characters.
 
     Examples
     --------
@@ -40,9 +61,9 @@ class CollapsedError(AssumptionError):
         return CollapsedError, (str(self), self.alive)
 
 
-class SolverError(RuntimeError):
+class SolverError(_OneLine, RuntimeError):
     """A numerical solver stopped without an answer that can be certified."""
 
 
-class CertificateError(RuntimeError):
+class CertificateError(_OneLine, RuntimeError):
     """A certificate does not hold, belongs to another problem, or cannot be read."""

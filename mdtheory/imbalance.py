@@ -11,8 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
-from mdtheory.soft_labels import label_matrix, proportions
-from mdtheory.validation import FloatArray, Real, common_shape, fail, flag, integer, positive, real, scalar_or_array
+from mdtheory.soft_labels import label_matrix
+from mdtheory.validation import (
+    FloatArray,
+    Real,
+    columns,
+    common_shape,
+    fail,
+    flag,
+    integer,
+    positive,
+    proportions,
+    real,
+    scalar_or_array,
+)
 
 
 def merge_threshold(
@@ -230,21 +242,17 @@ def smoothed_labels(
         share = _share_of_each_class(class_weights)
         labels = np.eye(share.size)
     else:
-        labels = label_matrix("label_distribution", label_distribution)
+        simplex = isinstance(loss, CrossEntropy)
+        labels = (columns if simplex else label_matrix)("label_distribution", label_distribution)
         share = proportions("class_weights", class_weights, labels.shape[1])
-        if isinstance(loss, CrossEntropy) and np.any(labels < 0):
-            raise fail("label_distribution", float(np.min(labels)), "must be nonnegative for cross-entropy")
-        excess = float(np.max(np.abs(np.sum(labels, axis=0) - 1.0)))
-        if isinstance(loss, CrossEntropy) and excess > 1e-12:
-            raise fail("label_distribution", labels.shape, f"must have columns with sum 1 (off by {excess:.3g})")
     return share, (1.0 - alpha) * labels + alpha / labels.shape[0]
 
 
 def _share_of_each_class(class_weights: ArrayLike) -> FloatArray:
-    weights = np.asarray(positive("class_weights", class_weights))
-    if weights.ndim != 1 or weights.size < 2:
-        raise fail("class_weights", weights.shape, "must be a vector with at least two entries")
-    return proportions("class_weights", weights, weights.size)
+    weights = proportions("class_weights", class_weights)
+    if weights.size < 2:
+        raise fail("class_weights", weights, "must have at least two entries")
+    return weights
 
 
 def _smoothing(loss: Loss) -> Real:

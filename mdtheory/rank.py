@@ -12,7 +12,7 @@ from mdtheory.imbalance import require_loss, smoothed_labels, zero_collapse_thre
 from mdtheory.losses import CrossEntropy, Loss, MeanSquaredError
 from mdtheory.problems import UFM
 from mdtheory.solvers.free import solve_free
-from mdtheory.validation import FloatArray, fail, integer, positive, real
+from mdtheory.validation import FloatArray, fail, one_integer, one_number, one_point, positive, real
 
 # Rounding allowed for an objective and its bound, relative to one plus their size.
 ROUNDING = 1e-14
@@ -49,8 +49,9 @@ def required_width(problem: UFM) -> tuple[int, int]:
     ...                        class_weights=[0.45, 0.45, 0.06, 0.04]))
     (3, 3)
     """
-    if problem.shape != ():
-        raise fail("shape", problem.shape, "must be one point")
+    if not isinstance(problem, UFM):
+        raise fail("problem", problem, "must be a UFM")
+    one_point(problem.shape)
     if problem.nonnegative or problem.bias:
         raise fail("problem", problem, "must have free features and no bias")
     if not isinstance(problem.loss, CrossEntropy | MeanSquaredError):
@@ -119,7 +120,7 @@ def rank_bounds(
     z = np.asarray(real("logits", logits, np.isfinite, "be finite"))
     if z.shape != labels.shape:
         raise fail("logits", z.shape, f"must have the shape {labels.shape}")
-    t = 2.0 * float(positive("mu", mu))
+    t = 2.0 * one_number("mu", mu, positive)
     # Every optimum has centred columns, and centring does not raise the objective.
     z = z - np.mean(z, axis=0)
     top = np.max(z, axis=0)
@@ -198,8 +199,8 @@ def rank_threshold(
         raise fail("loss", loss, "must be CrossEntropy or MeanSquaredError")
     share, labels = smoothed_labels(loss, class_weights, label_distribution)
     full = min(labels.shape[0] - isinstance(loss, CrossEntropy), labels.shape[1])
-    target = integer("rank", rank, 0, full - 1)
-    width = positive("relative_width", relative_width)
+    target = one_integer("rank", rank, 0, full - 1)
+    width = one_number("relative_width", relative_width, positive)
     if isinstance(loss, MeanSquaredError):
         exact = 0.5 * float(np.linalg.svd(labels * np.sqrt(share), compute_uv=False)[target])
         return exact, exact
@@ -219,7 +220,7 @@ def rank_threshold(
         high, low = (low if found == -1 else high), 0.5 * low
         if low < floor:
             raise SolverError(f"no mu above {floor:.3g} has a certified rank above {target}")
-    return _narrow(verdict, low, high, float(width))
+    return _narrow(verdict, low, high, width)
 
 
 def _narrow(verdict: Callable[[float], int], low: float, high: float, width: float) -> tuple[float, float]:
@@ -246,7 +247,7 @@ def _narrow(verdict: Callable[[float], int], low: float, high: float, width: flo
 def _optimal_logits(
     loss: CrossEntropy, share: FloatArray, label_distribution: ArrayLike | None, mu: float
 ) -> FloatArray:
-    labels = None if label_distribution is None else np.asarray(label_distribution, dtype=np.float64)
+    labels = None if label_distribution is None else np.asarray(label_distribution)
     problem = UFM(
         loss,
         num_classes=share.size if labels is None else labels.shape[0],

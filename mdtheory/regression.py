@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.frozen import Frozen
-from mdtheory.soft_labels import proportions
-from mdtheory.validation import FloatArray, fail, flag, integer, positive, real
+from mdtheory.validation import FloatArray, fail, flag, one_integer, one_number, positive, proportions, real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +100,7 @@ def regression_optimum(
     if y.ndim != 2 or min(y.shape) < 1:
         raise fail("targets", y.shape, "must be a matrix, outputs by samples")
     share = proportions("sample_weights", sample_weights, y.shape[1])
-    decays = float(positive("weight_decay", weight_decay)), float(positive("feature_decay", feature_decay))
+    decays = one_number("weight_decay", weight_decay, positive), one_number("feature_decay", feature_decay, positive)
     limit = _dimension(feature_dim, min(y.shape))
     q = np.sqrt(share)
     # Deviations from the weighted mean, because subtracting Y q q' afterwards would cancel.
@@ -160,10 +159,9 @@ def regression_spectrum(class_weights: ArrayLike, *, bias: bool = True) -> Float
     >>> regression_spectrum([0.5, 0.3, 0.2]).round(6)
     array([0.622979, 0.481557])
     """
-    weights = np.asarray(positive("class_weights", class_weights))
-    if weights.ndim != 1 or weights.size < 2:
-        raise fail("class_weights", weights.shape, "must be a vector with at least two entries")
-    weights = proportions("class_weights", weights, weights.size)
+    weights = proportions("class_weights", class_weights)
+    if weights.size < 2:
+        raise fail("class_weights", weights, "must have at least two entries")
     if not flag("bias", bias):
         return np.asarray(np.sqrt(np.sort(weights)[::-1]))
     values, counts = np.unique(weights, return_counts=True)
@@ -191,9 +189,4 @@ def _secular_roots(values: FloatArray, counts: NDArray[np.int64]) -> FloatArray:
 
 
 def _dimension(feature_dim: int | None, default: int) -> int:
-    if feature_dim is None:
-        return default
-    limit = integer("feature_dim", feature_dim, 1, 2**31)
-    if not isinstance(limit, int):
-        raise fail("feature_dim", feature_dim, "must be one integer, not an array")
-    return limit
+    return default if feature_dim is None else one_integer("feature_dim", feature_dim, 1, 2**31)

@@ -16,7 +16,7 @@ from scipy.special import wrightomega
 from mdtheory.errors import SolverError
 from mdtheory.frozen import Frozen
 from mdtheory.special import lambert_r_log
-from mdtheory.validation import FloatArray, fail, integer, positive, real
+from mdtheory.validation import FloatArray, columns, fail, integer, one_integer, one_number, positive, proportions, real
 
 # Entries of labels closer than this are the same number, written in two ways.
 SAME_ENTRY = 1e-12
@@ -125,7 +125,7 @@ def exchangeable_optimum(
     True
     """
     labels, share, mass = _checked_columns(label_distribution, weights, masses)
-    decays = float(positive("weight_decay", weight_decay)), float(positive("feature_decay", feature_decay))
+    decays = one_number("weight_decay", weight_decay, positive), one_number("feature_decay", feature_decay, positive)
     kind = _kinds(labels, share)
     if kind is None:
         raise fail("label_distribution", labels.shape, "must hold a weighted set of columns that relabelling preserves")
@@ -196,8 +196,8 @@ def multilabel_optimum(
     {1: 10.5111, 2: 9.8814, 5: 9.0546}
     """
     n, sizes, omega = _checked_frequencies(num_classes, frequencies)
-    t = 2.0 * np.sqrt(float(positive("weight_decay", weight_decay)))
-    t *= np.sqrt(float(positive("feature_decay", feature_decay)))
+    t = 2.0 * np.sqrt(one_number("weight_decay", weight_decay, positive))
+    t *= np.sqrt(one_number("feature_decay", feature_decay, positive))
     # Squared length of 1_S - m/N, and the square of the dual singular value at zero logits.
     length2 = sizes * (n - sizes) / n
     collapse = np.sqrt(np.sum(omega * length2) / (n - 1))
@@ -304,39 +304,17 @@ def label_matrix(name: str, value: ArrayLike) -> FloatArray:
     return matrix
 
 
-def proportions(name: str, value: ArrayLike | None, count: int) -> FloatArray:
-    """`value` as `count` positive numbers with sum 1; equal ones if it is None."""
-    if value is None:
-        return np.full(count, 1.0 / count)
-    share = np.asarray(real(name, value, lambda x: (x > 0) & (x <= 1), "lie in (0, 1]"))
-    if share.shape != (count,):
-        raise fail(name, share.shape, f"must be a vector of {count} numbers")
-    excess = abs(float(np.sum(share)) - 1.0)
-    if excess > 1e-12:
-        raise fail(name, share.tolist(), f"must sum to 1 (they miss it by {excess:.3g})")
-    return share
-
-
 def _checked_columns(
     label_distribution: ArrayLike, weights: ArrayLike | None, masses: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    labels = label_matrix("label_distribution", label_distribution)
-    if np.any(labels < 0):
-        raise fail("label_distribution", float(np.min(labels)), "must be nonnegative")
+    mass = None if masses is None else np.atleast_1d(np.asarray(positive("masses", masses)))
+    labels = columns("label_distribution", label_distribution, totals=mass)
     count = labels.shape[1]
-    mass = np.ones(count) if masses is None else np.asarray(positive("masses", masses))
-    if mass.shape != (count,):
-        raise fail("masses", mass.shape, f"must be a vector of {count} numbers")
-    excess = np.max(np.abs(np.sum(labels, axis=0) - mass) / mass)
-    if excess > 1e-12:
-        raise fail("label_distribution", labels.shape, f"must have columns that sum to masses (off by {excess:.3g})")
-    return labels, proportions("weights", weights, count), mass
+    return labels, proportions("weights", weights, count), np.ones(count) if mass is None else mass
 
 
 def _checked_frequencies(num_classes: int, frequencies: Mapping[int, float]) -> tuple[int, FloatArray, FloatArray]:
-    n = integer("num_classes", num_classes, 2, 2**26)
-    if not isinstance(n, int):
-        raise fail("num_classes", num_classes, "must be one integer")
+    n = one_integer("num_classes", num_classes, 2, 2**26)
     if not isinstance(frequencies, Mapping) or not frequencies:
         raise fail("frequencies", frequencies, "must be a dict from set sizes to shares of the samples")
     sizes = np.atleast_1d(np.asarray(integer("frequencies", sorted(frequencies), 1, n - 1), dtype=np.float64))

@@ -436,7 +436,7 @@ def test_matrices_without_a_direction_are_refused(logits, limit, message):
     ("labels", "message"),
     [
         (np.eye(2), "label_distribution = 0.0: must lie in .*full support"),
-        ([[0.5, 0.5], [0.4, 0.5]], r"must have columns of sum 1 \(they miss it by 0.1\)"),
+        ([[0.5, 0.5], [0.4, 0.5]], r"column 0 must sum to 1 \(it misses it by 0.1\)"),
         ([0.5, 0.5], "must be a matrix"),
         ([[1.0, 1.0]], "must be a matrix"),
         ([[np.nan], [1.0]], "label_distribution = nan"),

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 import numpy as np
 
 from mdtheory.frozen import Frozen
-from mdtheory.validation import FloatArray, fail, flag, integer, real, same_fields
+from mdtheory.validation import FloatArray, fail, flag, one_integer, proportions, real, same_fields
 
 # One square matrix of this order takes 2 GiB.
 MAX_CLASSES = 2**14
@@ -29,7 +29,7 @@ class MaxMargin(Frozen):
     num_classes : int
         N, from 2 to 2**14.
     class_weights : array (N,), optional
-        Class proportions :math:`\pi`, positive with sum 1; balanced if omitted.
+        Class proportions :math:`\pi`, positive with sum 1 (rounded sums are accepted as by `UFM`); balanced if omitted.
     nonnegative : bool, default False
         Whether features are constrained to be entrywise nonnegative (ReLU outputs).
     label_temperatures : array (N,), optional
@@ -62,17 +62,13 @@ class MaxMargin(Frozen):
     label_temperatures: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        count = integer("num_classes", self.num_classes, 2, MAX_CLASSES)
-        if not isinstance(count, int):
-            raise fail("num_classes", self.num_classes, "must be one integer, not an array")
+        count = one_integer("num_classes", self.num_classes, 2, MAX_CLASSES)
         object.__setattr__(self, "num_classes", count)
         object.__setattr__(self, "nonnegative", flag("nonnegative", self.nonnegative))
         if self.class_weights is not None:
-            weights = _one_per_class("class_weights", self.class_weights, count, 0.0, 1.0)
-            excess = float(abs(np.sum(weights) - 1.0))
-            if excess > 1e-12:
-                raise fail("class_weights", weights.tolist(), f"must sum to 1 (they miss it by {excess:.3g})")
-            object.__setattr__(self, "class_weights", weights)
+            object.__setattr__(
+                self, "class_weights", proportions("class_weights", self.class_weights, count, counted="num_classes")
+            )
         if self.label_temperatures is not None:
             temperatures = _one_per_class("label_temperatures", self.label_temperatures, count, 1e-100, 1e100)
             object.__setattr__(self, "label_temperatures", temperatures)
@@ -98,8 +94,7 @@ class MaxMargin(Frozen):
 
 
 def _one_per_class(name: str, given: FloatArray, count: int, low: float, high: float) -> FloatArray:
-    domain = f"lie in {'[' if low > 0 else '('}{low:g}, {high:g}]"
-    values = np.asarray(real(name, given, lambda x: (x > 0) & (x >= low) & (x <= high), domain))
+    values = np.asarray(real(name, given, lambda x: (x >= low) & (x <= high), f"lie in [{low:g}, {high:g}]"))
     if values.shape != (count,):
         raise fail(name, values.shape, f"must be one-dimensional with num_classes = {count} entries")
     return values

@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass, fields
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
@@ -11,19 +11,24 @@ from mdtheory.margin_cost import MarginCost, root_of_product
 from mdtheory.validation import (
     FloatArray,
     Real,
+    columns,
     common_shape,
     fail,
     flag,
     integer,
     nonnegative,
+    one_integer,
+    one_number,
     positive,
-    real,
+    proportions,
     same_fields,
     scalar_or_array,
 )
 
 # Squares of class counts must be exact doubles.
 MAX_CLASSES = 2**26
+# Of arrays of class weights: as many as NumPy has.
+_MOST_AXES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +58,14 @@ class UFM(Frozen):
     bias_decay : float, default 0
         :math:`\lambda_b`; zero leaves the bias unregularised. Positive values need ``bias=True``.
     class_weights : array (..., K), optional
-        Proportions :math:`\pi` of the K label groups, positive with sum 1 to 1e-12; balanced if omitted. K is the
-        number of columns of `label_distribution`, N without one. A class that never occurs is a missing column, not a
-        weight of zero. In a symmetric problem the weights add a trailing class axis to the margin.
+        Proportions :math:`\pi` of the K label groups, positive with sum 1; balanced if omitted. K is the number of
+        columns of `label_distribution`, N without one. A class that never occurs is a missing column, not a weight of
+        zero. In a symmetric problem the weights add a trailing class axis to the margin. A sum that misses 1 by rounding
+        in the precision of the weights themselves (1e-12 for doubles, ``(4 + sqrt K) eps`` for float32 and float16) is
+        accepted; the weights are then divided by it, so that the field holds doubles with sum 1.
     label_distribution : array (N, K), optional
-        Column k is the label distribution of group k, a point of the simplex; the identity if omitted. Cross-entropy
+        Column k is the label distribution of group k, a point of the simplex (rounded and renormalised as the class
+        weights are); the identity if omitted. Cross-entropy
         and squared error take the distribution as their target, after their own smoothing; for every other loss the
         loss of a distribution is the mean loss of its labels.
     feature_dim : int, optional
@@ -109,7 +117,7 @@ class UFM(Frozen):
             "bias": flag("bias", self.bias),
         }
         if self.feature_dim is not None:
-            clean["feature_dim"] = _one_integer("feature_dim", self.feature_dim, 1, 2**31)
+            clean["feature_dim"] = one_integer("feature_dim", self.feature_dim, 1, 2**31)
         for name, value in clean.items():
             object.__setattr__(self, name, value)
         if np.any(np.not_equal(self.num_classes, 2)) and self.loss.two_classes_only:
@@ -232,37 +240,21 @@ class UFM(Frozen):
         return self.feature_dim >= int(np.max(self.num_classes)) - (0 if self.nonnegative or self.pays_for_mean else 1)
 
     def _set_bias_decay(self) -> None:
-        decay = nonnegative("bias_decay", self.bias_decay)
-        if not isinstance(decay, float):
-            raise fail("bias_decay", self.bias_decay, "must be one number")
+        decay = one_number("bias_decay", self.bias_decay, nonnegative)
         if decay > 0 and not self.bias:
             raise fail("bias_decay", decay, "must be 0 without a bias")
         object.__setattr__(self, "bias_decay", decay)
 
     def _checked_labels(self, given: FloatArray) -> FloatArray:
-        name, domain = "label_distribution", "have entries in [0, 1]"
-        labels = np.asarray(real(name, given, lambda x: (x >= 0) & (x <= 1), domain))
-        n = self.num_classes
-        if not isinstance(n, int) or labels.ndim != 2 or labels.shape[0] != n or labels.shape[1] == 0:
-            raise fail(name, labels.shape, f"must have num_classes = {n} rows and at least one column")
-        excess = np.abs(np.sum(labels, axis=0) - 1.0)
-        if np.max(excess) > 1e-12:
-            worst = int(np.argmax(excess))
-            raise fail(
-                name, labels[:, worst].tolist(), f"column {worst} must sum to 1 (it misses it by {excess[worst]:.3g})"
-            )
-        return labels
+        if not isinstance(self.num_classes, int):
+            raise fail("label_distribution", given, "needs one num_classes, not an array")
+        return columns("label_distribution", given, self.num_classes)
 
     def _checked_weights(self, given: FloatArray) -> FloatArray:
-        weights = np.asarray(real("class_weights", given, lambda x: (x > 0) & (x <= 1), _WEIGHT_DOMAIN))
-        n = self.num_classes
-        if not isinstance(n, int) or weights.ndim == 0 or weights.shape[-1] != self.num_groups:
-            expected = f"num_classes = {n}" if self.label_distribution is None else f"num_groups = {self.num_groups}"
-            raise fail("class_weights", weights.shape, f"must have {expected} entries on the last axis")
-        excess = np.max(np.abs(np.sum(weights, axis=-1) - 1.0))
-        if excess > 1e-12:
-            raise fail("class_weights", _shown(weights), f"must sum to 1 (they miss it by {excess:.3g})")
-        return weights
+        if not isinstance(self.num_classes, int):
+            raise fail("class_weights", given, "needs one num_classes, not an array")
+        counted = "num_classes" if self.label_distribution is None else "num_groups"
+        return proportions("class_weights", given, self.num_groups, counted=counted, axes=_MOST_AXES)
 
     def _check_one_point(self) -> None:
         numbers = {
@@ -288,17 +280,3 @@ class UFM(Frozen):
                 )
         if not self.loss.is_convex:
             raise fail("loss", self.loss, "must be convex in the logits unless the problem is symmetric")
-
-
-_WEIGHT_DOMAIN = "lie in (0, 1] (leave out the column of a class that never occurs)"
-
-
-def _shown(array: FloatArray) -> object:
-    return array.tolist() if array.size <= 12 else f"array of shape {array.shape}"
-
-
-def _one_integer(name: str, value: ArrayLike, low: int, high: int) -> int:
-    number = integer(name, value, low, high)
-    if not isinstance(number, int):
-        raise fail(name, value, "must be one integer, not an array")
-    return number

@@ -14,7 +14,7 @@ from mdtheory.logits_solution import LogitsSolution
 from mdtheory.problems import UFM
 from mdtheory.solvers.factors import BoundedFactors, local_minimum
 from mdtheory.solvers.free import has_closed_form, solve_free
-from mdtheory.validation import FloatArray, fail
+from mdtheory.validation import FloatArray, fail, one_point
 
 _DEFAULT_STARTS = 50
 
@@ -62,8 +62,7 @@ def solve_bottleneck(
         raise fail("nonnegative", True, "must be False: nonnegative features have their own solver")
     if problem.feature_dim is None:
         raise fail("feature_dim", None, "must be given")
-    if problem.shape != ():
-        raise fail("shape", problem.shape, "must be one point; loop over the points")
+    one_point(problem.shape)
     dim = problem.feature_dim
     relaxed = None
     if convex_dual is None or has_closed_form(problem):

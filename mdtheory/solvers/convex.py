@@ -24,7 +24,7 @@ from mdtheory.solvers.closed_form import solve_expansion
 from mdtheory.solvers.conic import minimise_conic
 from mdtheory.solvers.free import solution
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, fail
+from mdtheory.validation import FloatArray, fail, one_point
 
 MAX_CONVEX_CLASSES = 60
 TARGET_GAP = 1e-6
@@ -371,5 +371,4 @@ def _feasible(problem: MemorizationDilation, margin: float, level: float, *, fac
 
 
 def _check_one_point(problem: UFM | MemorizationDilation) -> None:
-    if problem.shape != ():
-        raise fail("shape", problem.shape, "method 'convex' takes one point at a time; loop over the points")
+    one_point(problem.shape, "method 'convex' takes one point at a time")

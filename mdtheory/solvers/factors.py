@@ -21,7 +21,7 @@ from mdtheory.frozen import Frozen
 from mdtheory.label_loss import LabelLoss
 from mdtheory.problems import UFM
 from mdtheory.solvers._projected import minimise_projected
-from mdtheory.validation import FloatArray, fail, integer
+from mdtheory.validation import FloatArray, integer, one_point
 
 # Starts whose objective is this close to the best, relative to it, have reached it.
 _SAME_OBJECTIVE = 1e-8
@@ -132,8 +132,7 @@ def local_minimum(
     >>> abs(found.objective - mdt.solve(ufm).objective) < 1e-12
     True
     """
-    if problem.shape != ():
-        raise fail("shape", problem.shape, "must be one point; loop over the points")
+    one_point(problem.shape)
     given = tuple(given)
     integer("dim", dim, 1, 2**31)
     integer("starts", starts, 0 if given else 1, 2**31)

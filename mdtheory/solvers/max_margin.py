@@ -15,7 +15,7 @@ from mdtheory.frozen import Frozen
 from mdtheory.geometry import sum_zero_basis
 from mdtheory.problems.max_margin import MaxMargin
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, choice, fail, real
+from mdtheory.validation import FloatArray, choice, columns, fail, real
 
 METHODS = ("closed-form", "convex")
 MAX_CONVEX_CLASSES = 60
@@ -281,7 +281,7 @@ def soft_label_limit(label_distribution: ArrayLike) -> FloatArray:
     Parameters
     ----------
     label_distribution : array (N, K)
-        Y: column k is the label distribution of class or group k, positive with sum 1.
+        Y: column k is the label distribution of class or group k, positive with sum 1, rounded as for `UFM`.
 
     Returns
     -------
@@ -299,15 +299,7 @@ def soft_label_limit(label_distribution: ArrayLike) -> FloatArray:
     array([[ 1.098612, -1.098612],
            [-1.098612,  1.098612]])
     """
-    labels = np.asarray(
-        real("label_distribution", label_distribution, lambda y: (y > 0) & (y <= 1), "lie in (0, 1]: full support")
-    )
-    if labels.ndim != 2 or labels.shape[0] < 2:
-        raise fail("label_distribution", labels.shape, "must be a matrix with a row for each of at least two classes")
-    excess = float(np.max(np.abs(np.sum(labels, axis=0) - 1.0), initial=0.0))
-    if excess > 1e-12:
-        raise fail("label_distribution", labels.tolist(), f"must have columns of sum 1 (they miss it by {excess:.3g})")
-    return _centred_columns(np.log(labels))
+    return _centred_columns(np.log(columns("label_distribution", label_distribution, positive=True)))
 
 
 def _direction(name: str, value: ArrayLike) -> FloatArray:

@@ -15,7 +15,7 @@ from mdtheory.certificates.duality import group_weights, label_columns, lower_bo
 from mdtheory.problems import UFM
 from mdtheory.solvers.factors import BoundedFactors, Factors, local_minimum
 from mdtheory.solvers.free import solve_free
-from mdtheory.validation import FloatArray, fail
+from mdtheory.validation import FloatArray, fail, one_point
 
 # Groups above which the conic programmes are too slow.
 MAX_CONIC_GROUPS = 40
@@ -80,8 +80,7 @@ def solve_nonnegative(
     """
     if not problem.nonnegative:
         raise fail("nonnegative", False, "must be True: free features have their own solvers")
-    if problem.shape != ():
-        raise fail("shape", problem.shape, "must be one point; loop over the points")
+    one_point(problem.shape)
     dim = problem.feature_dim or max(int(problem.num_classes), problem.num_groups)
     separate = None if problem.bias else _separate_classes(problem)
     given = []

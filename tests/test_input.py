@@ -1,0 +1,267 @@
+"""Input of every kind: what rounds to a distribution is one, and whatever is refused is refused in one short line."""
+
+import copy
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mdtheory as mdt
+from mdtheory.array_files import read_matrix
+from mdtheory.errors import AssumptionError, CertificateError, SolverError, one_line
+from mdtheory.imbalance import zero_collapse_threshold
+from mdtheory.regression import regression_spectrum
+from mdtheory.solvers.max_margin import soft_label_limit
+from mdtheory.validation import columns, integer, positive, proportions
+from mdtheory.wording import shown
+
+EPS = {np.float16: 2.0**-10, np.float32: 2.0**-23, np.float64: 2.0**-52}
+
+
+def ufm(**options):
+    return mdt.UFM(mdt.CrossEntropy(), **{"num_classes": 3, "weight_decay": 0.01, "feature_decay": 0.01, **options})
+
+
+def refusal(call, *arguments, **options):
+    """The message of the error: one line, not long."""
+    with pytest.raises((AssumptionError, SolverError, CertificateError)) as caught:
+        call(*arguments, **options)
+    message = str(caught.value)
+    assert len(message) < 300
+    assert message.splitlines() == [message]
+    return message
+
+
+# ---------------------------------------------------------------------------------------------------------- precision
+
+
+def softmax(logits, dtype):
+    powers = np.exp(logits.astype(dtype))
+    return powers / np.sum(powers, axis=0, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("classes", [2, 3, 10, 100])
+def test_distributions_computed_in_any_precision_are_taken_and_sum_to_one(dtype, classes):
+    labels = softmax(np.random.default_rng(classes).normal(size=(classes, 4)), dtype)
+    weights = softmax(np.arange(4.0), dtype)
+    assert labels.dtype == weights.dtype == dtype
+    problem = ufm(num_classes=classes, label_distribution=labels, class_weights=weights)
+    np.testing.assert_allclose(problem.label_distribution.sum(axis=0), 1.0, rtol=1e-14)
+    np.testing.assert_allclose(problem.class_weights.sum(), 1.0, rtol=1e-14)
+    # Each number is the given one up to the rounding that the sum already had.
+    np.testing.assert_allclose(problem.label_distribution, labels.astype(float), rtol=20 * EPS[dtype])
+    np.testing.assert_allclose(problem.class_weights, weights.astype(float), rtol=20 * EPS[dtype])
+
+
+def test_single_precision_is_known_after_conversion_to_double():
+    weights = softmax(np.array([0.3, -1.0, 2.0]), np.float32)
+    assert abs(weights.astype(float).sum() - 1) > 1e-12  # else there is nothing to see here
+    for given_as in (weights, weights.astype(float), weights.tolist(), list(weights)):
+        np.testing.assert_allclose(ufm(class_weights=given_as).class_weights.sum(), 1.0, rtol=1e-15)
+
+
+@pytest.mark.parametrize("factor", [1 + 1e-5, 1 - 1e-5])
+def test_more_than_rounding_is_refused_in_every_precision(factor):
+    weights = np.array([0.5, 0.3, 0.2]) * factor
+    for given_as in (weights, weights.astype(np.float32), weights.astype(np.float32).tolist()):
+        assert "class_weights" in refusal(ufm, class_weights=given_as)
+        assert "must sum to 1" in refusal(ufm, class_weights=given_as)
+    assert "must sum to 1" in refusal(ufm, class_weights=np.array([0.5, 0.3, 0.19], np.float16))
+    assert "must sum to 1" in refusal(ufm, class_weights=[0.5, 0.3, 0.2 + 1e-11])
+
+
+def test_doubles_with_sum_one_are_kept_to_the_bit_and_renormalising_is_done_once():
+    weights = np.array([0.7, 0.2, 0.1])
+    assert np.array_equal(ufm(class_weights=weights).class_weights, weights)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        rough = softmax(rng.normal(size=7), np.float32)
+        once = proportions("p", rough)
+        assert np.array_equal(proportions("p", once), once)
+
+
+TAKERS = [
+    (lambda p, y: ufm(class_weights=p).class_weights),
+    (lambda p, y: ufm(label_distribution=y).label_distribution),
+    (lambda p, y: mdt.MaxMargin(num_classes=3, class_weights=p).class_weights),
+    (lambda p, y: zero_collapse_threshold(mdt.CrossEntropy(), p)),
+    (lambda p, y: zero_collapse_threshold(mdt.CrossEntropy(), p, y)),
+    (lambda p, y: zero_collapse_threshold(mdt.LabelRelaxation(0.1), p)),
+    (lambda p, y: regression_spectrum(p)),
+    (lambda p, y: mdt.regression_optimum(np.eye(3), p, weight_decay=0.1, feature_decay=0.1).objective),
+    (lambda p, y: mdt.rank_bounds(mdt.CrossEntropy(), p, np.eye(3), mu=0.1, label_distribution=y)),
+    (lambda p, y: mdt.rank_threshold(mdt.CrossEntropy(), p, 1, relative_width=0.5)[1]),
+    (lambda p, y: mdt.is_exchangeable(y, p)),
+    (lambda p, y: soft_label_limit(y)),
+    (lambda p, y: mdt.multilabel_optimum(4, dict(enumerate(p, 1)), weight_decay=0.1, feature_decay=0.1).objective),
+]
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_every_question_takes_proportions_and_labels_in_single_precision(taker):
+    p, y = np.array([0.6, 0.3, 0.1]), np.array([[0.7, 0.2, 0.1], [0.2, 0.7, 0.2], [0.1, 0.1, 0.7]])
+    p32, y32 = p.astype(np.float32), y.astype(np.float32)
+    assert abs(float(p32.astype(float).sum()) - 1) > 1e-9
+    np.testing.assert_allclose(np.asarray(taker(p32, y32), float), np.asarray(taker(p, y), float), rtol=1e-5)
+
+
+def test_masses_are_totals_that_columns_may_miss_by_rounding():
+    labels = np.array([[0.6, 1.2], [0.6, 0.3], [0.3, 0.0]], np.float32)
+    got = columns("y", labels, totals=np.array([1.5, 1.5]))
+    np.testing.assert_allclose(got.sum(axis=0), 1.5, rtol=1e-15)
+    assert "column 1 must sum to 1.4" in refusal(columns, "y", labels, totals=np.array([1.5, 1.4]))
+
+
+def test_files_keep_the_precision_of_their_numbers(tmp_path):
+    for dtype in (np.float16, np.float32, np.float64):
+        labels = softmax(np.random.default_rng(1).normal(size=(3, 5)), dtype)
+        np.save(tmp_path / "labels.npy", labels)
+        np.savetxt(tmp_path / "labels.csv", labels.astype(max(dtype, np.float32, key=lambda d: -EPS[d])), delimiter=",")
+        problem = ufm(label_distribution=read_matrix("y", str(tmp_path / "labels.npy")))
+        np.testing.assert_allclose(problem.label_distribution.sum(axis=0), 1.0, rtol=1e-14)
+        if dtype is not np.float16:
+            again = ufm(label_distribution=read_matrix("y", str(tmp_path / "labels.csv")))
+            np.testing.assert_allclose(again.label_distribution, problem.label_distribution, rtol=1e-15)
+
+
+# ------------------------------------------------------------------------------------------------------------ columns
+
+
+def test_rows_that_are_distributions_are_told_to_be_transposed():
+    rows = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
+    for labels in (rows, rows[:3], rows[:3].astype(np.float32)):
+        assert "transpose" in refusal(ufm, label_distribution=labels)
+    assert "transpose" not in refusal(ufm, label_distribution=0.9 * rows[:3])
+    assert ufm(label_distribution=rows.T).num_groups == 4
+    doubly = np.array([[0.5, 0.3, 0.2], [0.2, 0.5, 0.3], [0.3, 0.2, 0.5]])
+    assert np.array_equal(ufm(label_distribution=doubly).label_distribution, doubly)
+
+
+# ----------------------------------------------------------------------------------------------------------- messages
+
+
+class Loud:
+    def __repr__(self):
+        return "loud\n" * 10**5
+
+
+class Broken:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+    def __array__(self, *_, **__):
+        raise RuntimeError("no array")
+
+
+HUGE = {
+    "list": [0.1] * 10**5 + ["x"],
+    "nested": [[0.1] * 100] * 100 + [["x"] * 100],
+    "array": np.full((300, 400), np.nan),
+    "string": "x" * 10**6,
+    "lines": "x\n" * 10**5,
+    "integer": 10**5000,
+    "loud": Loud(),
+    "broken": Broken(),
+    "listed": [Loud()] * 1000,
+    "dictionary": {str(k): Loud() for k in range(10**4)},
+    "bytes": b"x" * 10**6,
+    "set": set(range(10**5)),
+    "objects": np.array([Loud()] * 1000, dtype=object),
+    "complex": np.full(10**5, 1j),
+}
+
+
+@pytest.mark.parametrize("value", HUGE.values(), ids=HUGE)
+def test_any_value_is_shown_in_one_short_line(value):
+    text = shown(value)
+    assert 0 < len(text) <= 120
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("value", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("check", [positive, proportions, columns, lambda name, value: integer(name, value, 1, 5)])
+def test_any_value_is_refused_in_one_short_line_that_names_its_parameter(check, value):
+    assert refusal(check, "thing", value).startswith("thing = ")
+
+
+def test_the_first_offending_entry_is_named_with_its_place():
+    assert refusal(positive, "x", [0.1] * 50 + [-2.0, -3.0]) == "x = -2.0: must be positive and finite (entry [50])"
+    assert refusal(positive, "x", [[1.0, 2.0], [1.0, "a"]]).startswith("x = 'a': ")
+    assert refusal(positive, "x", [[1.0, 2.0], [1.0, "a"]]).endswith("(entry [1, 1])")
+    assert "(entry [2])" in refusal(positive, "x", [[1.0], [2.0], [1.0, 3.0]])
+    assert "(entry [1])" in refusal(positive, "x", [1.0, True])
+    assert refusal(integer, "n", np.array([[2, 3], [4, 9]]), 1, 5).endswith("(entry [1, 1])")
+    assert refusal(proportions, "p", [[0.5, 0.5], [0.5, 0.4]], axes=2).endswith("(entry [1])")
+    assert "column 2 must" in refusal(columns, "y", [[1.0, 0.5, 0.3], [0.0, 0.5, 0.3]])
+
+
+@pytest.mark.parametrize("kind", [AssumptionError, SolverError, CertificateError])
+def test_every_error_is_one_line_however_it_is_raised(kind):
+    message = str(kind("value = " + "1\n2\t3 " * 10**5 + ": must be less"))
+    assert len(message) < 300
+    assert message.splitlines() == [message]
+    assert message.startswith("value = 1 2 3")
+    assert message.endswith(": must be less")
+    again = pickle.loads(pickle.dumps(kind(message)))
+    assert (type(again), str(again), str(copy.deepcopy(again))) == (kind, message, message)
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=2000))
+def test_a_short_line_stays_as_it_is(text):
+    line = one_line(text)
+    assert len(line) <= 299
+    assert one_line(line) == line
+    if len(text) <= 299 and text.isprintable() and text == " ".join(text.split()):
+        assert line == text
+
+
+# ------------------------------------------------------------------------------------------------------- number kinds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Fraction(1, 4), np.float16(0.25), np.array(0.25), np.longdouble(0.25), np.ma.masked_array([0.25], [False])],
+)
+def test_numbers_of_every_real_kind_are_numbers(value):
+    assert np.all(np.asarray(positive("x", value)) == 0.25)
+
+
+def test_integers_beyond_64_bits_are_numbers():
+    assert positive("x", 10**30) == 1e30
+    assert np.array_equal(positive("x", [10**30, 1]), [1e30, 1.0])
+    assert "too large" in refusal(positive, "x", [1, 10**400])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        "0.1",
+        b"0.1",
+        1j,
+        [],
+        [[]],
+        {},
+        {0.1},
+        np.array([True]),
+        np.zeros(0) + 1,
+        np.array("2026-01-01", "M8[D]"),
+        np.timedelta64(3, "s"),
+        np.ma.masked_array([0.1, 0.2], [False, True]),
+        np.array([0.1, None]),
+        np.array([(0.1,)], dtype=[("a", float)]),
+        object(),
+        len,
+        float,
+    ],
+    ids=repr,
+)
+def test_what_is_no_number_is_refused(value):
+    assert refusal(positive, "x", value).startswith("x = ")
+    assert refusal(ufm, weight_decay=value).startswith("weight_decay = ")
