@@ -14,25 +14,52 @@ _PIECE = 256
 # Few points are integrated at many nodes at once: calls of NumPy would cost more than the numbers. In cache, still.
 _TOGETHER = 8192
 Selection = NDArray[np.bool_] | NDArray[np.intp] | slice
-_Kernel = Callable[[Loss, Spread, FloatArray, FloatArray], FloatArray]
+_Kernel = Callable[[Loss, Spread, FloatArray, FloatArray, FloatArray | None], FloatArray]
+# Scales at which expectations are taken. Below, the stiffness is constant to rounding; no solution lies above.
+_NARROWEST = 1e-12
+_WIDEST = 1e12
 
 
-def mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
-    """``E phi(centre + scale zeta)``, for arrays that broadcast against the loss's parameters."""
-    return _blockwise(_mean_loss, loss, spread, centre, scale)
+def mean_loss(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None = None
+) -> FloatArray:
+    """``E phi(centre + scale zeta)``, for arrays that broadcast against the loss's parameters.
+
+    `room`, for a loss with a kink, is the distance from `centre` up to it where that is known better than by subtraction.
+    """
+    return _blockwise(_mean_loss, loss, spread, centre, scale, room)
 
 
-def mean_slope(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
-    """``E zeta phi'(centre + scale zeta)``, likewise."""
-    return _blockwise(lambda *block: slopes(*block)[0], loss, spread, centre, scale)
+def mean_stiffness(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None = None
+) -> FloatArray:
+    """``E zeta phi'(centre + scale zeta) / scale``, likewise; its limit where the scale is zero."""
+    return _blockwise(lambda *block: stiffness(*block)[0], loss, spread, centre, scale, room)
 
 
-def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+def stiffness(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """``E zeta phi'(centre + scale zeta) / scale`` and ``E zeta^2 phi''(centre + scale zeta)`` at any scale >= 0.
+
+    For one block, like `slopes`. Beyond a scale of 1e12 the clean loss is continued by a parabola: it stays convex.
+    """
+    narrow = _NARROWEST if room is None else _NARROWEST * np.where(room > 0, np.minimum(room, 1.0), 1.0)
+    scale = np.clip(scale, narrow, _WIDEST)
+    first, second = slopes(loss, spread, centre, scale, room)
+    first /= scale
+    return first, second
+
+
+def slopes(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """``E zeta phi'(centre + scale zeta)`` and ``E zeta^2 phi''(centre + scale zeta)``.
 
     For one block: one-dimensional arrays, and loss parameters that are scalars or arrays of the same length.
     """
-    position, inside = _split_positions(loss, spread, centre, scale)
+    room = _room(loss, centre, room)
+    position, inside = _split_positions(loss, spread, centre, scale, room)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
     first, second = np.zeros(centre.shape), np.zeros(centre.shape)
     pair = loss.paired_slopes_at(centre)
@@ -50,10 +77,15 @@ def slopes(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) ->
             first += np.einsum("m,mk->k", moments, difference)
             second += np.einsum("m,mk->k", moments * nodes[some], curvature)
     for pick in _pieces(inside):
-        part, nodes, weights, at = _split(loss, spread, centre[pick], scale[pick], position[pick], pick)
+        part, nodes, weights = _split(loss, spread, scale[pick], position[pick], pick)
+        offset = scale[pick][:, None] * nodes
+        if room is None:
+            slope, curvature = part.slope_and_curvature(centre[pick][:, None] + offset)
+        else:
+            slope, curvature = part.slopes_before_kink(room[pick][:, None] - offset)
         weights = weights * nodes
-        first[pick] = np.sum(weights * part.profile_derivative(at), axis=-1)
-        second[pick] = np.sum(weights * nodes * part.profile_curvature(at), axis=-1)
+        first[pick] = np.sum(weights * slope, axis=-1)
+        second[pick] = np.sum(weights * nodes * curvature, axis=-1)
     return first, second
 
 
@@ -77,16 +109,35 @@ def flatten(loss: Loss, shape: tuple[int, ...]) -> Loss:
     return loss.with_parameters(**parameters) if parameters else loss
 
 
-def _mean_loss(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
-    position, inside = _split_positions(loss, spread, centre, scale)
+def _mean_loss(
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None
+) -> FloatArray:
+    room = _room(loss, centre, room)
+    position, inside = _split_positions(loss, spread, centre, scale, room)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
     value = np.zeros(centre.shape)
     for node, weight in zip(nodes, weights, strict=True):
-        value += 0.5 * weight * (loss.profile(centre + scale * node) + loss.profile(centre - scale * node))
+        if room is None:
+            both = loss.profile(centre + scale * node) + loss.profile(centre - scale * node)
+        else:
+            both = loss.before_kink(room - scale * node) + loss.before_kink(room + scale * node)
+        value += 0.5 * weight * both
     for pick in _pieces(inside):
-        part, _, weights, at = _split(loss, spread, centre[pick], scale[pick], position[pick], pick)
-        value[pick] = np.sum(weights * part.profile(at), axis=-1)
+        part, nodes, weights = _split(loss, spread, scale[pick], position[pick], pick)
+        offset = scale[pick][:, None] * nodes
+        if room is None:
+            at = part.profile(centre[pick][:, None] + offset)
+        else:
+            at = part.before_kink(room[pick][:, None] - offset)
+        value[pick] = np.sum(weights * at, axis=-1)
     return value
+
+
+def _room(loss: Loss, centre: FloatArray, room: FloatArray | None) -> FloatArray | None:
+    """The distance from `centre` up to the kink, if there is one."""
+    if room is None and (kink := loss.kinks()) is not None:
+        return np.asarray(kink - centre)
+    return room
 
 
 def _pieces(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
@@ -97,32 +148,32 @@ def _pieces(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
 
 
 def _split(
-    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, position: FloatArray, pick: NDArray[np.intp]
-) -> tuple[Loss, FloatArray, FloatArray, FloatArray]:
-    """The loss at the picked points, and nodes, weights and margins (points, nodes) of a rule split at `position`."""
+    loss: Loss, spread: Spread, scale: FloatArray, position: FloatArray, pick: NDArray[np.intp]
+) -> tuple[Loss, FloatArray, FloatArray]:
+    """The loss at the picked points, and nodes and weights (points, nodes) of a rule split at `position`."""
     nodes, weights = spread.split_rule(position, scale * _sharpness(loss))
-    return restrict(loss, pick, as_column=True), nodes, weights, centre[:, None] + scale[:, None] * nodes
+    return restrict(loss, pick, as_column=True), nodes, weights
 
 
 def _split_positions(
-    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray
+    loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Where to split the spread, and the points to split it for.
 
     At a kink inside the spread; and at the margin 0 where phi' is nearly a step on the scale of the spread, so that no
     rule for smooth functions has few nodes.
     """
-    kink, smooth = loss.kinks(), not np.isfinite(loss.analytic_strip)
+    smooth = not np.isfinite(loss.analytic_strip)
     wide = np.zeros(scale.shape, dtype=bool) if smooth else scale * _sharpness(loss) > spread.wide_scale
-    if kink is None:
-        kink = np.full((), np.inf)
+    if room is None:
         if not np.any(wide):
             return np.zeros(centre.shape), wide
-    # Beyond 40 the slope of a softmax loss is smaller than rounding, and so is its kink.
-    kinked = np.isfinite(kink) if smooth else kink <= 40.0
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        position = np.where(scale > 0, (np.where(kinked, kink, 0.0) - centre) / scale, np.inf)
-    return position, wide | (kinked & (np.abs(position) < spread.radius))
+        return -centre / np.where(scale > 0, scale, 1.0), wide
+    # The slope of a softmax loss falls like e^-t: a kink 40 further out than what counts is smaller than rounding.
+    kinked = np.full(room.shape, True) if smooth else (room <= 40.0) | (centre + room <= 40.0)
+    with np.errstate(over="ignore"):
+        position = np.where(kinked, room, -centre) / np.where(scale > 0, scale, 1.0)
+    return position, wide | (kinked & (scale > 0) & (np.abs(position) < spread.radius))
 
 
 def _sharpness(loss: Loss) -> float:
@@ -130,12 +181,16 @@ def _sharpness(loss: Loss) -> float:
     return max(1.0, np.pi / loss.analytic_strip)
 
 
-def _blockwise(kernel: _Kernel, loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> FloatArray:
+def _blockwise(
+    kernel: _Kernel, loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None
+) -> FloatArray:
     shape = np.broadcast_shapes(np.shape(centre), np.shape(scale), loss.shape)
     centre, scale = (np.broadcast_to(x, shape).ravel() for x in (centre, scale))
+    room = None if room is None else np.broadcast_to(room, shape).ravel()
     flat = flatten(loss, shape)
     result = np.empty(centre.shape)
     for start in range(0, centre.size, _BLOCK):
         block = slice(start, start + _BLOCK)
-        result[block] = kernel(restrict(flat, block), spread, centre[block], scale[block])
+        near = None if room is None else room[block]
+        result[block] = kernel(restrict(flat, block), spread, centre[block], scale[block], near)
     return result.reshape(shape)

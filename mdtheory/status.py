@@ -20,6 +20,7 @@ class Status(IntEnum):
     APPROXIMATE = 2
     INACCURATE = 3
     BOUNDED = 4
+    FAILED = 7
 
     @property
     def message(self) -> str:
@@ -33,6 +34,7 @@ _MESSAGES = {
     Status.APPROXIMATE: "an expansion: see `expansion_parameter` and `gap` for its accuracy",
     Status.INACCURATE: "the solver stopped with a duality gap above its target; see `gap`",
     Status.BOUNDED: "best of many local searches, not proved optimal; the optimum lies between `lower_bound` and `objective`",
+    Status.FAILED: "no answer in the range of floating-point numbers, or the iteration did not settle; its fields are NaN",
 }
 
 

@@ -7,10 +7,13 @@ Bounds are computed in double precision, so a gap of a few rounding errors of th
 import numpy as np
 from numpy.typing import NDArray
 
-from mdtheory.expectation import mean_loss, mean_slope
+from mdtheory.expectation import mean_loss, mean_stiffness
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.validation import FloatArray
+
+# A dilation below this may have lost the force that goes with it.
+_UNDERFLOW = 1e-290
 
 
 def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
@@ -73,7 +76,7 @@ def md_objective(
     noisy = problem.ufm.loss.profile(margin) + lam * ((margin / c.weight_distance) ** 2 + level**2)
     if problem.ufm.pays_for_mean:
         noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
-    return _clean_part(problem, problem.ufm.loss, dilation)[0] + 2.0 * np.asarray(problem.noise) * noisy
+    return _clean_part(problem, problem.ufm.loss, dilation) + 2.0 * np.asarray(problem.noise) * noisy
 
 
 def md_lower_bound(
@@ -90,30 +93,78 @@ def md_lower_bound(
     and the slopes are scaled down to it.
     """
     loss, c, lam = problem.ufm.loss.convex_hull(), problem.configuration, problem.decay
+    dilation = np.where(np.isnan(dilation), 0.0, dilation)  # where the margin is NaN too, and with it the bound
     if loss is None:
         return np.full(problem.shape, -np.inf)
-    clean, slope = _clean_part(problem, loss, dilation)
-    th = 0.5 * slope * problem.rate
+    clean, th = _tangent(problem, loss, dilation)
     p = loss.profile_derivative(margin)
     if not loss.smooth_slope:
         p = _kink_slope(problem, th, margin, level, p)
     sum_slope = 0.5 * (c.weight_sum * level - 1.0) if problem.ufm.pays_for_mean else np.zeros(np.shape(level))
-    multiplier = np.zeros(np.shape(p))
+    along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
+    length = np.hypot(along, across)
+    lost = (dilation < _UNDERFLOW) & (length > th) & (np.asarray(problem.noise) > 0)
+    if loss.smooth_slope and np.any(lost):
+        # The dilation underflows, but not the force that belongs to it: the tangent at another tiny r is as good.
+        other = _dilation_of_pull(problem, loss, length)
+        clean, th = _tangent(problem, loss, np.where(lost & (other < 1e10 * _UNDERFLOW), other, dilation))
+    value = _noisy_bound(problem, loss, p, sum_slope, multiplier)
+    spare = np.maximum(length - th, 0.0)
+    with np.errstate(divide="ignore", over="ignore"):
+        value = value - np.where(lam > 0, spare * (0.25 * spare / np.where(lam > 0, lam, 1.0)), np.inf)
+    # Slopes scaled down to b <= th cost little where b exceeds th by rounding alone, however small the decay.
     for _ in range(2):
+        shrink = np.where(length > th, th / np.where(length > th, length, 1.0), 1.0)
+        p, sum_slope = p * shrink, sum_slope * shrink
         along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
         length = np.hypot(along, across)
-        if np.all(lam > 0):
-            break
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shrink = np.where((lam == 0) & (length > th), th / length, 1.0)
-        p, sum_slope = p * shrink, sum_slope * shrink
-    with np.errstate(divide="ignore", invalid="ignore"):
-        excess = np.where(lam > 0, np.maximum(length - th, 0.0) ** 2 / (4.0 * lam), 0.0)
+    spare = np.where(lam > 0, np.maximum(length - th, 0.0), 0.0)
+    with np.errstate(over="ignore"):
+        shrunk = _noisy_bound(problem, loss, p, sum_slope, multiplier)
+        shrunk = shrunk - spare * (0.25 * spare / np.where(lam > 0, lam, 1.0))
+    return np.asarray(clean + 2.0 * np.asarray(problem.noise) * np.maximum(value, shrunk))
+
+
+def _noisy_bound(
+    problem: MemorizationDilation, loss: Loss, p: FloatArray, sum_slope: FloatArray, multiplier: FloatArray
+) -> FloatArray:
+    """``-ps + p's_0 - phi*(p) - psi*(p') + lam ||h||^2 - v h``."""
+    c, lam = problem.configuration, problem.decay
     value = -p * c.margin - loss.profile_conjugate(p) + lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2)
     if problem.ufm.pays_for_mean:
         value = value + sum_slope * c.mean_margin - sum_slope * (sum_slope + 1.0)
-    value = value - multiplier * c.mean_distance / np.sqrt(2.0)
-    return np.asarray(clean - dilation * slope + 2.0 * np.asarray(problem.noise) * (value - excess))
+    return np.asarray(value - multiplier * c.mean_distance / np.sqrt(2.0))
+
+
+def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """``F(r) - r F'(r)`` and ``th = F'(r) D^q/(2C)``, which exists where F' underflows and D^q/C overflows."""
+    c = problem.configuration
+    scale = c.weight_distance * dilation
+    if not loss.smooth_slope:
+        # With the margin on the kink F' is constant near r = 0+, where ``r F'/r`` would vanish.
+        scale = np.maximum(scale, 1e-12)
+    stiffness = mean_stiffness(loss, problem.spread, c.margin, scale, _room(problem, loss))
+    floor = problem.decay + (0.25 * c.weight_sum**2 / problem.spread.dim if problem.ufm.pays_for_mean else 0.0)
+    # F'(r) = 2 kap stiffness scale + 4 floor r
+    clean = _clean_part(problem, loss, dilation)
+    clean = clean - (2.0 * stiffness * scale * (c.weight_distance * dilation) + 4.0 * floor * dilation**2)
+    with np.errstate(over="ignore"):
+        force = (c.weight_distance * stiffness) * (scale / problem.slope) + 2.0 * floor * (dilation / problem.slope)
+        return clean, np.asarray(force * (c.mean_distance if problem.scaling == "absolute" else 1.0))
+
+
+def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> FloatArray:
+    """The r at which ``th`` is `pull`, for small r."""
+    c = problem.configuration
+    stiffness = mean_stiffness(loss, problem.spread, c.margin, np.zeros(np.shape(pull)), _room(problem, loss))
+    floor = problem.decay + (0.25 * c.weight_sum**2 / problem.spread.dim if problem.ufm.pays_for_mean else 0.0)
+    distance = c.mean_distance if problem.scaling == "absolute" else 1.0
+    with np.errstate(over="ignore"):
+        return np.asarray(pull / distance / (c.weight_distance**2 * stiffness + 2.0 * floor) * problem.slope)
+
+
+def _room(problem: MemorizationDilation, loss: Loss) -> FloatArray | None:
+    return loss.room(problem.configuration.margin, np.asarray(problem.ufm.kappa))
 
 
 def _dual_vector(
@@ -137,22 +188,15 @@ def _dual_vector(
     return along + v / np.sqrt(2.0), across - v / np.sqrt(2.0), v
 
 
-def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """F(r) and F'(r)."""
+def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> FloatArray:
+    """F(r)."""
     c, lam = problem.configuration, problem.decay
-    scale = c.weight_distance * dilation
-    value = 2.0 * mean_loss(loss, problem.spread, c.margin, scale)
-    if not loss.smooth_slope:
-        # With the margin on the kink F' is constant near r = 0+, where ``s + kap r zeta`` would round to s.
-        scale = np.maximum(scale, 1e-9)
-    slope = 2.0 * c.weight_distance * mean_slope(loss, problem.spread, c.margin, scale)
+    dilation = np.where(np.isnan(dilation), 0.0, dilation)
+    value = 2.0 * mean_loss(loss, problem.spread, c.margin, c.weight_distance * dilation, _room(problem, loss))
     value = value + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
-    slope = slope + 4.0 * lam * dilation
     if problem.ufm.pays_for_mean:
-        second = c.weight_sum**2 / problem.spread.dim
-        value = value + 0.5 * ((c.mean_margin - 1.0) ** 2 + second * dilation**2)
-        slope = slope + second * dilation
-    return value, slope
+        value = value + 0.5 * ((c.mean_margin - 1.0) ** 2 + c.weight_sum**2 / problem.spread.dim * dilation**2)
+    return value
 
 
 def _kink_slope(

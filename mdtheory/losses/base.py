@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
-from mdtheory.errors import SolverError
 from mdtheory.frozen import Frozen, read_only
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
@@ -18,6 +17,10 @@ from mdtheory.validation import FloatArray, Real, common_shape, fail, same_field
 if TYPE_CHECKING:
     import cvxpy
     import sympy
+
+
+# Of the equation of a noisy margin: every third step halves the bracket once Newton's method has had its chance.
+_MOST_STEPS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,23 @@ class Loss(Frozen, ABC):
         """The margin at which the two-class slope is not differentiable, if there is one."""
         return None
 
+    def room(self, margin: FloatArray, cost: FloatArray) -> FloatArray | None:
+        """Distance from the two-class margin s of a features model up to the kink; None without a kink.
+
+        To full relative accuracy, also where it is less than the spacing of doubles at s: the cost of a unit of margin,
+        ``cost = -phi'(s)``, tells it.
+        """
+        kink = self.kinks()
+        return None if kink is None else np.asarray(kink - margin)
+
+    def before_kink(self, distance: FloatArray) -> FloatArray:
+        """``phi`` at the kink minus `distance`, accurate for small distances; for a loss that has a kink."""
+        return self.profile(np.asarray(self.kinks()) - distance)
+
+    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``phi'`` and ``phi''`` there."""
+        return self.slope_and_curvature(np.asarray(self.kinks()) - distance)
+
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``phi'(c+o) - phi'(c-o)`` and ``phi''(c+o) + phi''(c-o)``, the first without cancellation for small `offset`.
 
@@ -175,7 +195,7 @@ class Loss(Frozen, ABC):
         return np.where(offset < 1e-5, offset * curvature, difference), curvature
 
     def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
-        """:meth:`paired_slopes` for many offsets about one centre."""
+        """:meth:`paired_slopes` for many offsets about one centre, which lies below the kink if there is one."""
         return partial(self.paired_slopes, centre)
 
     def displacement(
@@ -187,6 +207,11 @@ class Loss(Frozen, ABC):
         The loss must be convex with ``phi'(-margin) < 0``. `start` is a guess of the root.
         """
         return _solve_displacement(self, margin, step, offset, start)
+
+    def log_force(self, margin: FloatArray) -> FloatArray:
+        """``log(-phi'(t))``, minus infinity where phi does not fall: for margins at which phi' underflows."""
+        force = -self.profile_derivative(margin)
+        return np.log(force, where=force > 0, out=np.full(np.shape(force), -np.inf))
 
     # ------------------------------------------------------------------ symbolic face
 
@@ -325,6 +350,28 @@ def logistic(x: ArrayLike) -> FloatArray:
         return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x, dtype=np.float64))))
 
 
+def softmax_pair(centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+    """:meth:`Loss.paired_slopes_at` for a slope that is the logistic function and a constant."""
+    twice_cosh = 2.0 * np.cosh(np.minimum(np.abs(centre), 700.0))
+
+    def pair(offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+        # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
+        decay = np.exp(-offset)
+        # 1 - e^-o cancels only where o is small; expm1 is then the better, and slower, way to it.
+        rise = 1.0 - decay if np.min(offset) > 1e-2 else -np.expm1(-offset)
+        square = decay * decay
+        cross = decay * twice_cosh
+        square_above = square + 1.0
+        inverse = 1.0 / (square_above + cross)
+        cross *= square_above
+        square *= 4.0
+        cross += square
+        cross *= inverse * inverse
+        return (1.0 + decay) * rise * inverse, cross
+
+    return pair
+
+
 def binary_entropy(p: ArrayLike) -> FloatArray:
     """``-p log p - (1-p) log(1-p)`` in nats, with ``0 log 0 = 0``; minus infinity outside [0, 1]."""
     return entropy_of(p, 2)
@@ -361,7 +408,7 @@ def _solve_displacement(
         # Where -phi'(t) decays like e^-t, the root is no larger than this; a good start, and only a start.
         start = offset + margin + np.log1p(step / np.maximum(margin, 1e-3))
     root = np.clip(start, low, high)
-    for count in range(200):
+    for count in range(_MOST_STEPS):
         slope, curvature = loss.slope_and_curvature(root - margin)
         residual = root - offset + step * slope
         np.copyto(low, root, where=residual < 0)
@@ -372,9 +419,9 @@ def _solve_displacement(
             # Across an inflection of phi' Newton can run in circles inside the bracket; halving ends that.
             inside &= np.abs(newton - root) <= 1e-3 * root
         updated = np.where(inside, newton, 0.5 * (low + high))
-        settled = (np.abs(newton - root) <= 1e-8 * root) | (high - low <= 4e-16 * high)
+        settled = (np.abs(newton - root) <= 1e-8 * root) | (high - low <= 4e-16 * high) | (residual == 0)
         root = updated
         # Newton is quadratic: a step below 1e-8 leaves nothing above rounding.
         if np.all(settled):
             return np.asarray(root)
-    raise SolverError("the noisy margin did not converge in 200 safeguarded Newton steps")
+    return np.where(settled, root, np.nan)

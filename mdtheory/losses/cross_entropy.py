@@ -15,6 +15,7 @@ from mdtheory.losses.base import (
     logistic,
     margin_from_remaining,
     smoothed_slope,
+    softmax_pair,
     x_log_x,
 )
 from mdtheory.margin_cost import MarginCost
@@ -23,6 +24,9 @@ from mdtheory.validation import FloatArray, Real, unit_interval
 if TYPE_CHECKING:
     import cvxpy
     import sympy
+
+# Smoothing from which a slope near margin 0 loses a digit to cancellation.
+_STRONG = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +92,11 @@ class CrossEntropy(TargetLoss):
 
     def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         rest = np.subtract(num_classes, 1.0)
-        return np.asarray(self.smoothing * rest / (rest + 1.0) - logistic(np.log(rest) - margin))
+        wrong = logistic(np.log(rest) - margin)
+        slope = self.smoothing * rest / (rest + 1.0) - wrong
+        if np.any(np.asarray(self.smoothing) > _STRONG):
+            return _near_uniform(slope, self.smoothing, np.asarray(margin), wrong, rest)
+        return np.asarray(slope)
 
     def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         shifted = np.subtract(margin, np.log(np.subtract(num_classes, 1.0)))
@@ -96,7 +104,16 @@ class CrossEntropy(TargetLoss):
 
     def slope_and_curvature(self, margin: FloatArray) -> tuple[FloatArray, FloatArray]:
         wrong = 1.0 / (1.0 + np.exp(np.minimum(margin, 700.0)))
-        return 0.5 * self.smoothing - wrong, wrong * (1.0 - wrong)
+        slope = 0.5 * self.smoothing - wrong
+        if np.any(np.asarray(self.smoothing) > _STRONG):
+            slope = _near_uniform(slope, self.smoothing, margin, wrong, np.ones(()))
+        return slope, wrong * (1.0 - wrong)
+
+    def log_force(self, margin: FloatArray) -> FloatArray:
+        log_wrong = -np.logaddexp(0.0, margin)
+        with np.errstate(divide="ignore"):
+            share = np.exp(np.minimum(np.log(self.smoothing) - np.log(2.0) - log_wrong, 0.0))
+            return np.asarray(log_wrong + np.log1p(-share))
 
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         rest = np.subtract(num_classes, 1.0)
@@ -121,24 +138,7 @@ class CrossEntropy(TargetLoss):
         return np.asarray((1.0 - np.asarray(self.smoothing)) * ((n - 1.0) / n))
 
     def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
-        twice_cosh = 2.0 * np.cosh(np.minimum(np.abs(centre), 700.0))
-
-        def pair(offset: FloatArray) -> tuple[FloatArray, FloatArray]:
-            # sigma(c+o) - sigma(c-o) = sinh o / (cosh o + cosh c), scaled by 2 e^-o: no overflow and no cancellation.
-            decay = np.exp(-offset)
-            # 1 - e^-o cancels only where o is small; expm1 is then the better, and slower, way to it.
-            rise = 1.0 - decay if np.min(offset) > 1e-2 else -np.expm1(-offset)
-            square = decay * decay
-            cross = decay * twice_cosh
-            square_above = square + 1.0
-            inverse = 1.0 / (square_above + cross)
-            cross *= square_above
-            square *= 4.0
-            cross += square
-            cross *= inverse * inverse
-            return (1.0 + decay) * rise * inverse, cross
-
-        return pair
+        return softmax_pair(centre)
 
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         return self.paired_slopes_at(centre)(offset)
@@ -151,6 +151,15 @@ class CrossEntropy(TargetLoss):
 
         (alpha,) = parameters
         return sp.log(1 + (num_classes - 1) * sp.exp(-margin)) + alpha * margin * (num_classes - 1) / num_classes
+
+
+def _near_uniform(
+    slope: FloatArray, smoothing: Real, margin: FloatArray, wrong: FloatArray, rest: FloatArray
+) -> FloatArray:
+    """The slope of the profile, by way of ``f'(0)`` near margin 0: with strong smoothing the plain difference cancels."""
+    near = np.minimum(np.abs(margin), 1.0) * np.sign(margin)
+    stable = (wrong * np.expm1(near) - (1.0 - np.asarray(smoothing)) * rest) / (rest + 1.0)
+    return np.where(np.abs(margin) < 1.0, stable, slope)
 
 
 def _softmax(logits: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """Multiclass hinge loss and its square (Crammer and Singer)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -81,6 +82,12 @@ class Hinge(_UnitMargin):
         p = np.asarray(slope, dtype=np.float64)
         return np.where((p >= -1.0) & (p <= 0.0), p, np.inf)
 
+    def before_kink(self, distance: FloatArray) -> FloatArray:
+        return np.maximum(distance, 0.0)
+
+    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return np.where(np.greater(distance, 0.0), -1.0, 0.0), np.zeros(np.shape(distance))
+
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         return np.where(cost.remaining(np.ones(np.shape(num_classes)), dd.pair, np.ones(())) > 0, 1.0, 0.0)
 
@@ -142,6 +149,22 @@ class SquaredHinge(_UnitMargin):
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         return np.maximum(cost.remaining(np.ones(np.shape(num_classes)), dd.pair, np.ones(())), 0.0)
+
+    def room(self, margin: FloatArray, cost: FloatArray) -> FloatArray:
+        return np.asarray(np.broadcast_to(cost, np.shape(margin)))
+
+    def before_kink(self, distance: FloatArray) -> FloatArray:
+        return np.asarray(0.5 * np.maximum(distance, 0.0) ** 2)
+
+    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return -np.maximum(distance, 0.0), np.where(np.greater(distance, 0.0), 1.0, 0.0)
+
+    def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+        below = np.where(np.less(centre, 1.0), 2.0, 0.0)
+        return below * offset, below + np.zeros(np.shape(offset))
+
+    def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+        return lambda offset: (2.0 * offset, np.full(np.broadcast_shapes(np.shape(centre), np.shape(offset)), 2.0))
 
     @classmethod
     def symbolic_profile(

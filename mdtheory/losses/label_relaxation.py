@@ -1,5 +1,6 @@
 """Label relaxation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,6 +17,7 @@ from mdtheory.losses.base import (
     logistic,
     margin_from_remaining,
     own_and_rest,
+    softmax_pair,
     x_log_x,
 )
 from mdtheory.margin_cost import MarginCost
@@ -131,8 +133,11 @@ class LabelRelaxation(Loss):
         return np.asarray(np.where(inside, value, np.inf))
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
-        alpha = np.asarray(self.relaxation)
-        return np.asarray(np.log1p(-alpha) - np.log(alpha) + np.log(np.subtract(num_classes, 1.0)))
+        alpha, n = np.asarray(self.relaxation), np.asarray(num_classes, dtype=np.float64)
+        split = np.log1p(-alpha) - np.log(alpha) + np.log(n - 1.0)
+        # The two parts cancel where the minimiser is near zero, and the exact initial slope is what is left of them.
+        ratio = n * _initial_slope(alpha, n) / np.maximum(alpha, 0.25 * (n - 1.0) / n)
+        return np.asarray(np.where(np.abs(split) < 0.5, np.log1p(np.maximum(ratio, -0.5)), split))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         n = np.asarray(num_classes, dtype=np.float64)
@@ -143,11 +148,40 @@ class LabelRelaxation(Loss):
         )
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        n = np.asarray(num_classes, dtype=np.float64)
-        return np.asarray(np.maximum((n - 1.0) / n - self.relaxation, 0.0))
+        return np.maximum(_initial_slope(np.asarray(self.relaxation), np.asarray(num_classes, dtype=np.float64)), 0.0)
 
     def kinks(self) -> FloatArray | None:
         return self.profile_minimizer()
+
+    def room(self, margin: FloatArray, cost: FloatArray) -> FloatArray:
+        # The odds of the other class are those at the kink times this exponential.
+        alpha = np.asarray(self.relaxation)
+        below = np.minimum(cost, 0.5 * (1.0 - alpha))
+        return np.asarray(np.log1p(below / alpha / (1.0 - alpha - below)))
+
+    def before_kink(self, distance: FloatArray) -> FloatArray:
+        return self._value_before_kink(self.profile_minimizer() - distance, distance)
+
+    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        u = self.profile_minimizer() - distance
+        curvature = np.where(distance > 0, logistic(u) * logistic(-u), 0.0)
+        return self._slope_before_kink(u, distance), curvature
+
+    def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+        # Below the kink the slope is that of cross-entropy and a constant.
+        return softmax_pair(centre)
+
+    def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
+        difference, curvature = softmax_pair(centre)(offset)
+        below = centre < self.profile_minimizer()
+        return np.where(below, difference, 0.0), np.where(below, curvature, 0.0)
+
+    def log_force(self, margin: FloatArray) -> FloatArray:
+        distance = np.maximum(self.profile_minimizer() - margin, 0.0)
+        with np.errstate(divide="ignore"):
+            return np.asarray(
+                np.log1p(-np.asarray(self.relaxation)) - np.logaddexp(0.0, margin) + np.log(-np.expm1(-distance))
+            )
 
     @classmethod
     def symbolic_profile(
@@ -162,16 +196,48 @@ class LabelRelaxation(Loss):
         return sp.Piecewise((below, u < sp.log((1 - alpha) / alpha)), (0, True))
 
     def _of_log_odds(self, u: FloatArray) -> FloatArray:
-        alpha = np.asarray(self.relaxation)
-        # log(1 + e^u) - (1 - alpha) u, from the side on which nothing large cancels.
-        linear = np.where(u > 0, alpha * u, (alpha - 1.0) * u)
-        below = np.log1p(np.exp(-np.abs(u))) + linear - binary_entropy(alpha)
-        return np.asarray(np.where(u < self.profile_minimizer(), np.maximum(below, 0.0), 0.0))
+        return self._value_before_kink(u, self.profile_minimizer() - u)
 
     def _slope_of_log_odds(self, u: FloatArray) -> FloatArray:
+        return self._slope_before_kink(u, self.profile_minimizer() - u)
+
+    def _value_before_kink(self, u: FloatArray, distance: FloatArray) -> FloatArray:
+        alpha, x = np.asarray(self.relaxation), np.maximum(distance, 0.0)
+        # log(1 + e^u) - (1 - alpha) u, from the side on which nothing large cancels.
+        linear = np.where(u > 0, alpha * u, (alpha - 1.0) * u)
+        value = np.array(np.maximum(np.log1p(np.exp(-np.abs(u))) + linear - binary_entropy(alpha), 0.0))
+        near = np.broadcast_to(x < 0.3, value.shape)
+        if np.any(near):
+            alpha, x = (np.broadcast_to(a, value.shape)[near] for a in (alpha, x))
+            value[near] = _bernoulli_cumulant(alpha, x)
+        return value
+
+    def _slope_before_kink(self, u: FloatArray, distance: FloatArray) -> FloatArray:
         # sigma(u) - sigma(t_inf) = (1 - alpha) sigma(-u) (e^-(t_inf - u) - 1): it vanishes at the kink exactly.
-        distance = np.maximum(self.profile_minimizer() - u, 0.0)
-        return np.asarray((1.0 - np.asarray(self.relaxation)) * logistic(-u) * np.expm1(-distance))
+        fall = np.expm1(-np.maximum(distance, 0.0))
+        return np.asarray((1.0 - np.asarray(self.relaxation)) * logistic(-u) * fall)
+
+
+def _bernoulli_cumulant(alpha: FloatArray, x: FloatArray) -> FloatArray:
+    """``log(alpha + (1-alpha) e^-x) + (1-alpha) x`` for small x >= 0, of second order in x, without cancellation."""
+    plain = np.where(
+        alpha <= 0.5,
+        np.log1p(alpha * np.expm1(x)) - alpha * x,
+        np.log1p((1.0 - alpha) * np.expm1(-x)) + (1.0 - alpha) * x,
+    )
+    variance, skew = alpha * (1.0 - alpha), 2.0 * alpha - 1.0
+    terms = (
+        np.ones(x.shape),
+        -skew,
+        1.0 - 6.0 * variance,
+        -skew * (1.0 - 12.0 * variance),
+        1.0 - 30.0 * variance * (1.0 - 4.0 * variance),
+    )
+    series, factor = np.zeros(x.shape), 0.5 * x * x
+    for order, term in enumerate(terms, start=3):
+        series += factor * term
+        factor = factor * x / order
+    return np.where(x < 0.01, variance * series, plain)
 
 
 def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:
@@ -181,6 +247,11 @@ def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:
 def _log_odds(logits: FloatArray, label: ArrayLike) -> FloatArray:
     own, rest = own_and_rest(logits, label)
     return own - log_sum_exp(logits, where=rest)
+
+
+def _initial_slope(relaxation: FloatArray, n: FloatArray) -> FloatArray:
+    high, low = _exact_initial_slope(relaxation, n)
+    return np.asarray(high + low)
 
 
 def _exact_initial_slope(relaxation: FloatArray, n: FloatArray) -> dd.Pair:

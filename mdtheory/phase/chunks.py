@@ -34,7 +34,7 @@ class Cell(IntEnum):
     BOUNDED = Status.BOUNDED
     COLLAPSED = 5
     UNDEFINED = 6
-    FAILED = 7
+    FAILED = Status.FAILED
 
     @property
     def solved(self) -> bool:
@@ -246,5 +246,6 @@ def _refuse_nan(chunk: Chunk) -> None:
             chunk.status[bad] = Cell.FAILED
     failed = chunk.status == Cell.FAILED
     if np.any(failed):
+        chunk.reasons.setdefault(Cell.FAILED, Status.FAILED.message)
         for values in chunk.values.values():
             values[failed] = np.nan

@@ -136,13 +136,14 @@ class MemorizationDilation(Frozen):
 
     @property
     def rate(self) -> FloatArray:
-        """``D^q / C``: the constraint reads ``r >= noise * rate * memorization``."""
+        """``D^q / C``: the constraint reads ``r >= noise * rate * memorization``. Infinite where it overflows."""
         return self.rate_of(self.configuration)
 
     def rate_of(self, configuration: "Configuration") -> FloatArray:
         """`rate` for a configuration already at hand."""
         distance = configuration.mean_distance if self.scaling == "absolute" else 1.0
-        return np.asarray(distance / np.asarray(self.slope))
+        with np.errstate(over="ignore"):
+            return np.asarray(distance / np.asarray(self.slope))
 
     def _check_not_collapsed(self) -> None:
         margin = np.broadcast_to(self.configuration.margin, self.ufm.shape)

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.blocks import blocks, take_block
-from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
+from mdtheory.losses import Hinge, MeanSquaredError
 from mdtheory.margin_cost import MarginCost
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solvers.reduced import Points, Position, assemble, respond
-from mdtheory.special import lambert_r_log
+from mdtheory.solvers.reduced import Points, Position, assemble, respond_at, rows_of
 from mdtheory.status import Status
 from mdtheory.validation import FloatArray, scalar_or_array
 
@@ -44,32 +43,24 @@ def solve_expansion(problem: MemorizationDilation) -> MDSolution:
 
 def expansion_points(points: Points) -> tuple[FloatArray, ...]:
     """With F'(r) = F2 r the multiplier is known, ``nu = F2 eta c^2/4``, and the noisy margin follows from it."""
-    nu = 0.25 * points.initial_curvature() * points.eta * points.c**2
-    answer: Position
-    if isinstance(points.loss, (CrossEntropy, LabelRelaxation)) and not points.constrained:
-        answer = _lambert_response(points, points.loss, nu)
-    else:
-        answer = respond(points, nu)
-    return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
-
-
-def _lambert_response(points: Points, loss: CrossEntropy | LabelRelaxation, nu: FloatArray) -> Position:
-    """``x = t + tau`` is the r-Lambert function W_r(A e^tau) with r = e^tau."""
-    smoothing = 0.5 * np.asarray(loss.smoothing) if isinstance(loss, CrossEntropy) else np.asarray(loss.relaxation)
-    total = points.lam + nu
-    amplitude = 0.5 * points.kap**2 / total
-    tau = smoothing * amplitude + nu * points.s / total
-    x = np.asarray(lambert_r_log(np.log(amplitude) + tau, tau))
-    # t + s = x - (tau - s) cancels where tau is large; the equation of w itself restores the digits from there.
-    w = loss.displacement(points.s, amplitude, points.lam * points.s / total, start=x - (tau - points.s))
-    drop = points.lam / total * points.centre
-    return Position(np.hypot(w / points.kap, drop), w - points.s, points.centre - drop)
+    log_nu = points.log_gain + np.log(np.maximum(points.initial_stiffness(), 1e-300))
+    return rows_of(points, respond_at(points, log_nu))
 
 
 def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
     """Squared error: F' is linear, so the expansion is exact and everything is rational."""
-    answer = quadratic_response(points, 0.25 * points.initial_curvature() * points.eta * points.c**2)
-    return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+    stiffness = points.initial_stiffness()
+    with np.errstate(over="ignore"):
+        nu = points.eta * points.c * points.c * stiffness
+    # Beyond this rho is proportional to 1/nu, and r = eta c rho does not depend on the noise.
+    most = 1e120 * (0.25 * points.kap**2 + 0.25 * points.kp**2 + points.lam)
+    answer = quadratic_response(points, np.minimum(nu, most))
+    beyond = nu > most
+    rho = np.where(beyond, answer.rho * (most / np.maximum(nu, most)), answer.rho)
+    dilation = points.eta * points.c * rho
+    if np.any(beyond):
+        dilation = np.where(beyond, answer.rho * most / np.where(beyond, points.c, 1.0) / stiffness, dilation)
+    return dilation, rho, answer.margin, answer.level
 
 
 def quadratic_response(points: Points, nu: FloatArray) -> Position:
@@ -118,23 +109,29 @@ def hinge_points(points: Points) -> tuple[FloatArray, ...]:
     if points.constrained:
         return _hinge_on_cone(points)
     kap, lam, c, eta = points.kap, points.lam, points.c, points.eta
-    pressure = kap * points.spread.mean_absolute * c
+    with np.errstate(over="ignore"):
+        pressure = kap * points.spread.mean_absolute * c
+        gain = eta * c / (1.0 + eta * c * c)
     pull = np.hypot(lam * points.centre, 0.5 * kap + lam / kap)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        nu = lam * (4.0 * pull * eta * c**2 + pressure) / (4.0 * pull - pressure)
-        w = (0.5 * kap**2 + lam) / (lam + nu)
     active = pressure < 4.0 * pull
+    # Before the kink: lam + nu = pull/rho in 4 rho (nu - lam eta c^2) = pressure. With lam = 0 nothing holds it there.
+    spare = np.where(active, 4.0 * pull - np.where(active, pressure, 0.0), 0.0)
+    decay = np.where(lam > 0, 4.0 * lam, 1.0)
+    with np.errstate(over="ignore"):
+        share = 0.25 * spare / pull / (1.0 + eta * c * c)
+        w = np.where(lam > 0, (0.5 * kap**2 + lam) / np.where(lam > 0, lam, 1.0) * share, np.inf)
     short = active & (w <= 2.0)
     flat = active & ~short
-    answer_nu = np.where(short, nu, 0.0)
-    if np.any(flat & (lam > 0)):
-        answer_nu = np.where(flat, _flat_multiplier(points, pressure), answer_nu)
-    total = np.where(lam + answer_nu > 0, lam + answer_nu, 1.0)
-    share = np.where(lam > 0, lam / total, 0.0)
-    w = np.where(active, np.where(short, np.where(np.isfinite(w), w, 0.0), 2.0), 0.0)
-    drop = np.where(active, share * points.centre, 0.0)
+    share = np.where(short, share, 0.0)
+    falls = flat & (lam > 0)
+    if np.any(falls):
+        held = points.take(falls)
+        share[falls] = held.lam / (held.lam + _flat_multiplier(held, pressure[falls]))
+    w = np.where(short, w, np.where(flat, 2.0, 0.0))
+    drop = share * points.centre
     rho = np.hypot(w / kap, drop)
-    return eta * c * rho, rho, w - 1.0, points.centre - drop
+    dilation = np.where(short, gain * spare / decay, np.where(flat, eta * np.where(flat, c, 0.0) * rho, 0.0))
+    return dilation, rho, w - 1.0, points.centre - drop
 
 
 def _flat_multiplier(points: Points, pressure: FloatArray) -> FloatArray:
@@ -159,20 +156,21 @@ def _flat_multiplier(points: Points, pressure: FloatArray) -> FloatArray:
 
 def _hinge_on_cone(points: Points) -> tuple[FloatArray, ...]:
     """Hinge loss with u >= 0: ``4 nu rho - 4 lam eta c^2 rho`` increases in nu and must equal ``kap E|zeta| c``."""
-    pressure = points.kap * points.spread.mean_absolute * points.c
-    floor = points.lam * points.eta * points.c**2
-    low, high = np.full(pressure.shape, -750.0), np.full(pressure.shape, 750.0)
+    with np.errstate(over="ignore"):
+        pressure = points.kap * points.spread.mean_absolute * points.c
+        floor = np.minimum(points.lam * points.eta * points.c * points.c, 1e300)
+    low, high = np.full(pressure.shape, -745.0), np.full(pressure.shape, 700.0)
     for _ in range(200):
         log_nu = 0.5 * (low + high)
-        nu = np.exp(np.clip(log_nu, -700.0, 700.0))
+        nu = np.exp(log_nu)
         below = 4.0 * hinge_response(points, nu).rho * (nu - floor) < pressure
         low, high = np.where(below, log_nu, low), np.where(below, high, log_nu)
-    nu = np.exp(np.clip(0.5 * (low + high), -700.0, 700.0))
+    nu = np.exp(0.5 * (low + high))
     answer = hinge_response(points, nu)
     moved = nu < np.exp(600.0)
     rho = np.where(moved, answer.rho, 0.0)
     margin, level = np.where(moved, answer.margin, -points.s), np.where(moved, answer.level, points.centre)
-    return points.eta * points.c * rho, rho, margin, level
+    return points.eta * np.where(moved, points.c, 0.0) * rho, rho, margin, level
 
 
 def hinge_response(points: Points, nu: FloatArray) -> Position:

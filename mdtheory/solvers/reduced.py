@@ -6,7 +6,8 @@ With c = D^q/C the constraint is tight, ``r = eta c rho``, and the multiplier nu
     offset = lam s/(lam + nu),  step = kap^2/(2 (lam + nu)),  rho^2 = (lam/(lam+nu))^2 m^2 + (w/kap)^2.
 
 log nu minus the logarithm of the right-hand side increases in log nu with a slope near one, so a safeguarded Newton
-iteration in log nu needs few evaluations of the expectation F'.
+iteration in log nu needs few evaluations of the expectation F'. Where nu, c or eta c^2 leave the range of a double
+(slopes to 1e-300, noise to 1e-300), the logarithms themselves are the numbers that are computed with.
 """
 
 import os
@@ -14,11 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.blocks import Index, blocks, take_block
-from mdtheory.errors import SolverError
-from mdtheory.expectation import Selection, restrict, slopes
+from mdtheory.expectation import Selection, restrict, stiffness
 from mdtheory.losses import Hinge, Loss, MeanSquaredError
 from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.solutions import MDSolution
@@ -29,7 +29,10 @@ from mdtheory.validation import FloatArray, scalar_or_array
 # Large enough that threads spend their time inside NumPy rather than waiting for one another.
 _BLOCK = 65_536
 _MOST_THREADS = 4
-_MAX_STEPS = 120
+# Every third step halves the bracket, which is at most 1e4 wide: fewer steps than these leave it at rounding.
+_MAX_STEPS = 250
+# Multipliers and factors whose logarithms are within this are computed with as they are.
+_ORDINARY = 230.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ class Points:
         Logit sum at a class mean and ||w_1 + w_2||: squared error without a bias, else zero.
     eta, c, lam : array
         Noise, D^q/C and the decay of noisy features.
+    log_eta, log_c : array
+        Logarithms of the first two; c itself may overflow.
+    extreme : array of bool
+        Where products of these numbers may leave the range of a double.
+    room : array or None
+        Distance from s up to the kink of the loss.
     constrained : bool
         Whether u >= 0.
     """
@@ -61,28 +70,57 @@ class Points:
     eta: FloatArray
     c: FloatArray
     lam: FloatArray
+    log_eta: FloatArray
+    log_c: FloatArray
+    extreme: NDArray[np.bool_]
+    room: FloatArray | None
     constrained: bool
 
     def take(self, selection: Selection) -> "Points":
         """The points selected by a slice or mask."""
-        names = ("s", "kap", "distance", "centre", "s0", "kp", "eta", "c", "lam")
-        return replace(self, loss=restrict(self.loss, selection), **{n: getattr(self, n)[selection] for n in names})
+        chosen = {name: getattr(self, name)[selection] for name in _OVER_POINTS}
+        room = None if self.room is None else self.room[selection]
+        return replace(self, loss=restrict(self.loss, selection), room=room, **chosen)
+
+    @property
+    def log_gain(self) -> FloatArray:
+        """``log(eta c^2)``."""
+        return np.asarray(self.log_eta + 2.0 * self.log_c)
+
+    def initial_stiffness(self) -> FloatArray:
+        """``F''(0)/4``, the limit of ``F'(r)/(4 r)``."""
+        loss, room = self.loss, self.room
+        bend = loss.profile_curvature(self.s) if room is None else loss.slopes_before_kink(room)[1]
+        return np.asarray(0.5 * self.kap**2 * (bend / self.spread.dim) + self._floor)
+
+    def stiffness(self, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``F'(r)/(4 r)`` and ``F''(r)/4`` at ``kap r = scale``."""
+        first, second = stiffness(self.loss, self.spread, self.s, scale, self.room)
+        half, floor = 0.5 * self.kap**2, self._floor
+        return half * first + floor, half * second + floor
 
     def initial_curvature(self) -> FloatArray:
         """F2 = F''(0), so that F'(r) ~ F2 r."""
-        curvature = self.loss.profile_curvature(self.s) * self.kap**2
-        if not self.loss.shift_invariant:
-            curvature = curvature + 0.5 * self.kp**2
-        return np.asarray(2.0 * curvature / self.spread.dim + 4.0 * self.lam)
+        return np.asarray(4.0 * self.initial_stiffness())
 
     def slope(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
         """F'(r) and F''(r)."""
-        first, second = slopes(self.loss, self.spread, self.s, self.kap * r)
-        extra = self.kp**2 / self.spread.dim if not self.loss.shift_invariant else 0.0
-        return (
-            2.0 * self.kap * first + (4.0 * self.lam + extra) * r,
-            2.0 * self.kap**2 * second + 4.0 * self.lam + extra,
-        )
+        first, second = self.stiffness(self.kap * r)
+        return 4.0 * first * r, 4.0 * second
+
+    def dilation_of(self, rho: FloatArray, log_rho: FloatArray) -> FloatArray:
+        """``r = eta c rho``: zero where it underflows."""
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            return np.where(self.extreme, np.exp(self.log_eta + self.log_c + log_rho), self.eta * self.c * rho)
+
+    @property
+    def _floor(self) -> FloatArray:
+        if self.loss.shift_invariant:
+            return self.lam
+        return np.asarray(self.lam + 0.25 * self.kp**2 / self.spread.dim)
+
+
+_OVER_POINTS = ("s", "kap", "distance", "centre", "s0", "kp", "eta", "c", "lam", "log_eta", "log_c", "extreme")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +134,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Response(Position):
-    """A noisy feature with ``d log rho/d log nu`` (elasticity) and ``dt/d log nu`` (velocity)."""
+    """A noisy feature with ``d log rho/d log nu`` (elasticity) and ``dt/d log nu`` (velocity).
+
+    ``log_rho`` says what rho is where that underflows.
+    """
 
     elasticity: FloatArray
     velocity: FloatArray
+    log_rho: FloatArray | None = None
 
 
 Kernel = Callable[[Points], tuple[FloatArray, ...]]
@@ -136,7 +178,7 @@ def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status:
 
     _run_side_by_side(solve_block, list(blocks(shape, _BLOCK)))
     dilation, memorization, margin, level = (scalar_or_array(row) for row in rows)
-    codes = np.full(shape, status, dtype=np.int64)
+    codes = np.where(np.isnan(rows[0]), Status.FAILED, status).astype(np.int64)
     return MDSolution(problem, dilation, memorization, margin, level, method, status_field(codes))
 
 
@@ -171,6 +213,9 @@ def block_of_points(problem: MemorizationDilation, c: Configuration, index: Inde
     loss = loss.with_parameters(
         **{n: take_block(getattr(loss, n), problem.shape, index) for n in loss.parameter_names()}
     )
+    room = problem.ufm.loss.room(c.margin, np.asarray(problem.ufm.kappa))
+    with np.errstate(divide="ignore", over="ignore"):
+        rate, log_eta = problem.rate_of(c), np.log(problem.noise)
     return Points(
         loss=loss,
         spread=problem.spread,
@@ -181,10 +226,30 @@ def block_of_points(problem: MemorizationDilation, c: Configuration, index: Inde
         s0=flat(c.mean_margin),
         kp=flat(c.weight_sum),
         eta=flat(problem.noise),
-        c=flat(problem.rate_of(c)),
+        c=flat(rate),
         lam=flat(problem.decay),
+        log_eta=flat(log_eta),
+        log_c=flat(_log_rate(problem, c)),
+        extreme=np.asarray(flat(_extreme(problem, c, rate)), dtype=bool),
+        room=None if room is None else flat(room),
         constrained=problem.nonnegative_noisy_features,
     )
+
+
+def _log_rate(problem: MemorizationDilation, c: Configuration) -> FloatArray:
+    logarithm = -np.log(problem.slope)
+    return np.asarray(logarithm + np.log(c.mean_distance) if problem.scaling == "absolute" else logarithm)
+
+
+def _extreme(problem: MemorizationDilation, c: Configuration, rate: FloatArray) -> NDArray[np.bool_]:
+    """Where a product of two of the numbers of the problem may overflow, or lose digits to underflow."""
+
+    def outside(value: ArrayLike) -> NDArray[np.bool_]:
+        return np.less(value, 1e-100) | np.greater(value, 1e100)
+
+    noise = np.asarray(problem.noise)
+    distant = outside(c.weight_distance) | outside(c.mean_distance) | np.greater(problem.decay, 1e100)
+    return np.asarray(distant | outside(rate) | (outside(noise) & (noise > 0)))
 
 
 def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> Response:
@@ -208,32 +273,70 @@ def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> 
     return _on_face(points, nu, answer) if points.constrained else answer
 
 
-def newton_points(points: Points) -> tuple[FloatArray, ...]:
-    """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss."""
-    log_nu, start = _log_multiplier(points)
+def respond_at(points: Points, log_nu: FloatArray, start: FloatArray | None = None) -> Response:
+    """The same for the logarithm of a multiplier, wherever it lies."""
+    from mdtheory.solvers.distant import distant_response
+
+    distant = (np.abs(log_nu) > _ORDINARY) | points.extreme
+    if not np.any(distant):
+        return respond(points, np.exp(log_nu), start)
+    rows = np.empty((6, log_nu.size))
+    for mask, function in ((distant, distant_response), (~distant, _near_response)):
+        if np.any(mask):
+            part = function(points.take(mask), log_nu[mask], None if start is None else start[mask])
+            rows[:, mask] = part.rho, part.margin, part.level, part.elasticity, part.velocity, part.log_rho
+    return Response(*rows)
+
+
+def _near_response(points: Points, log_nu: FloatArray, start: FloatArray | None) -> Response:
     answer = respond(points, np.exp(log_nu), start)
-    return points.eta * points.c * answer.rho, answer.rho, answer.margin, answer.level
+    return replace(answer, log_rho=np.log(answer.rho))
+
+
+def scale_of(points: Points, answer: Response) -> FloatArray:
+    """``kap r`` of a response, within the range at which expectations are taken."""
+    if answer.log_rho is None:
+        return np.asarray(points.kap * points.eta * points.c * answer.rho)
+    log_scale = np.log(points.kap) + points.log_eta + points.log_c + answer.log_rho
+    return np.exp(np.clip(log_scale, -700.0, 100.0))
+
+
+def newton_points(points: Points) -> tuple[FloatArray, ...]:
+    """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss.
+
+    A point without an answer in the range of a double, or at which the iteration did not settle, is NaN.
+    """
+    log_nu, start = _log_multiplier(points)
+    return rows_of(points, respond_at(points, log_nu, start))
+
+
+def rows_of(points: Points, answer: Response) -> tuple[FloatArray, ...]:
+    """Dilation, memorisation, noisy margin and level; all NaN where one of them is not finite."""
+    with np.errstate(divide="ignore"):
+        log_rho = np.log(answer.rho) if answer.log_rho is None else answer.log_rho
+    rows = np.stack([points.dilation_of(answer.rho, log_rho), answer.rho, answer.margin, answer.level])
+    rows[:, ~np.all(np.isfinite(rows), axis=0)] = np.nan
+    return tuple(rows)
 
 
 def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
-    """log nu at every point, and a guess of the displacement w there."""
-    with np.errstate(under="ignore"):
-        factor = 0.25 * points.eta * points.c**2
-    log_factor = np.log(factor)
-    log_nu = log_factor + np.log(points.initial_curvature())
+    """log nu at every point, and a guess of the displacement w there; NaN where the iteration does not settle."""
+    log_gain = points.log_gain
+    log_nu = log_gain + np.log(np.maximum(points.initial_stiffness(), 1e-300))
     low, high = np.full(log_nu.shape, -np.inf), np.full(log_nu.shape, np.inf)
     start: FloatArray | None = None
     # What is settled leaves the iteration once it is the larger part: a few steep points take many more steps.
-    found, guess, index = np.empty(log_nu.shape), np.empty(log_nu.shape), np.arange(log_nu.size)
+    found, guess, index = np.full(log_nu.shape, np.nan), np.empty(log_nu.shape), np.arange(log_nu.size)
     for step in range(_MAX_STEPS):
-        answer = respond(points, np.exp(log_nu), start)
-        r = points.eta * points.c * answer.rho
-        first, second = points.slope(r)
-        residual = log_nu - log_factor - np.log(first / r)
-        derivative = 1.0 - (r * second / first - 1.0) * answer.elasticity
+        answer = respond_at(points, log_nu, start)
+        first, second = points.stiffness(scale_of(points, answer))
+        residual = log_nu - log_gain - np.log(first)
+        derivative = 1.0 - (second / first - 1.0) * answer.elasticity
         low, high = np.where(residual < 0, log_nu, low), np.where(residual > 0, log_nu, high)
         change = -residual / np.maximum(derivative, 1e-3)
-        updated = log_nu + np.clip(change, -8.0, 8.0)
+        # Without a bracket the steps grow until there is one.
+        reach = 8.0 * 2.0 ** max(step - 4, 0) if step < 12 else 2048.0
+        updated = log_nu + np.clip(change, -reach, reach)
         bracketed = np.isfinite(low) & np.isfinite(high)
         middle = 0.5 * (np.where(bracketed, low, 0.0) + np.where(bracketed, high, 0.0))
         outside = bracketed & ~((updated >= low) & (updated <= high))
@@ -241,19 +344,22 @@ def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
             # Newton jumps to and fro across a steep fall of F'(r)/r; halving ends that.
             outside |= bracketed & (np.abs(change) > 1e-3)
         updated = np.where(outside, middle, updated)
-        settled = (np.abs(updated - log_nu) < 1e-6) & ~outside | (bracketed & (high - low < 1e-14))
+        settled = (np.abs(updated - log_nu) < 1e-6) & ~outside | ~np.isfinite(residual)
+        if step > 8:
+            settled |= bracketed & (high - low <= 1e-15 * np.maximum(np.abs(middle), 10.0))
         if not points.constrained:
             start = answer.margin + points.s + answer.velocity * (updated - log_nu)
             guess[index] = start
-        found[index] = log_nu = updated
+        log_nu = updated
+        found[index[settled]] = log_nu[settled]
         if np.all(settled):
-            return found, None if points.constrained else guess
+            break
         if 2 * np.count_nonzero(settled) > settled.size:
             rest = ~settled
             points, index = points.take(rest), index[rest]
-            log_factor, log_nu, low, high = log_factor[rest], log_nu[rest], low[rest], high[rest]
+            log_gain, log_nu, low, high = log_gain[rest], log_nu[rest], low[rest], high[rest]
             start = None if start is None else start[rest]
-    raise SolverError(f"the reduced problem did not converge in {_MAX_STEPS} safeguarded Newton steps")
+    return found, None if points.constrained else guess
 
 
 def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
@@ -304,7 +410,7 @@ def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
         # Several margins may be stationary: ask for the best at a noise too small to matter.
         rows[:, decays] = scan_points(replace(points, eta=np.full(zero.shape, 1e-100)).take(decays))[1:]
     elif np.any(decays):
-        answer = respond(points.take(decays), zero[decays])
+        answer = respond_at(points.take(decays), np.full(np.count_nonzero(decays), -np.inf))
         rows[:, decays] = answer.rho, answer.margin, answer.level
     if np.any(~decays):
         free = points.take(~decays)
