@@ -37,13 +37,30 @@ equality in every subgradient inequality. Cross-entropy: its Hessian is the cova
 of a column to equal 1 - s. Hinge with kappa != 1: it forces Z' = P diag(s_n), and Z' 1 = 0 makes the s_n equal, so
 again Z' = Z. Label relaxation is strictly convex up to shifts wherever it is positive: it is a strictly decreasing,
 strictly convex function of u = z_n - lse(others), and u is strictly concave except along a common shift of the others.
-
-Claims: ufm-simplex-etf.
 """
 
 import sympy as sp
 from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
+
+PROVES = {
+    "ufm-simplex-etf": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "conclusion": (
+            "value == (sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) - 1 + smoothing*(num_classes - 1)/num_classes)*log(Max(1, (num_classes - 1)*(-sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + 1 - smoothing*(num_classes - 1)/num_classes)/(sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + smoothing*(num_classes - 1)/num_classes))) + log(num_classes + Max(1, (num_classes - 1)*(-sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + 1 - smoothing*(num_classes - 1)/num_classes)/(sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + smoothing*(num_classes - 1)/num_classes)) - 1)",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+}
 
 s, g, lw, lh = sp.symbols("s g lambda_W lambda_H", positive=True)
 alpha, p = sp.symbols("alpha p", positive=True)

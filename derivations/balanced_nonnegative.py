@@ -30,13 +30,30 @@ Proof. Write B = H Dpi, G = B'B and let V = -g N/(N-1) P be the subgradient of s
 4. The stated W and H have nonnegative features, logits s P, and cost kappa s: the bound is attained. Only properties
    of G shared by all doubly nonnegative matrices were used, so the relaxation has the same value.
 5. <A, b sqrt(pi)'> = 0 because V 1 = 0, so a bias does not change the bound.
-
-Claims: ufm-orthogonal-frame.
 """
 
 import sympy as sp
 from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
+
+PROVES = {
+    "ufm-orthogonal-frame": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "conclusion": (
+            "value == (2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) - 1 + smoothing*(num_classes - 1)/num_classes)*log(Max(1, (num_classes - 1)*(-2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + 1 - smoothing*(num_classes - 1)/num_classes)/(2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + smoothing*(num_classes - 1)/num_classes))) + log(num_classes + Max(1, (num_classes - 1)*(-2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + 1 - smoothing*(num_classes - 1)/num_classes)/(2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + smoothing*(num_classes - 1)/num_classes)) - 1)",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+}
 
 s, g, lw, lh = sp.symbols("s g lambda_W lambda_H", positive=True)
 mu = sp.sqrt(lw * lh)

@@ -21,13 +21,56 @@ Proof of 2. The objective of the family is computed below. Lower bound: `feature
 zero row sums (the bias is free) whose columns are tau (-1, 1) and tau (1, -1), tau = 2 mu. The entrywise positive part of
 the Gram matrix of V diag(sqrt pi) is tau^2 I, so the dual norm is tau = 2 mu, as required, and the bound is
 H2(tau), the binary entropy in nats. It equals the value.
-
-Claims: penalised-bias-etf, two-classes-nonnegative-bias-flat.
 """
 
 import sympy as sp
 from _check import identity, positive
 from _invariant import N
+
+PROVES = {
+    "penalised-bias-etf": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "bias_decay > 0",
+            "factor > 0",
+            "u < 1",
+        ),
+        "definitions": {
+            "u": "sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay)/factor",
+        },
+        "conclusion": (
+            "own == 1 - u",
+            "mean == 1 - u*(bias_decay + factor)/bias_decay",
+        ),
+        "quantities": {
+            "own": "linear system of stationarity in all entries of Z and b, in balls",
+            "mean": "linear system of stationarity in all entries of Z and b, in balls",
+        },
+    },
+    "two-classes-nonnegative-bias-flat": {
+        "hypotheses": (),
+        "assumptions": (
+            "split > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+        ),
+        "definitions": {
+            "s": "log(-1 + 1/(2*sqrt(feature_decay)*sqrt(weight_decay)))",
+        },
+        "conclusion": (
+            "value == 2*sqrt(feature_decay)*s*sqrt(weight_decay) + log(1 + exp(-s))",
+            "best == value",
+        ),
+        "quantities": {
+            "value": "the objective of a configuration, term by term",
+            "best": "between a dual bound and the objective, in balls",
+        },
+    },
+}
 
 c, lb, mu, s1, s2 = sp.symbols("c lambda_b mu s_1 s_2", positive=True)
 

@@ -23,14 +23,109 @@ to the margin at which relaxation vanishes, and so do the optimal values. The co
 
 Proof. f is convex, so s = 0 minimises f(s) + kappa s over s >= 0 iff the right derivative there is nonnegative; the
 slopes f' are proved in `margin_equations.py` and `balanced_free.py`. The rest is algebra, checked for symbolic N.
-
-Claims: collapse-to-zero-free, collapse-to-zero-nonnegative, margin-cross-entropy-free, relaxation-equals-smoothing,
-smoothing-acts-like-decay.
 """
 
 import sympy as sp
 from _check import identity, negative, nonnegative, positive
 from _invariant import N
+
+PROVES = {
+    "collapse-to-zero-free": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "conclusion": (
+            "margin iff-positive -2*sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay) - smoothing + 1",
+        ),
+        "quantities": {
+            "margin": "minimiser over the margin, by proved signs of the slope",
+        },
+    },
+    "collapse-to-zero-nonnegative": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "conclusion": (
+            "pull iff-positive -2*sqrt(feature_decay)*num_classes*sqrt(weight_decay)/sqrt(num_classes - 1) - smoothing + 1",
+        ),
+        "quantities": {
+            "pull": "slope of the objective at zero margin",
+        },
+    },
+    "margin-cross-entropy-free": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "delta > 0",
+        ),
+        "definitions": {
+            "rest": "sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + smoothing*(num_classes - 1)/num_classes",
+            "delta": "-2*sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay) - smoothing + 1",
+        },
+        "conclusion": (
+            "margin == log((1 - rest)*(num_classes - 1)/rest)",
+            "margin == log(delta*(num_classes - 1)/rest + 1)",
+        ),
+        "quantities": {
+            "margin": "minimiser over the margin, by proved signs of the slope",
+        },
+    },
+    "relaxation-equals-smoothing": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "2*sqrt(feature_decay)*num_classes*sqrt(weight_decay)/sqrt(num_classes - 1) + smoothing < 1",
+        ),
+        "conclusion": (
+            "free == smoothing*(num_classes - 1)/num_classes",
+            "nonnegative == smoothing*(num_classes - 1)/num_classes",
+            "-relaxed + smoothed == -smoothing*log(smoothing/2)/2 - (1 - smoothing/2)*log(1 - smoothing/2)",
+        ),
+        "quantities": {
+            "free": "margin by proved signs, then the relaxation whose slope vanishes there",
+            "nonnegative": "margin by proved signs, then the relaxation whose slope vanishes there",
+            "smoothed": "general convex solver, bounds proved in ball arithmetic",
+            "relaxed": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+    "smoothing-acts-like-decay": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "2*sqrt(feature_decay)*num_classes*sqrt(weight_decay)/sqrt(num_classes - 1) + smoothing < 1",
+        ),
+        "conclusion": (
+            "free == sqrt(feature_decay)*sqrt(weight_decay) + smoothing/(2*sqrt(num_classes))",
+            "nonnegative == sqrt(feature_decay)*sqrt(weight_decay) + smoothing*sqrt(num_classes - 1)/(2*num_classes)",
+        ),
+        "quantities": {
+            "free": "margin by proved signs, then the decay whose slope vanishes there",
+            "nonnegative": "margin by proved signs, then the decay whose slope vanishes there",
+        },
+    },
+}
 
 alpha, mu, s, kappa = sp.symbols("alpha mu s kappa", positive=True)
 KAPPA_FREE = 2 * (N - 1) * mu / sp.sqrt(N)

@@ -32,14 +32,49 @@ ends and -1 elsewhere: on an edge it gives 2 if it is the edge itself, 0 if they
 leaves 2 I. The last layer is the N x N identity. Rescaling factors by x_i > 0 with product s/2 and the arithmetic-geometric
 inequality give (L+1) (Lambda (s/2)^2 prod ||factor||^2)^(1/(L+1)); the squared norms are 2N, r each, r N and N.
 For collapse the sums of squares are N each, and the output is I.
-
-Claims: deep-collapse-beaten, deep-linear-threshold.
 """
 
 from itertools import combinations
 
 import sympy as sp
 from _check import holds, identity, negative, positive
+
+PROVES = {
+    "deep-collapse-beaten": {
+        "hypotheses": (),
+        "assumptions": (
+            "vertices >= 3",
+            "layers >= 2",
+            "scale > 0",
+        ),
+        "conclusion": (
+            "(by_edges/by_collapse)**(layers + 1) == vertices**(layers - 1)*(vertices*(vertices - 1)/2)**(2 - layers)/2",
+        ),
+        "quantities": {
+            "by_edges": "forward pass and sums of squares of an explicit network, in balls",
+            "by_collapse": "forward pass and sums of squares of an explicit network, in balls",
+        },
+    },
+    "deep-linear-threshold": {
+        "hypotheses": (),
+        "assumptions": (
+            "layers >= 2",
+            "target > 0",
+            "factor > 0",
+        ),
+        "definitions": {
+            "threshold": "factor**(layers + 1)*target**(2*layers)*(layers - 1)**(layers - 1)/layers**(2*layers)",
+        },
+        "conclusion": (
+            "critical == threshold",
+            "landing == target*(layers - 1)/layers",
+        ),
+        "quantities": {
+            "critical": "zero of the gain, by proved signs",
+            "landing": "local minimum where the gain vanishes, by proved signs",
+        },
+    },
+}
 
 c, y, s, r = sp.symbols("c y s r", positive=True)
 more = sp.Symbol("more", positive=True)  # L - 1

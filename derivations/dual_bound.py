@@ -25,12 +25,44 @@ and the minimum is -((b - th)_+)^2/(4 lam).
 Tightness. At the solution F'(r) = 4 c nu rho, so th = 2 nu rho; stationarity of the inner problem makes the vector
 equal to -2 (lam + nu) v, so b = 2 (lam + nu) rho and b - th = 2 lam rho; Fenchel equality p t - phi*(p) = phi(t)
 holds at p = phi'(t). Then LB minus the optimal value is the identity checked below.
-
-Claims: md-lower-bound.
 """
 
 import sympy as sp
 from _check import identity, nonnegative, positive
+
+PROVES = {
+    "md-lower-bound": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "guessed_dilation > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "-guessed_slope + smoothing/2 < 1",
+        ),
+        "conclusion": (
+            "V >= lower_bound",
+            "V == F_own - dF_own*r + 2*noise*(-margin*p_own + mean_distance**2*noisy_decay/2 + (p_own - smoothing/2)*log(-p_own + smoothing/2) - (p_own - smoothing/2 + 1)*log(p_own - smoothing/2 + 1) - Max(0, -dF_own*mean_distance/(2*slope) + sqrt(mean_distance**2*noisy_decay**2 + (-mean_distance*noisy_decay + p_own*weight_distance)**2))**2/(4*noisy_decay))",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "V": "the objective at the root of stationarity by proved signs, two-point spread",
+            "lower_bound": "the stated bound, away from the solution",
+            "F_own": "expectation over two points, in balls",
+            "dF_own": "expectation over two points, in balls",
+            "p_own": "root of stationarity by proved signs, two-point spread",
+            "r": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+}
 
 kap, s, m, nu, rho, eta, c, lam = sp.symbols("kap s m nu rho eta c lambda", positive=True)
 D = 2 * s / kap

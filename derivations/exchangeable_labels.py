@@ -36,13 +36,72 @@ removing their means leaves the loss alone and lowers the norm. Let F~ have sqrt
    invariant under relabelling with zero sum, so zero.
 
 Steps 2, 4 and 5 are convexity arguments in prose; what is algebra in the others is checked below.
-
-Claims: exchangeable-labels-one-scalar, pick-all-labels, pick-all-labels-collapse.
 """
 
 import sympy as sp
 from _check import holds, identity, negative, nonnegative, positive
 from _invariant import E, N, P, check_algebra
+
+PROVES = {
+    "exchangeable-labels-one-scalar": {
+        "hypotheses": (),
+        "assumptions": (
+            "mixing > 0",
+            "mixed > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "conclusion": (
+            "slope_of_plain == slope_of_mixed",
+            "slope_of_plain**2*squares == 8*feature_decay*weight_decay",
+        ),
+        "quantities": {
+            "slope_of_plain": "logits of the certified optimum of the general solver, their errors estimated from the gap",
+            "slope_of_mixed": "logits of the certified optimum of the general solver, their errors estimated from the gap",
+            "squares": "logits of the certified optimum of the general solver, their errors estimated from the gap",
+        },
+    },
+    "pick-all-labels": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 3",
+            "singles > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "singles/num_classes + (2 - 2*singles)*(num_classes - 2)/(num_classes*(num_classes - 1)) > 4*feature_decay*weight_decay",
+        ),
+        "definitions": {
+            "squares": "a_1**2*singles*(num_classes - 1)/num_classes + a_2**2*(2 - 2*singles)*(num_classes - 2)/num_classes",
+            "theta": "num_classes/(a_1*(num_classes + exp(a_1) - 1))",
+        },
+        "conclusion": (
+            "a_2*(num_classes + 2*exp(a_2) - 2) == num_classes/theta",
+            "squares*theta**2 == 4*feature_decay*weight_decay*(num_classes - 1)",
+            "optimum == 4*feature_decay*weight_decay*(num_classes - 1)/theta + singles*(-a_1 + log(num_classes + exp(a_1) - 1)) + (2 - 2*singles)*(-a_2 + log(num_classes + 2*exp(a_2) - 2))",
+        ),
+        "quantities": {
+            "a_1": "Newton's method with 128 bits",
+            "a_2": "Newton's method with 128 bits",
+            "optimum": "explicit factors and a dual point over all label sets, in balls",
+        },
+    },
+    "pick-all-labels-collapse": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 3",
+            "singles > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "definitions": {
+            "pull": "(singles*(num_classes - 1) + (2 - 2*singles)*(num_classes - 2))/(num_classes*(num_classes - 1))",
+        },
+        "conclusion": ("gain iff-positive -4*feature_decay*weight_decay + pull",),
+        "quantities": {
+            "gain": "explicit factors and a dual point over all label sets, in balls; what is below 1e-20 counts as nothing",
+        },
+    },
+}
 
 a, m, theta, t = sp.symbols("a m theta t", positive=True)
 outside_count = sp.Symbol("outside", positive=True)  # N - m

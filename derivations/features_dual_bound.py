@@ -25,13 +25,38 @@ Proof. l_n(z) >= <theta v_n, z> - l_n*(theta v_n) gives sum_n pi_n l_n(z_n) + co
 completing the square in W (`balanced_nonnegative.py`) the bracket is at least tr((4 mu^2 I - theta^2 A'A) G)/(4 lW)
 with G doubly nonnegative, and 4 mu^2 I - theta^2 A'A is the sum of 4 mu^2 I - theta^2 (A'A + L), positive
 semidefinite, and of theta^2 L, entrywise nonnegative.
-
-Claims: entropy-lower-bound.
 """
 
 import sympy as sp
 from _check import identity, nonnegative
 from _invariant import IDENTITY, ONES, N, P, check_algebra
+
+PROVES = {
+    "entropy-lower-bound": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "definitions": {
+            "rest": "sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2",
+            "left": "Min(1/2, rest)",
+        },
+        "conclusion": (
+            "value >= bound",
+            "balanced == best",
+            "balanced == -left*log(left) - (1 - left)*log(1 - left)",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+            "balanced": "general convex solver, bounds proved in ball arithmetic",
+            "bound": "entropies in balls",
+            "best": "entropies in balls, at the margin by proved signs",
+        },
+    },
+}
 
 x, y, z, alpha, tau, mu, g = sp.symbols("x y z alpha tau mu g", positive=True)
 

@@ -23,12 +23,39 @@ only at x0 = 0, which no finite margin attains). So the focal objective is at le
 with mu replaced by mu/B), whose minimum is known (`balanced_free.py`, `balanced_nonnegative.py`): its margin solves
 p - 1 + kappa/B = 0. The chain rule f' = Psi'(x0) (p - 1) shows that s solves it, and at s the tangent touches.
 Values agree, so s is optimal.
-
-Claims: focal-certificate.
 """
 
 import sympy as sp
 from _check import agrees, holds, identity, negative, positive
+
+PROVES = {
+    "focal-certificate": {
+        "hypotheses": (),
+        "assumptions": (
+            "focusing > 0",
+            "p > 0",
+            "stretch > 0",
+            "slope <= 1",
+        ),
+        "definitions": {
+            "tangent_point": "-log(p)",
+            "slope": "(1 - p)**(focusing - 1)*(-focusing*p*log(p) - p + 1)",
+        },
+        "conclusion": (
+            "first == slope",
+            "at_tangent == tangent_point*(1 - p)**focusing",
+            "reached == 1",
+            "gain >= first*run",
+        ),
+        "quantities": {
+            "at_tangent": "power series of the loss in balls",
+            "first": "power series of the loss in balls",
+            "gain": "power series of the loss in balls",
+            "run": "distance to the point of the tangent",
+            "reached": "root by proved signs",
+        },
+    },
+}
 
 gamma, x, q, u = sp.symbols("gamma x q u", positive=True)
 p = sp.exp(-x)

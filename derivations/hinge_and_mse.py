@@ -24,12 +24,158 @@ The function rho (nu - lam G) of rho is nonincreasing (2 rho nu = -g' and g is c
 branch t < 1 holds it iff t = w - 1 <= 1, otherwise the kink t = 1 does, with a subgradient in [-1, 0].
 Proof of 2 to 4: phi' is affine on the range used, F is an exact quadratic, and every equation is linear. The peak over
 C is a completed square.
-
-Claims: hinge-dilation, hinge-threshold, mse-dilation, mse-dilation-without-bias, peak-mse, squared-hinge-dilation.
 """
 
 import sympy as sp
 from _check import identity, nonnegative, positive
+
+PROVES = {
+    "hinge-dilation": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "2*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+        ),
+        "definitions": {
+            "D": "sqrt(2)*weight_decay**(1/4)/feature_decay**(1/4)",
+        },
+        "conclusion": ("ND + 1 == D*noise*Piecewise((1, slope > D/(2*sqrt(dim))), (0, True))/slope + 1",),
+        "quantities": {
+            "ND": "values of the objective at its kinks, two-point spread",
+        },
+    },
+    "hinge-threshold": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "2*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+        ),
+        "definitions": {
+            "mean_abs": "gamma(dim/2)/(sqrt(pi)*gamma(dim/2 + 1/2))",
+        },
+        "conclusion": (
+            "gain == -D*kap_w*mean_abs/slope + 4*sqrt(D**2*noisy_decay**2/4 + (kap_w/2 + noisy_decay/kap_w)**2)",
+        ),
+        "quantities": {
+            "gain": "slope of the objective at zero memorization, Arb integrals",
+            "D": "closed form of the configuration",
+            "kap_w": "closed form of the configuration",
+        },
+    },
+    "mse-dilation": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "s": "-4*sqrt(feature_decay)*sqrt(weight_decay) - smoothing + 1",
+            "nu": "D**2*noise*(4*noisy_decay + kap_w**2/dim)/(4*slope**2)",
+        },
+        "conclusion": (
+            "noisy_margin == (kap_w**2*(1 - smoothing)/4 - nu*s)/(kap_w**2/4 + noisy_decay + nu)",
+            "ND == D*noise*(s - smoothing + 1)/(2*s*slope*(D**2*noise/(dim*slope**2) + 1))",
+        ),
+        "quantities": {
+            "D": "closed form of the configuration",
+            "kap_w": "closed form of the configuration",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+            "ND": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "mse-dilation-without-bias": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "2*sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "s": "-2*sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) - smoothing + 1",
+            "s_0": "-2*sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + 1",
+            "ratio": "sqrt(2)*sqrt(weight_decay)/sqrt(feature_decay)",
+            "D": "sqrt(2)*sqrt(ratio)*sqrt(s)",
+            "kap_w": "sqrt(2)*sqrt(s)/sqrt(ratio)",
+            "kap_p": "sqrt(2)*sqrt(s_0)/sqrt(ratio)",
+            "nu": "D**2*noise*(4*noisy_decay + (kap_p**2 + kap_w**2)/dim)/(4*slope**2)",
+        },
+        "conclusion": (
+            "noisy_margin == (kap_w**2*(1 - smoothing)/4 - nu*s)/(kap_w**2/4 + noisy_decay + nu)",
+            "noisy_sum == (kap_p**2/4 + nu*s_0)/(kap_p**2/4 + noisy_decay + nu)",
+            "memorization**2 == (noisy_margin + s)**2/kap_w**2 + (noisy_sum - s_0)**2/kap_p**2",
+        ),
+        "quantities": {
+            "noisy_margin": "linear systems and a root by proved signs",
+            "noisy_sum": "linear systems and a root by proved signs",
+            "memorization": "linear systems and a root by proved signs",
+        },
+    },
+    "peak-mse": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "ND <= ND_max",
+            "ND_max == sqrt(dim)*sqrt(noise)*(s - smoothing + 1)/(4*s)",
+            "ND_max_relative == sqrt(dim)*sqrt(noise)*(s - smoothing + 1)/(4*s)",
+        ),
+        "quantities": {
+            "s": "closed form of the configuration",
+            "ND": "root of stationarity by proved signs, two-point spread",
+            "ND_max": "root of stationarity by proved signs, two-point spread, at the slope of the peak",
+            "ND_max_relative": "root of stationarity by proved signs, two-point spread, at the slope of the peak",
+        },
+    },
+    "squared-hinge-dilation": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "2*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+            "s*(2*ND/sqrt(dim) + 1) <= 1",
+        ),
+        "definitions": {
+            "s": "-2*sqrt(feature_decay)*sqrt(weight_decay) + 1",
+        },
+        "conclusion": ("ND == D*noise*(s + 1)/(2*s*slope*(D**2*noise/(dim*slope**2) + 1))",),
+        "quantities": {
+            "D": "closed form of the configuration",
+            "ND": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+}
 
 kap, nu, m, d, D, q, eta, c_slope, alpha, rho = sp.symbols("kap nu m d D q eta C alpha rho", positive=True)
 s, lam = sp.Symbol("s", positive=True), sp.Symbol("lambda", positive=True)

@@ -34,12 +34,60 @@ rank X <= M, B = Y diag(q), plus the bias.
 Proof of 2. The matrix A = diag(q) - pi q' has A A' = diag(pi) - pi pi'; its characteristic polynomial is a product with
 the secular sum, which increases from minus to plus infinity between two poles. The statement on the rank is theorem 1.
 Equal proportions: a vector on their classes with zero sum is an eigenvector of diag(pi) - pi pi' with eigenvalue p.
-
-Claims: free-bias-regression-spectrum, multivariate-regression.
 """
 
 import sympy as sp
 from _check import identity, positive
+
+PROVES = {
+    "free-bias-regression-spectrum": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "pi_1 > pi_2",
+            "pi_2 > pi_3",
+        ),
+        "definitions": {
+            "q_1": "pi_1/(pi_1 + pi_2 + pi_3)",
+            "q_2": "pi_2/(pi_1 + pi_2 + pi_3)",
+            "q_3": "pi_3/(pi_1 + pi_2 + pi_3)",
+        },
+        "conclusion": (
+            "q_1/(q_1 - x_1) == q_2/(-q_2 + x_1) + q_3/(-q_3 + x_1)",
+            "q_1/(q_1 - x_2) + q_2/(q_2 - x_2) == q_3/(-q_3 + x_2)",
+            "2*optimum == x_1 + x_2 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + sqrt(x_1))**2 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + sqrt(x_2))**2",
+        ),
+        "quantities": {
+            "x_1": "eigenvalue in balls",
+            "x_2": "eigenvalue in balls",
+            "optimum": "certified optimum of the general solver",
+        },
+    },
+    "multivariate-regression": {
+        "hypotheses": (),
+        "assumptions": (
+            "spread_1 > 0",
+            "spread_2 > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "definitions": {
+            "trace": "spread_1**2 + spread_2**2",
+            "gap": "sqrt(4*correlation**2*spread_1**2*spread_2**2 + (spread_1**2 - spread_2**2)**2)",
+            "root_1": "sqrt(gap/2 + trace/2)",
+            "root_2": "sqrt(-gap/2 + trace/2)",
+        },
+        "conclusion": (
+            "2*optimum == trace - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + root_1)**2 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + root_2)**2",
+            "weight_square + 1 == sqrt(feature_decay)*(Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + root_1) + Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + root_2))/sqrt(weight_decay) + 1",
+        ),
+        "quantities": {
+            "optimum": "between a primal and a dual value of four samples, in balls",
+            "weight_square": "squared norm of the weights of that answer",
+        },
+    },
+}
 
 t, sigma, tau, excess, more = sp.symbols("t sigma tau excess more", positive=True)
 

@@ -17,12 +17,52 @@ Proof. 1: the objective is a sum over the pairs (m, n) of pi_m T[n, m] (loss(W h
 appears only in the weight; for fixed W and b every h minimises the same function for all m, so the pairs with a common n
 may share one h, and their weights add up. 2: cross-entropy is linear in the label, and the squared error is up to the
 stated variance; the rest is the algebra below, with the number of classes as a symbol.
-
-Claims: label-noise-invisible, symmetric-noise-is-smoothing.
 """
 
 import sympy as sp
 from _check import identity
+
+PROVES = {
+    "label-noise-invisible": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "flipped >= 1",
+        ),
+        "conclusion": (
+            "two == (sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2 - 1)*log(Max(1, (-sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) - smoothing/2 + 1)/(sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2))) + log(Max(1, (-sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) - smoothing/2 + 1)/(sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2)) + 1)",
+            "four == (3*sqrt(feature_decay)*sqrt(weight_decay) + 3*smoothing/4 - 1)*log(Max(1, (-9*sqrt(feature_decay)*sqrt(weight_decay) - 9*smoothing/4 + 3)/(3*sqrt(feature_decay)*sqrt(weight_decay) + 3*smoothing/4))) + log(Max(1, (-9*sqrt(feature_decay)*sqrt(weight_decay) - 9*smoothing/4 + 3)/(3*sqrt(feature_decay)*sqrt(weight_decay) + 3*smoothing/4)) + 3)",
+        ),
+        "quantities": {
+            "two": "general convex solver, bounds proved in ball arithmetic",
+            "four": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+    "symmetric-noise-is-smoothing": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "flipped >= 1",
+            "doublings >= 0",
+        ),
+        "definitions": {
+            "classes": "2**doublings + 1",
+            "wrong": "flipped/1024",
+            "effective": "classes*wrong*(1 - smoothing)/(classes - 1) + smoothing",
+            "left": "Min(1 - 1/classes, effective*(classes - 1)/classes + sqrt(feature_decay)*sqrt(weight_decay)*(2*classes - 2)/sqrt(classes))",
+        },
+        "conclusion": ("value == -left*log(left/(classes - 1)) + (left - 1)*log(1 - left)",),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+}
 
 N = sp.Symbol("N", positive=True)
 alpha, eta = sp.symbols("alpha eta", positive=True)

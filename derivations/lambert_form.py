@@ -24,12 +24,39 @@ Piecewise losses. Squared hinge (t < 1): t = (kap^2/2 - nu s)/(lam + nu + kap^2/
 
 Proof. Divide t (lam + nu) + (kap^2/2) (alpha/2 - 1/(1+e^t)) + nu s = 0 by lam + nu: x = t + tau = A/(1 + e^t) > 0.
 Multiply by (1 + e^(x - tau)) e^tau: x e^x + e^tau x = A e^tau.
-
-Claims: lambert-memorization.
 """
 
 import sympy as sp
 from _check import agrees, identity, negative, positive
+
+PROVES = {
+    "lambert-memorization": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "shift": "(margin*multiplier + smoothing*weight_distance**2/4)/(multiplier + noisy_decay)",
+            "amplitude": "weight_distance**2/(2*multiplier + 2*noisy_decay)",
+            "root": "noisy_margin + shift",
+        },
+        "conclusion": ("root*exp(root) + root*exp(shift) == amplitude*exp(shift)",),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "multiplier": "slope of the dilation cost at the solution, in balls",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+}
 
 kap, s, nu, alpha, d = sp.symbols("kap s nu alpha d", positive=True)
 lam = sp.Symbol("lambda", nonnegative=True)

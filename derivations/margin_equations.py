@@ -32,14 +32,116 @@ If log N <= 2 every term is nonnegative. Otherwise Q >= 0 for every gamma iff (N
 holds for N = 8, ..., 17 and fails at 18 and, the ratio of the two sides being increasing in N, ever after. For a
 concave-convex f the convex envelope on [0, infinity) is one segment from 0 and then f itself, so the minimiser over
 s jumps once, when -kappa is the slope of that segment.
-
-Claims: focal-profile-convex, margin-cross-entropy-nonnegative, margin-hinge, margin-label-relaxation,
-margin-squared-hinge.
 """
 
 import sympy as sp
 from _check import holds, identity, negative, positive
 from _invariant import N, n
+
+PROVES = {
+    "focal-profile-convex": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "focusing > 0",
+            "margin >= 0",
+            "num_classes <= 17",
+        ),
+        "definitions": {
+            "p": "1/((num_classes - 1)*exp(-margin) + 1)",
+        },
+        "conclusion": (
+            "bend >= 0",
+            "bend == p*(1 - p)**focusing*(-focusing**2*p*log(p) + (1 - p)*(focusing*log(p) + 2*focusing + 1))",
+        ),
+        "quantities": {
+            "bend": "power series of the loss in balls",
+        },
+    },
+    "margin-cross-entropy-nonnegative": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "rest < (num_classes - 1)/num_classes",
+        ),
+        "definitions": {
+            "rest": "2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + smoothing*(num_classes - 1)/num_classes",
+        },
+        "conclusion": ("margin == log((1 - rest)*(num_classes - 1)/rest)",),
+        "quantities": {
+            "margin": "minimiser over the margin, by proved signs of the slope",
+        },
+    },
+    "margin-hinge": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "conclusion": (
+            "free == Piecewise((1, sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) < 1), (0, True))",
+            "nonnegative == Piecewise((1, sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) < 1/2), (0, True))",
+            "value == Min(1, sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes))",
+            "nonnegative_value == Min(1, 2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1))",
+        ),
+        "quantities": {
+            "free": "minimiser over the margin, by proved signs of the slope",
+            "nonnegative": "minimiser over the margin, by proved signs of the slope",
+            "value": "objective at the minimiser over the margin, by proved signs of the slope",
+            "nonnegative_value": "objective at the minimiser over the margin, by proved signs of the slope",
+        },
+    },
+    "margin-label-relaxation": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "relaxation > 0",
+            "relaxation < 1",
+            "relaxation < (num_classes - 1)/num_classes",
+        ),
+        "definitions": {
+            "rest": "sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + relaxation",
+        },
+        "conclusion": (
+            "free == log(Max(1, (1 - rest)*(num_classes - 1)/rest))",
+            "nonnegative == log(Max(1, (num_classes - 1)*(-2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) - relaxation + 1)/(2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + relaxation)))",
+            "value == sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)*log(Max(1, (1 - rest)*(num_classes - 1)/rest))/sqrt(num_classes) + relaxation*log(relaxation/Min(rest, (num_classes - 1)/num_classes)) + (1 - relaxation)*log((1 - relaxation)/(1 - Min(rest, (num_classes - 1)/num_classes)))",
+        ),
+        "quantities": {
+            "free": "minimiser over the margin, by proved signs of the slope",
+            "nonnegative": "minimiser over the margin, by proved signs of the slope",
+            "value": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+    "margin-squared-hinge": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "definitions": {
+            "cost": "Min(1, sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes))",
+        },
+        "conclusion": (
+            "free == Max(0, -sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + 1)",
+            "nonnegative == Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + 1)",
+            "value == -cost**2/2 + cost",
+        ),
+        "quantities": {
+            "free": "minimiser over the margin, by proved signs of the slope",
+            "nonnegative": "minimiser over the margin, by proved signs of the slope",
+            "value": "objective at the minimiser over the margin, by proved signs of the slope",
+        },
+    },
+}
 
 s, alpha, gamma = sp.symbols("s alpha gamma", positive=True)
 p = sp.exp(s) / (sp.exp(s) + N - 1)

@@ -46,13 +46,138 @@ Proof.
 7. (e): the Lagrangian is strictly convex in u, so its minimiser over the quadrant is the free one if that is
    feasible; otherwise the violated coordinate is zero, and the remaining coordinate solves the one-dimensional
    problem of (e); it is positive because phi'(0) <= phi'(s) < 0.
-
-Claims: conic-programme-agrees, constraint-tight, noisy-stationarity, nonnegative-noisy-features,
-reduced-objective-convex.
 """
 
 import sympy as sp
 from _check import identity, negative, nonnegative, positive
+
+PROVES = {
+    "conic-programme-agrees": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "ND == conic_ND",
+            "memorization == conic_memorization",
+        ),
+        "quantities": {
+            "conic_ND": "conic programme, duality gap",
+            "ND": "root of stationarity by proved signs, two-point spread",
+            "conic_memorization": "conic programme, duality gap",
+            "memorization": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "constraint-tight": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "excess > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": ("growth >= least_growth",),
+        "quantities": {
+            "growth": "values of the objective, in balls",
+            "least_growth": "decay of noisy features, in balls",
+        },
+    },
+    "noisy-stationarity": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "multiplier == cost_slope*mean_distance**2*noise/(4*dilation*slope**2)",
+            "relative_multiplier == noise*relative_cost_slope/(4*relative_dilation*slope**2)",
+        ),
+        "quantities": {
+            "mean_distance": "closed form of the configuration",
+            "multiplier": "stationarity of the noisy feature",
+            "relative_multiplier": "stationarity of the noisy feature",
+            "cost_slope": "expectation over two points, in balls",
+            "relative_cost_slope": "expectation over two points, in balls",
+            "dilation": "root of stationarity by proved signs, two-point spread",
+            "relative_dilation": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "nonnegative-noisy-features": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "near > 0",
+            "far > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "best_near + margin == mean_distance*near*weight_distance",
+            "best_far == weight_distance*sqrt(far**2*mean_distance**2/2 - mean_distance**2/4)",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "best_near": "between a feasible point and a dual value",
+            "best_far": "between a feasible point and a dual value",
+        },
+    },
+    "reduced-objective-convex": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "share > 0",
+            "part > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "rise >= tangent*(other_rho - rho)",
+            "rise <= other_tangent*(other_rho - rho)",
+            "tangent == dF*mean_distance*noise/slope - 4*noise*nu*rho",
+        ),
+        "quantities": {
+            "mean_distance": "closed form of the configuration",
+            "rho": "the objective at the constrained minimiser of the noisy feature",
+            "nu": "stationarity of the noisy feature",
+            "dF": "expectation over two points, in balls",
+            "other_rho": "the objective at the constrained minimiser of the noisy feature",
+            "rise": "the objective at the constrained minimiser of the noisy feature",
+            "tangent": "difference quotients on both sides",
+            "other_tangent": "difference quotients on both sides",
+        },
+    },
+}
 
 kap, s, eta, c, m, nu = sp.symbols("kap s eta c m nu", positive=True)
 lam = sp.Symbol("lambda", nonnegative=True)

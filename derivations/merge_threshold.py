@@ -36,13 +36,58 @@ sum_n p_n omega_n loss(Delta_n (z_n + b) + c, y_n) + t ||X||_* (`nuclear_norm.py
    on the vectors u must vanish when a = 0: X' u = 0, and rows X' u = -(u'beta) D 1 instead would raise ||X||_* alone.
    W is injective on the range of H D and H' on the range of W' (`nuclear_norm.py`), so means and rows coincide with
    the columns and rows of Z.
-
-Claims: merge-threshold, merge-threshold-general.
 """
 
 import sympy as sp
 from _check import holds, identity, negative, positive
 from _invariant import N
+
+PROVES = {
+    "merge-threshold": {
+        "hypotheses": (),
+        "assumptions": (
+            "majority >= 1",
+            "minority >= 2",
+            "share > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "conclusion": (
+            "gain iff-positive -2*sqrt(feature_decay)*sqrt(weight_decay) + sqrt(1 - share)/sqrt(minority)",
+            "pull == sqrt(1 - share)/sqrt(minority)",
+        ),
+        "quantities": {
+            "gain": "optimum of the symmetry-reduced convex problem: Newton's method, primal and dual value in balls; what is below 1e-20 counts as nothing",
+            "pull": "singular value of the gradient at the best coinciding configuration",
+        },
+    },
+    "merge-threshold-general": {
+        "hypotheses": (),
+        "assumptions": (
+            "majority >= 1",
+            "minority >= 2",
+            "share > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "loss_weight > 0",
+            "logit_scale > 0",
+            "decay_weight > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "definitions": {
+            "threshold": "logit_scale*loss_weight*sqrt(1 - share)*(1 - smoothing)/(sqrt(decay_weight)*sqrt(minority))",
+        },
+        "conclusion": (
+            "gain iff-positive -2*sqrt(feature_decay)*sqrt(weight_decay) + threshold",
+            "pull == threshold",
+        ),
+        "quantities": {
+            "gain": "optimum of the symmetry-reduced convex problem: Newton's method, primal and dual value in balls; what is below 1e-20 counts as nothing",
+            "pull": "singular value of the gradient at the best coinciding configuration",
+        },
+    },
+}
 
 a, growth, size, total, omega, delta, p, rho, c, t = sp.symbols(
     "a growth size total omega Delta p rho c t", positive=True

@@ -27,14 +27,216 @@ stay below that minimiser, so g' is the same. E zeta (phi_LR' - phi_LS')(s + kap
 unless zeta > 0. So F' is smaller, r larger. At the r of smoothing the two F' agree if s + kap r zeta <= t_inf always;
 then it is stationary for relaxation too, and r is unique. Otherwise the bracket is negative with positive probability, so
 Psi < 0 for relaxation there, and its zero is strictly larger.
-
-Claims: dilation-grows-with-dimension, dilation-grows-with-noise, dilation-per-noise-falls,
-memorization-falls-with-noise, noisy-margin-falls-with-noise, relaxation-dilates-at-least-smoothing,
-relaxation-dilates-like-smoothing, smoothing-dilates-less-at-fixed-configuration.
 """
 
 import sympy as sp
 from _check import identity, negative, nonnegative, positive
+
+PROVES = {
+    "dilation-grows-with-dimension": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "higher_dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "dim < higher_dim",
+        ),
+        "conclusion": ("high >= low",),
+        "quantities": {
+            "low": "root of stationarity, by proved signs",
+            "high": "root of stationarity, by proved signs",
+        },
+    },
+    "dilation-grows-with-noise": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "more_noise > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "noise < more_noise",
+        ),
+        "conclusion": (
+            "high >= low",
+            "free_high >= free_low",
+        ),
+        "quantities": {
+            "low": "root of stationarity, by proved signs",
+            "high": "root of stationarity, by proved signs",
+            "free_low": "root of stationarity, by proved signs",
+            "free_high": "root of stationarity, by proved signs",
+        },
+    },
+    "dilation-per-noise-falls": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "more_noise > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "noise < more_noise",
+        ),
+        "conclusion": (
+            "high/more_noise <= low/noise",
+            "free_high/more_noise <= free_low/noise",
+        ),
+        "quantities": {
+            "low": "root of stationarity, by proved signs",
+            "high": "root of stationarity, by proved signs",
+            "free_low": "root of stationarity, by proved signs",
+            "free_high": "root of stationarity, by proved signs",
+        },
+    },
+    "memorization-falls-with-noise": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "more_noise > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "noise < more_noise",
+        ),
+        "conclusion": (
+            "high <= low",
+            "free_high <= free_low",
+        ),
+        "quantities": {
+            "low": "root of stationarity, by proved signs",
+            "high": "root of stationarity, by proved signs",
+            "free_low": "root of stationarity, by proved signs",
+            "free_high": "root of stationarity, by proved signs",
+        },
+    },
+    "noisy-margin-falls-with-noise": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "more_noise > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "noise < more_noise",
+        ),
+        "conclusion": (
+            "high <= low",
+            "free_high <= free_low",
+        ),
+        "quantities": {
+            "low": "root of stationarity, by proved signs",
+            "high": "root of stationarity, by proved signs",
+            "free_low": "root of stationarity, by proved signs",
+            "free_high": "root of stationarity, by proved signs",
+        },
+    },
+    "relaxation-dilates-at-least-smoothing": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "farthest > log((2 - smoothing)/smoothing)",
+        ),
+        "definitions": {
+            "farthest": "ND_LS*mean_distance*weight_distance/sqrt(dim) + margin",
+        },
+        "conclusion": ("ND_LR > ND_LS",),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "ND_LR": "root of stationarity by proved signs, two-point spread",
+            "ND_LS": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "relaxation-dilates-like-smoothing": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "farthest <= log((2 - smoothing)/smoothing)",
+        ),
+        "definitions": {
+            "farthest": "ND_LS*mean_distance*weight_distance/sqrt(dim) + margin",
+        },
+        "conclusion": ("ND_LR == ND_LS",),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "ND_LR": "root of stationarity by proved signs, two-point spread",
+            "ND_LS": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "smoothing-dilates-less-at-fixed-configuration": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "noisy_decay > 0",
+            "dim >= 2",
+            "more_smoothing >= 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "smoothing < more_smoothing",
+        ),
+        "conclusion": (
+            "smoother < own",
+            "smoother_free < own_free",
+        ),
+        "quantities": {
+            "own": "root of stationarity by proved signs, two-point spread",
+            "smoother": "root of stationarity by proved signs, two-point spread",
+            "own_free": "root of stationarity by proved signs, two-point spread",
+            "smoother_free": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+}
 
 kap, s, c, eta, r, nu, m = sp.symbols("kap s c eta r nu m", positive=True)
 lam = sp.Symbol("lambda", nonnegative=True)

@@ -31,14 +31,206 @@ Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^
    value at w0, a contradiction. So ND_CE = eta w D_CE^(q-1)/(C kap_CE) is larger than the bound of theorem 1 for label
    smoothing, eta (t_inf + s_LS) D_LS^(q-1)/(C kap_LS).
 5. D and kap are proportional to sqrt(s), with factors free of alpha, and e = alpha/2 + kappa.
-
-Claims: always-memorized-slope, dilation-unimodal-in-slope, least-dilation-over-smoothing,
-memorized-below-critical-noise, noisy-margin-at-least-for-all-noise, noisy-margin-at-most-the-minimiser,
-ordering-small-noise, peak-over-slope.
 """
 
 import sympy as sp
 from _check import identity, positive
+
+PROVES = {
+    "always-memorized-slope": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "sqrt(dim)*slope*(1 - smoothing) >= mean_distance",
+        ),
+        "conclusion": ("noisy_margin > 0",),
+        "quantities": {
+            "mean_distance": "closed form of the configuration",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "dilation-unimodal-in-slope": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "between > 0",
+            "largest > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "slope < between",
+            "between < largest",
+        ),
+        "conclusion": ("ND_2 >= Min(ND_1, ND_3)",),
+        "quantities": {
+            "ND_1": "root of stationarity by proved signs, two-point spread",
+            "ND_2": "root of stationarity by proved signs, two-point spread",
+            "ND_3": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "least-dilation-over-smoothing": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "e_0": "smoothing/2",
+            "e": "2*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2",
+            "s": "log(-1 + 1/e)",
+            "reach": "s + log(-1 + 1/e_0)",
+            "scale": "2*e*reach*s*(1 - e)",
+            "share": "e*(1 - e)/(e_0*(1 - e_0)) + 1",
+        },
+        "conclusion": (
+            "growth == (reach/2 - s*share)/scale",
+            "relative_growth == (reach - s*share)/scale",
+        ),
+        "quantities": {
+            "growth": "power series in ball arithmetic",
+            "relative_growth": "power series in ball arithmetic",
+        },
+    },
+    "memorized-below-critical-noise": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "reach": "margin*mean_distance*noise/(sqrt(dim)*slope)",
+        },
+        "conclusion": (
+            "noisy_margin iff-positive sqrt(dim)*slope*(1 - smoothing) - mean_distance*sinh(reach)/(cosh(margin) + cosh(reach))",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "noisy-margin-at-least-for-all-noise": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "left_over > 0",
+        ),
+        "definitions": {
+            "left_over": "-smoothing/2 + 1 - mean_distance/(2*sqrt(dim)*slope)",
+        },
+        "conclusion": (
+            "noisy_margin >= least",
+            "least == log(left_over/(1 - left_over))",
+        ),
+        "quantities": {
+            "mean_distance": "closed form of the configuration",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+            "least": "root of a balance of forces, by proved signs",
+        },
+    },
+    "noisy-margin-at-most-the-minimiser": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "noisy_margin <= minimiser",
+            "minimiser == log((2 - smoothing)/smoothing)",
+            "normalized == noise*(margin + noisy_margin)/(slope*weight_distance)",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+            "normalized": "root of stationarity by proved signs, two-point spread",
+            "minimiser": "root of the slope of the loss, by proved signs",
+        },
+    },
+    "ordering-small-noise": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "noise <= 4*dim*slope**2/(D_CE**2*reach*(exp(reach - s_CE) + 1))",
+        ),
+        "definitions": {
+            "reach": "kap_CE*(s_LS + log((2 - smoothing)/smoothing))/kap_LS",
+        },
+        "conclusion": ("ND_CE > ND_LS",),
+        "quantities": {
+            "s_CE": "closed form of the configuration",
+            "s_LS": "closed form of the configuration",
+            "kap_CE": "closed form of the configuration",
+            "kap_LS": "closed form of the configuration",
+            "D_CE": "closed form of the configuration",
+            "ND_CE": "root of stationarity by proved signs, two-point spread",
+            "ND_LS": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "peak-over-slope": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+        ),
+        "conclusion": (
+            "dilation <= largest",
+            "cost_slope*largest == 2*noise*LambertW(exp(margin - 1))",
+            "noisy_margin + 1 == -margin + LambertW(exp(margin - 1)) + 2",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "dilation": "root of stationarity by proved signs, two-point spread",
+            "largest": "root of stationarity by proved signs, two-point spread, at the slope of the peak",
+            "cost_slope": "expectation over two points, in balls",
+            "noisy_margin": "root of stationarity by proved signs, two-point spread, at the same slope",
+        },
+    },
+}
 
 kap, s, eta, C, D, q, d, w, r = sp.symbols("kap s eta C D q d w r", positive=True)
 alpha = sp.Symbol("alpha", nonnegative=True)

@@ -24,12 +24,34 @@ The squares live in matrices of arbitrary size. The identities are therefore che
 words: a word is a product of letters and transposed letters, the only rules are U'U = I and V'V = I, and two words
 have the same trace if they agree up to rotation and transposition. An identity between such words holds in every
 dimension.
-
-Claims: nuclear-norm-of-weight-decay.
 """
 
 import sympy as sp
 from _check import identity, nonnegative
+
+PROVES = {
+    "nuclear-norm-of-weight-decay": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "t_11 > 0",
+            "t_22 > 0",
+        ),
+        "conclusion": (
+            "cost >= least",
+            "least == 2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(2*sqrt(pi_1)*sqrt(pi_2)*Abs(z_11*z_22 - z_12*z_21) + pi_1*(z_11**2 + z_21**2) + pi_2*(z_12**2 + z_22**2))",
+            "first == sqrt(pi_1)*z_11",
+            "second == sqrt(pi_2)*z_12",
+        ),
+        "quantities": {
+            "cost": "explicit factors, by rotations in balls",
+            "least": "explicit factors, by rotations in balls",
+            "first": "explicit factors, by rotations in balls",
+            "second": "explicit factors, by rotations in balls",
+        },
+    },
+}
 
 LETTERS = {name: sp.Symbol(name, commutative=False) for name in ("A", "B", "U", "V", "R", "A'", "B'", "U'", "V'")}
 A, B, U, V, R, At, Bt, Ut, Vt = LETTERS.values()

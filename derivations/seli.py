@@ -54,14 +54,30 @@ per class); the polar factor tends to that of C D, L^(1/2) D, so S_jk/t tends to
 
 So the direction of Z_t is C only up to O(1/log(1/t)), except for two classes and for balanced ones, where the
 off-diagonal entries of L^(1/2) are all equal and Z_t is a multiple of C for every t.
-
-Claims: seli-needs-no-step.
 """
 
 import mpmath
 import sympy as sp
 from _check import agrees, holds, identity, negative, positive
 from _invariant import N
+
+PROVES = {
+    "seli-needs-no-step": {
+        "hypotheses": (),
+        "assumptions": (),
+        "conclusion": (
+            "optimum == sqrt(2*pi_1/3 + 2*pi_2/3 + 2*pi_3/3 + 2*sqrt(pi_1*pi_2/3 + pi_1*pi_3/3 + pi_2*pi_3/3))",
+            "of_four == cost",
+            "ell > 0",
+        ),
+        "quantities": {
+            "optimum": "between a feasible point and a dual point, both in balls",
+            "of_four": "between a feasible point and a dual point, both in balls",
+            "cost": "eigenvalues in balls",
+            "ell": "eigenvectors in double precision",
+        },
+    },
+}
 
 s, p_j, p_k, total = sp.symbols("s pi_j pi_k sigma", positive=True)
 

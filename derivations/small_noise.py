@@ -29,14 +29,227 @@ identity; with y0 = W_0(e^s/beta) it yields y <= y0 and y e^y >= e^s (1/beta - y
 smoothing has the finite limit of theorem 1. 4: with lam = lambda_H the unconstrained minimiser of phi(t(u)) + lam
 ||u||^2 over the feature set is the class mean of the label itself, because that is what the features model minimises
 for the given W. 5 and 6: below.
-
-Claims: equal-decay-boundary, equal-decay-memorization, log-growth-of-cross-entropy,
-small-noise-cross-entropy-lambert, small-noise-dilation, small-noise-second-term, small-slope-dilation,
-small-slope-ordering.
 """
 
 import sympy as sp
 from _check import agrees, identity, negative, positive
+
+PROVES = {
+    "equal-decay-boundary": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "2*sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "kappa": "sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay)",
+            "x_CE": "(1 - kappa)*log((1 - kappa)/kappa)",
+            "x_LS": "(kappa + smoothing/2)*(-kappa - smoothing/2 + 1)*log((-kappa - smoothing/2 + 1)/(kappa + smoothing/2))/kappa",
+        },
+        "conclusion": (
+            "-ND_CE + ND_LS ~ noise**2*((1 + x_CE/dim)/(x_CE + 1) - (1 + x_LS/dim)/(x_LS + 1))/slope**3, noise to zero, rate 1",
+        ),
+        "quantities": {
+            "ND_CE": "root of stationarity by proved signs, two-point spread",
+            "ND_LS": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "equal-decay-memorization": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "free_rho ~ free_D, noise to zero, rate 1",
+            "rho ~ mean_distance*sqrt((k + 1)**2/4 + 1/4), noise to zero, rate 1",
+            "k > 1",
+        ),
+        "quantities": {
+            "mean_distance": "closed form of the configuration",
+            "free_D": "closed form of the configuration",
+            "rho": "root of stationarity by proved signs, two-point spread",
+            "free_rho": "root of stationarity by proved signs, two-point spread",
+            "k": "root of a monotone equation, by proved signs",
+        },
+    },
+    "log-growth-of-cross-entropy": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "slope > 0",
+            "dim >= 2",
+            "nepers > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "L": "nepers + s_CE + log(4*dim*slope**2*cosh(s_CE/2)**2/D_CE**2)",
+        },
+        "conclusion": (
+            "ratio ~ kap_LS*(L - log(L))/(kap_CE*(s_LS + log((2 - smoothing)/smoothing))), nepers to infinity, rate 1.9",
+        ),
+        "quantities": {
+            "ratio": "roots of stationarity by proved signs, two-point spread",
+            "s_CE": "closed form of the configuration",
+            "s_LS": "closed form of the configuration",
+            "kap_CE": "closed form of the configuration",
+            "kap_LS": "closed form of the configuration",
+            "D_CE": "closed form of the configuration",
+        },
+    },
+    "small-noise-cross-entropy-lambert": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+        ),
+        "definitions": {
+            "beta": "mean_distance**2*noise/(4*dim*slope**2*cosh(margin/2)**2)",
+        },
+        "conclusion": ("normalized ~ noise*LambertW(exp(margin)/beta)/(slope*weight_distance), noise to zero, rate 1",),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "normalized": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "small-noise-dilation": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "noisy_decay > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "conclusion": (
+            "normalized_with_decay ~ noise*sqrt(mean_distance**2/4 + (limit_margin + margin)**2/weight_distance**2)/slope, noise to zero, rate 1",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "limit_margin": "root of a monotone equation, by proved signs",
+            "normalized_with_decay": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "small-noise-second-term": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "noisy_decay > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "far": "margin + log((2 - smoothing)/smoothing)",
+            "free_reach": "far/weight_distance",
+            "free_fall": "8*far*cosh(log((2 - smoothing)/smoothing)/2)**2/weight_distance**3",
+            "free_stiffness": "weight_distance**2/(2*dim*cosh(margin/2)**2)",
+            "reach": "sqrt(mean_distance**2/4 + (limit_margin + margin)**2/weight_distance**2)",
+            "stiffness": "4*noisy_decay + weight_distance**2/(2*dim*cosh(margin/2)**2)",
+            "fall": "(mean_distance**2/(4*noisy_decay) + (limit_margin + margin)**2/(weight_distance**2*(noisy_decay + weight_distance**2/(8*cosh(limit_margin/2)**2))))/reach",
+        },
+        "conclusion": (
+            "normalized ~ noise*(-free_fall*free_stiffness*mean_distance**2*noise/(4*slope**2) + free_reach)/slope, noise to zero, rate 2",
+            "normalized_with_decay ~ noise*(-fall*mean_distance**2*noise*stiffness/(4*slope**2) + reach)/slope, noise to zero, rate 2",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "limit_margin": "root of a monotone equation, by proved signs",
+            "normalized": "root of stationarity by proved signs, two-point spread",
+            "normalized_with_decay": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "small-slope-dilation": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "noisy_decay > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "force": "-smoothing/2 + 1/(1 + exp(-margin))",
+        },
+        "conclusion": (
+            "normalized ~ 2*dim*force*slope*cosh(margin/2)**2/(margin*mean_distance), slope to zero, rate 2",
+            "normalized_with_decay ~ slope*sqrt(mean_distance**2*noisy_decay**2 + (force*weight_distance + mean_distance*noisy_decay)**2)/(mean_distance**2*(2*noisy_decay + weight_distance**2/(4*dim*cosh(margin/2)**2))), slope to zero, rate 2",
+        ),
+        "quantities": {
+            "margin": "closed form of the configuration",
+            "weight_distance": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
+            "normalized": "root of stationarity by proved signs, two-point spread",
+            "normalized_with_decay": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+    "small-slope-ordering": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing > 0",
+            "smoothing < 1",
+            "noise > 0",
+            "slope > 0",
+            "dim >= 2",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+        ),
+        "definitions": {
+            "kappa": "2*sqrt(feature_decay)*sqrt(weight_decay)",
+            "e": "kappa + smoothing/2",
+            "s_CE": "log(-1 + 1/kappa)",
+            "s_LS": "log(-1 + 1/e)",
+        },
+        "conclusion": (
+            "ND_CE/ND_LS ~ e*s_LS**(3/2)*(1 - e)/(kappa*s_CE**(3/2)*(-2*e + kappa + 1)), slope to zero, rate 2",
+            "relative_ND_CE/relative_ND_LS ~ e*s_LS*(1 - e)/(kappa*s_CE*(-2*e + kappa + 1)), slope to zero, rate 2",
+        ),
+        "quantities": {
+            "ND_CE": "root of stationarity by proved signs, two-point spread",
+            "ND_LS": "root of stationarity by proved signs, two-point spread",
+            "relative_ND_CE": "root of stationarity by proved signs, two-point spread",
+            "relative_ND_LS": "root of stationarity by proved signs, two-point spread",
+        },
+    },
+}
 
 kap, s, m, nu, d, w, eta, slope, D, q = sp.symbols("kap s m nu d w eta C D q", positive=True)
 lam, bend = sp.symbols("lambda phi2", positive=True)

@@ -30,14 +30,109 @@ rank-one matrix have entries proportional to q_i/(lambda_k - d_i), so the coeffi
 negative exactly when lambda_k lies between d_j and d_i. f is nondecreasing and, as a function of y = -1/x, convex.
 Let h = A + B y, B >= 0, be its chord through d_j and d_i: f <= h between them and f >= h outside. Hence f(K)_ij >=
 h(K)_ij = -B (K^-1)_ij >= 0.
-
-Claims: margin-mean-squared-error-bias, mse-balanced-spectrum, mse-minority-collapse, mse-nonnegative-costs-nothing,
-mse-soft-thresholding.
 """
 
 import sympy as sp
 from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
+
+PROVES = {
+    "margin-mean-squared-error-bias": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "definitions": {
+            "s": "Max(0, -2*sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay) - smoothing + 1)",
+            "s_nonnegative": "Max(0, -2*sqrt(feature_decay)*num_classes*sqrt(weight_decay)/sqrt(num_classes - 1) - smoothing + 1)",
+        },
+        "conclusion": (
+            "margin == s",
+            "nonnegative_margin == s_nonnegative",
+            "value == sqrt(feature_decay)*s*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + (num_classes - 1)*(-s - smoothing + 1)**2/(2*num_classes)",
+        ),
+        "quantities": {
+            "margin": "minimiser over the margin, by proved signs of the slope",
+            "nonnegative_margin": "minimiser over the margin, by proved signs of the slope",
+            "value": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+    "mse-balanced-spectrum": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "definitions": {
+            "spread": "Max(0, -2*sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay) - smoothing + 1)",
+            "common": "Max(0, -2*sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay) + 1)",
+        },
+        "conclusion": (
+            "value == 2*sqrt(feature_decay)*sqrt(weight_decay)*(common + spread*(num_classes - 1))/sqrt(num_classes) + ((1 - common)**2 + (num_classes - 1)*(-smoothing - spread + 1)**2)/(2*num_classes)",
+            "own + 1 == 1 + (common + spread*(num_classes - 1))/num_classes",
+            "other + 1 == 1 + (common - spread)/num_classes",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+            "own": "certified logits, error from strong convexity",
+            "other": "certified logits, error from strong convexity",
+        },
+    },
+    "mse-minority-collapse": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "conclusion": (
+            "value == 2*sqrt(feature_decay)*sqrt(pi_1)*sqrt(weight_decay)*Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_1) + 1) + 2*sqrt(feature_decay)*sqrt(pi_2)*sqrt(weight_decay)*Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_2) + 1) + 2*sqrt(feature_decay)*sqrt(pi_3)*sqrt(weight_decay)*Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_3) + 1) + pi_1*(1 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_1) + 1))**2/2 + pi_2*(1 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_2) + 1))**2/2 + pi_3*(1 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_3) + 1))**2/2",
+            "own + 1 == Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_1) + 1) + 1",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+            "own": "certified logits, error from strong convexity",
+        },
+    },
+    "mse-nonnegative-costs-nothing": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "conclusion": ("nonnegative == free",),
+        "quantities": {
+            "free": "general convex solver, bounds proved in ball arithmetic",
+            "nonnegative": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+    "mse-soft-thresholding": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "y_1 > 0",
+            "y_2 > 0",
+            "y_3 > 0",
+        ),
+        "conclusion": (
+            "value == 2*sqrt(feature_decay)*sqrt(weight_decay)*(larger - Min(larger, 2*sqrt(feature_decay)*sqrt(weight_decay))) + 2*sqrt(feature_decay)*sqrt(weight_decay)*(smaller - Min(smaller, 2*sqrt(feature_decay)*sqrt(weight_decay))) + Min(larger, 2*sqrt(feature_decay)*sqrt(weight_decay))**2/2 + Min(smaller, 2*sqrt(feature_decay)*sqrt(weight_decay))**2/2",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+            "larger": "singular values of a matrix with two rows, in balls",
+            "smaller": "singular values of a matrix with two rows, in balls",
+        },
+    },
+}
 
 alpha, mu = sp.symbols("alpha mu", positive=True)
 threshold = 2 * mu

@@ -20,12 +20,101 @@ that has probability P(zeta > x), which can only rise when x falls, i.e. when ND
 proportional to (1 - z^2)^((d-3)/2) on the sphere and, the ball being sliced by balls of dimension d - 1, to
 (1 - (z/R)^2)^((d-1)/2) on the ball. In each case the stated formula has minus the density as its derivative in x and
 vanishes at the end of the support.
-
-Claims: test-error-ball, test-error-gaussian, test-error-of-dilation-alone, test-error-sphere, test-error-two-point.
 """
 
 import sympy as sp
 from _check import identity, negative, positive
+
+PROVES = {
+    "test-error-ball": {
+        "hypotheses": (),
+        "assumptions": (
+            "normalized > 0",
+            "dim >= 1",
+        ),
+        "definitions": {
+            "threshold": "1/(2*normalized)",
+        },
+        "conclusion": (
+            "error == incomplete_beta/2",
+            "in_one == -sqrt(3)*threshold/6 + 1/2",
+            "in_three == (-sqrt(15)*threshold/5 + 1)**2*(sqrt(15)*threshold/5 + 2)/4",
+        ),
+        "quantities": {
+            "error": "Arb integration of the density",
+            "in_one": "Arb integration of the density",
+            "in_three": "Arb integration of the density",
+            "incomplete_beta": "hypergeometric series",
+        },
+    },
+    "test-error-gaussian": {
+        "hypotheses": (),
+        "assumptions": (
+            "normalized > 0",
+            "dim >= 2",
+        ),
+        "conclusion": ("error == erfc(sqrt(2)*sqrt(dim)/(4*normalized))/2",),
+        "quantities": {
+            "error": "Arb integration of the density",
+        },
+    },
+    "test-error-of-dilation-alone": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "dim >= 2",
+            "normalized > 0",
+            "more > 0",
+            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "normalized < more",
+        ),
+        "conclusion": (
+            "error_of_more >= error",
+            "in_three == 1/2 - 1/(4*normalized)",
+        ),
+        "quantities": {
+            "error": "Arb integration of the density",
+            "error_of_more": "Arb integration of the density",
+            "in_three": "Arb integration of the density",
+        },
+    },
+    "test-error-sphere": {
+        "hypotheses": (),
+        "assumptions": (
+            "normalized > 0",
+            "dim >= 2",
+            "threshold < 1",
+        ),
+        "definitions": {
+            "threshold": "1/(2*normalized)",
+        },
+        "conclusion": (
+            "error == incomplete_beta/2",
+            "in_three == 1/2 - threshold/2",
+            "in_five == (1 - threshold)**2*(threshold + 2)/4",
+        ),
+        "quantities": {
+            "error": "Arb integration of the density",
+            "in_three": "Arb integration of the density",
+            "in_five": "Arb integration of the density",
+            "incomplete_beta": "hypergeometric series",
+        },
+    },
+    "test-error-two-point": {
+        "hypotheses": (),
+        "assumptions": (
+            "normalized > 0",
+            "dim >= 2",
+        ),
+        "conclusion": ("error + 1 == Piecewise((1/2, sqrt(dim) < 2*normalized), (0, True)) + 1",),
+        "quantities": {
+            "error": "counting of the examples nearer to the other class mean",
+        },
+    },
+}
 
 d, x, r, D, kap, radius = sp.symbols("d x r D kap R", positive=True)
 half = sp.Rational(1, 2)

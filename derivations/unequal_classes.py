@@ -11,12 +11,28 @@ Proof. Let s_n be the softmax of W h_n. If h_k = h_l, then s_k = s_l, and the di
 of h_k and h_l is (1 - alpha) W'(e_l - e_k) = 0: the rows k and l of W agree. So entries k and l of every logit vector, and
 of every s_n, agree. The difference of the stationarity conditions of those rows is then
 (1 - alpha) (p_l h_l - p_k h_k) = 0.
-
-Claims: unequal-classes-stay-apart.
 """
 
 import sympy as sp
 from _check import identity
+
+PROVES = {
+    "unequal-classes-stay-apart": {
+        "hypotheses": (),
+        "assumptions": (
+            "larger > 0",
+            "smaller > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "sqrt(larger) <= 2*sqrt(feature_decay)*sqrt(weight_decay)",
+            "2*sqrt(feature_decay)*sqrt(weight_decay) < 7/20",
+        ),
+        "conclusion": ("distance > 0",),
+        "quantities": {
+            "distance": "certified optimum, with the error that its duality gap allows",
+        },
+    },
+}
 
 alpha = sp.Symbol("alpha", positive=True)
 lw, lh = sp.symbols("lambda_W lambda_H", positive=True)

@@ -31,13 +31,46 @@ let v_n be the subgradient of the loss in its optimality condition: v_n = -2 mu 
 
 which for nonzero columns is <z_n, z_m> <= 0. Asking only <z_n, z_m> <= 0 is NOT enough when some columns vanish: the
 last step below has two classes with equal labels whose columns both vanish separately, yet not together.
-
-Claims: minority-collapse-nonnegative, unequal-classes-nonnegative.
 """
 
 import sympy as sp
 from _check import holds, identity, nonnegative, positive
 from _invariant import N
+
+PROVES = {
+    "minority-collapse-nonnegative": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+            "share > 0",
+        ),
+        "conclusion": (
+            "pull iff-positive -4*feature_decay*num_classes*weight_decay/((1 - smoothing)**2*(num_classes - 1)) + share",
+        ),
+        "quantities": {
+            "pull": "slope of the objective of the class at zero margin",
+        },
+    },
+    "unequal-classes-nonnegative": {
+        "hypotheses": (),
+        "assumptions": (
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "smoothing >= 0",
+            "smoothing < 1",
+        ),
+        "conclusion": (
+            "value == pi_1*((2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) + 2*smoothing/3 - 1)*log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) + 2*smoothing/3))) + log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) + 2*smoothing/3)) + 2)) + pi_2*((2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) + 2*smoothing/3 - 1)*log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) + 2*smoothing/3))) + log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) + 2*smoothing/3)) + 2)) + pi_3*((2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) + 2*smoothing/3 - 1)*log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) + 2*smoothing/3))) + log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) + 2*smoothing/3)) + 2))",
+        ),
+        "quantities": {
+            "value": "general convex solver, bounds proved in ball arithmetic",
+        },
+    },
+}
 
 lw, lh = sp.symbols("lambda_W lambda_H", positive=True)
 mu = sp.sqrt(lw * lh)

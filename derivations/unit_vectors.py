@@ -32,12 +32,90 @@ product over k is 2^N prod sin(g_k/2)^2 <= (2 sin(pi/N)^2)^N, as log sin is conc
 2 sin(pi/N)^2. If one gap is pi or more, the N - 2 vectors not at its ends have arcs with sum of a + b at most 2 pi in
 all, so for one of them a + b <= 2 pi/(N-2) (and <= pi), and its height is at most 2 sin(pi/(2 (N-2)))^2 for N >= 4, where
 2 (N-2) >= N, and at most 2 sin(pi/4)^2 = 1 < 3/2 for N = 3. At the regular polygon the neighbours' chord is nearest.
-
-Claims: batching-failure, softmax-code, spherical-cross-entropy-value, supervised-contrastive-value.
 """
 
 import sympy as sp
 from _check import holds, identity, negative, positive
+
+PROVES = {
+    "batching-failure": {
+        "hypotheses": (),
+        "assumptions": (
+            "samples >= 2",
+            "temperature > 0",
+        ),
+        "conclusion": (
+            "apart == 2*log(samples + samples*exp(-1/temperature) - 1)",
+            "coinciding == apart",
+            "full_coinciding > full_apart",
+        ),
+        "quantities": {
+            "apart": "the loss, term by term",
+            "coinciding": "the loss, term by term",
+            "full_apart": "the loss, term by term",
+            "full_coinciding": "the loss, term by term",
+        },
+    },
+    "softmax-code": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 3",
+            "disturbance > 0",
+            "seed >= 1",
+        ),
+        "conclusion": (
+            "of_simplex == num_classes/(num_classes - 1)",
+            "near_simplex <= of_simplex",
+            "of_polygon == 1 - cos(2*pi/num_classes)",
+            "near_polygon <= of_polygon",
+        ),
+        "quantities": {
+            "of_simplex": "distance to the hull, by its nearest point",
+            "near_simplex": "a random frame near it, distance to the mean of the others",
+            "of_polygon": "distances to all chords",
+            "near_polygon": "random angles near it, distances to all chords",
+        },
+    },
+    "spherical-cross-entropy-value": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "inverse_temperature > 0",
+            "disturbance > 0",
+            "seed >= 1",
+        ),
+        "conclusion": (
+            "value == log((num_classes - 1)*exp(-inverse_temperature*num_classes/(num_classes - 1)) + 1)",
+            "other_value >= value",
+        ),
+        "quantities": {
+            "value": "the loss at the simplex frame, term by term",
+            "other_value": "the loss at a random frame near it, term by term",
+        },
+    },
+    "supervised-contrastive-value": {
+        "hypotheses": (),
+        "assumptions": (
+            "num_classes >= 2",
+            "samples >= 2",
+            "temperature > 0",
+            "disturbance > 0",
+            "seed >= 1",
+        ),
+        "conclusion": (
+            "value == log(samples*(num_classes - 1)*exp(-num_classes/(temperature*(num_classes - 1))) + samples - 1)",
+            "nonnegative_value == log(samples*(num_classes - 1)*exp(-1/temperature) + samples - 1)",
+            "other_value >= value",
+            "other_nonnegative >= nonnegative_value",
+        ),
+        "quantities": {
+            "value": "the loss at the simplex frame, term by term",
+            "nonnegative_value": "the loss at the orthogonal frame, term by term",
+            "other_value": "the loss at random features near it, term by term",
+            "other_nonnegative": "the loss at random features near it, term by term",
+        },
+    },
+}
 
 N, K, T, s, x = sp.symbols("N K T s x", positive=True)
 others = sp.Symbol("others", positive=True)  # N - 1

@@ -37,13 +37,52 @@ and ||G*||_op <= 2 mu make every singular pair of X* a singular pair of G* with 
 the divergence of the two-point distributions (s*_i, 1 - s*_i), (s_i, 1 - s_i), for which the inequality is checked
 below by its slope in the second argument. Upper deviations are the smaller ones. The columns of Z* and Z are centred
 logarithms of S* and S, and centring is a projection.
-
-Claims: zero-collapse-any-labels, zero-collapse-proportions.
 """
 
 import sympy as sp
 from _check import identity, nonnegative, positive
 from _invariant import IDENTITY, ONES, E, Invariant, N, P, check_algebra
+
+PROVES = {
+    "zero-collapse-any-labels": {
+        "hypotheses": (),
+        "assumptions": (
+            "label_1 >= 0",
+            "label_2 >= 0",
+            "label_3 >= 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+        ),
+        "definitions": {
+            "norm_square": "2*pi_1*(label_1 - 1/2)**2 + 2*pi_2*(label_2 - 1/2)**2 + 2*pi_3*(label_3 - 1/2)**2",
+        },
+        "conclusion": ("size iff-positive -4*feature_decay*weight_decay + norm_square",),
+        "quantities": {
+            "size": "stationary point of two classes, by proved signs",
+        },
+    },
+    "zero-collapse-proportions": {
+        "hypotheses": (),
+        "assumptions": (
+            "minority >= 2",
+            "share > 0",
+            "weight_decay > 0",
+            "feature_decay > 0",
+            "share >= (1 - share)/minority",
+        ),
+        "definitions": {
+            "x": "(minority*share + (1 - share)/minority)/(minority + 1)",
+        },
+        "conclusion": (
+            "gain iff-positive -4*feature_decay*weight_decay + steepest",
+            "steepest == x",
+        ),
+        "quantities": {
+            "gain": "optimum of the symmetry-reduced convex problem: Newton's method, primal and dual value in balls; what is below 1e-20 counts as nothing",
+            "steepest": "singular values of the gradient at zero, in balls",
+        },
+    },
+}
 
 alpha, mu, x = sp.symbols("alpha mu x", positive=True)
 

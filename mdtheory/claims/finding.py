@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 from mdtheory.claims import library
+from mdtheory.claims.declarations import DERIVATION_FOLDERS
 from mdtheory.claims.model import Claim
-from mdtheory.claims.symbolic import DERIVATION_FOLDERS
 from mdtheory.errors import AssumptionError
 
 
@@ -87,6 +87,7 @@ def fingerprint(claim: Claim) -> str:
     """Changes when what a claim says changes; the code that computes its quantities is in `sources_digest`."""
     parts = [
         *(repr(getattr(claim, name)) for name in ("id", "statement", "relations", "assumptions", "variables")),
+        repr(claim.hypotheses),
         *(repr(getattr(claim, name)) for name in ("expected", "derivation", "resolution", "counterexample")),
         *(f"{symbol}: {expression}" for symbol, expression in claim.definitions.items()),
         *(f"{symbol}: {quantity.rigorous} {quantity.convex}" for symbol, quantity in claim.quantities.items()),

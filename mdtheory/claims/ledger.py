@@ -157,6 +157,7 @@ def row_of(
         mutants=mutants,
         error=error,
         seconds=seconds,
+        hypotheses=claim.hypotheses,
     )
 
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 from html import escape
 from io import BytesIO
 
+from mdtheory.claims.declarations import derivation_path
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.records import Report, Row
-from mdtheory.claims.symbolic import derivation_path
 from mdtheory.page import document
 
 _LEGEND = """
@@ -53,6 +53,8 @@ def _claim(row: Row) -> str:
         f"<p>{typeset(row.statement)}</p>",
         f"<p><code>{row.id}</code>, {escape(row.source)}. {escape(row.summary[:1].upper() + row.summary[1:])}.</p>",
     ]
+    if row.hypotheses:
+        parts.append(f"<p>Setting: {escape(', '.join(row.hypotheses))}.</p>")
     if row.notes:
         parts.append(f"<p>{typeset(row.notes)}</p>")
     if row.counterexample is not None:

@@ -122,8 +122,12 @@ class Claim:
         From a symbol to an expression: abbreviations used in relations and assumptions, substituted before anything.
     expected : Verdict
         REFUTED for statements that are known to be false and kept as a warning.
+    hypotheses : tuple of str
+        The setting in which this is said, in the words that derivations use (``derivations/README.md``): what no assumption on
+        the variables expresses, such as ``"free features"`` or ``"cross-entropy"``. A derivation proves the claim only if
+        each hypothesis that it needs is here.
     derivation : str, optional
-        ``"derivations/....py"``: the runnable proof.
+        ``"derivations/....py"``: the runnable proof. Its ``PROVES`` must declare this claim.
     symbolic : bool
         Whether sympy alone should reduce the relations (no quantity may be left after the definitions).
     box : Box, optional
@@ -152,6 +156,7 @@ class Claim:
     assumptions: tuple[sp.Basic, ...] = ()
     quantities: Mapping[sp.Symbol, Quantity] = field(default_factory=lambda: MappingProxyType({}))
     definitions: Mapping[sp.Symbol, sp.Expr] = field(default_factory=lambda: MappingProxyType({}))
+    hypotheses: tuple[str, ...] = ()
     derivation: str | None = None
     symbolic: bool = False
     box: Box | None = None
@@ -178,6 +183,9 @@ class Claim:
             raise fail(
                 "variables", str(symbol), f"only symbols that claim {self.id!r} declares: {sorted(map(str, known))}"
             )
+        for word in self.hypotheses if isinstance(self.hypotheses, tuple) else (self.hypotheses,):
+            if not isinstance(word, str) or not isinstance(self.hypotheses, tuple):
+                raise fail("hypotheses", word, f"a tuple of words, each a text (claim {self.id!r})")
         if self.expected is Verdict.PROVED and not (self.derivation or self.symbolic):
             raise fail(
                 "expected", self.expected.name, f"PROVED only with a derivation or symbolic=True (claim {self.id!r})"

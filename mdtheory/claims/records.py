@@ -48,6 +48,8 @@ class Row:
 
     Attributes
     ----------
+    hypotheses : tuple of str
+        The setting in which the claim is made.
     target : Verdict
         What was expected, as far as the checkers that ran can show it.
     standing : {"as expected", "contradicted", "undecided"}
@@ -71,6 +73,7 @@ class Row:
     mutants: tuple[MutantResult, ...]
     error: str | None
     seconds: float
+    hypotheses: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -108,6 +111,7 @@ class Row:
         fields = dict(record)
         for name in ("verdict", "expected", "target"):
             fields[name] = Verdict[fields[name]]
+        fields["hypotheses"] = tuple(fields.get("hypotheses", ()))
         fields["evidence"] = tuple(Evidence.from_dict(e) for e in fields["evidence"])
         fields["mutants"] = tuple(MutantResult(**m) for m in fields["mutants"])
         return cls(**fields)

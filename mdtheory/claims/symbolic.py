@@ -1,6 +1,5 @@
 """Proofs: sympy reduces a relation to something evident, or the claim's runnable derivation goes through."""
 
-import ast
 import subprocess
 import sys
 import time
@@ -11,15 +10,15 @@ from typing import Any
 
 import sympy as sp
 
+from mdtheory.claims.declarations import NAME, beyond, declarations, derivation_path, shortfall
 from mdtheory.claims.evidence import Evidence
+from mdtheory.claims.finding import library_claims
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
+from mdtheory.errors import AssumptionError
 from mdtheory.validation import fail
 
 DERIVATION_SECONDS = 300
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-DERIVATION_FOLDERS = (_PACKAGE.parent / "derivations", _PACKAGE / "_derivations")
 
 _ATTEMPTS: tuple[Callable[[Any], Any], ...] = (
     lambda e: e,
@@ -36,7 +35,7 @@ def check_symbolic(claim: Claim) -> Evidence:
     if claim.symbolic:
         proved, message, details = _by_sympy(claim)
     elif claim.derivation is not None:
-        proved, message, details = _by_derivation(claim.id, claim.derivation)
+        proved, message, details = _by_derivation(claim, claim.derivation)
     else:
         raise fail("derivation", None, f"claim {claim.id!r} has no proof to run")
     return Evidence(
@@ -46,24 +45,6 @@ def check_symbolic(claim: Claim) -> Evidence:
         details=details,
         seconds=time.perf_counter() - start,
     )
-
-
-def derivation_path(name: str) -> Path | None:
-    """Where a derivation lies: at an absolute path, beside the package in a checkout, inside it when installed."""
-    if Path(name).is_absolute():
-        return Path(name) if Path(name).is_file() else None
-    for folder in DERIVATION_FOLDERS:
-        path = folder / Path(name).name
-        if path.is_file():
-            return path
-    return None
-
-
-def claims_of(derivation: Path) -> tuple[str, ...]:
-    """The ids after ``Claims:`` at the end of a derivation's docstring: what it says it proves."""
-    text = ast.get_docstring(ast.parse(derivation.read_text(encoding="utf-8"))) or ""
-    _, found, listed = text.rpartition("Claims:")
-    return tuple(listed.replace(",", " ").rstrip(".").split()) if found else ()
 
 
 def reduces_to_zero(expression: sp.Expr) -> bool:
@@ -92,13 +73,14 @@ def _evident(relation: Relation, difference: sp.Expr) -> bool:
     return name is not None and any(getattr(attempt(difference), name) for attempt in _ATTEMPTS)
 
 
-def _by_derivation(claim_id: str, name: str) -> tuple[bool, str, dict[str, Any]]:
+def _by_derivation(claim: Claim, name: str) -> tuple[bool, str, dict[str, Any]]:
     path = derivation_path(name)
     if path is None:
         return False, f"{name} is not there", {}
-    if claim_id not in claims_of(path):
-        return False, f"{name} does not say that it proves {claim_id} (the line 'Claims:' of its docstring)", {}
-    code, printed, error = _run(path)
+    another = _another_statement(claim, name, path)
+    if another is not None:
+        return False, another, {}
+    code, printed, error = _run(path, path.stat().st_mtime_ns)
     steps = sum(line.lstrip().startswith("[") and "[   ~]" not in line for line in printed.splitlines())
     if code != 0:
         last = error.strip().splitlines()[-1] if error.strip() else f"exit code {code}"
@@ -108,8 +90,25 @@ def _by_derivation(claim_id: str, name: str) -> tuple[bool, str, dict[str, Any]]
     return True, f"{name}: {steps} steps machine-checked, the rest is prose in its docstring", {"derivation": name}
 
 
+def _another_statement(claim: Claim, name: str, path: Path) -> str | None:
+    """Why what the derivation declares is not what the claim says, on one line; None if it is."""
+    own = library_claims().get(claim.id)
+    different = None if own is None else beyond(claim, own)
+    if different is not None:
+        return f"{name} proves the library's {claim.id}; this claim has {different}"
+    try:
+        declared = declarations(path).get(claim.id)
+        if declared is None:
+            return f"{name} does not say that it proves {claim.id} (in {NAME})"
+        gap = shortfall(claim, declared)
+    except (AssumptionError, UnicodeDecodeError) as error:
+        return f"{name} cannot be compared with the claim: {error}"
+    return None if gap is None else f"{name} proves another statement: {gap}"
+
+
 @lru_cache(maxsize=64)
-def _run(path: Path) -> tuple[int, str, str]:
+def _run(path: Path, changed: int) -> tuple[int, str, str]:
+    """Run a derivation once; again if the file has changed since."""
     try:
         done = subprocess.run(
             [sys.executable, path.name],
