@@ -310,7 +310,9 @@ def _rectangle(name: str, value: object, where: tuple[int, ...] = ()) -> tuple[i
 
 def _holds(value: list[Any] | tuple[Any, ...], kind: type) -> bool:
     kinds = set(map(type, value))
-    return kind in kinds or np.bool_ in kinds or any(_holds(v, kind) for v in value if isinstance(v, (list, tuple)))
+    if kind in kinds or np.bool_ in kinds:
+        return True
+    return (list in kinds or tuple in kinds) and any(_holds(v, kind) for v in value if isinstance(v, (list, tuple)))
 
 
 def _equal(left: object, right: object) -> bool:
