@@ -44,13 +44,15 @@ def weight_rows(solution: "MarginSolution") -> FloatArray:
         return np.asarray(_scaled_frame(solution, n, m) * scale[..., None, None])
     if problem.nonnegative:
         margin = np.asarray(solution.margin)[..., None, None]
-        return np.where(margin > 0, _centred(n) @ np.eye(n, m) * np.sqrt(margin), 0.0) * scale[..., None, None]
-    return _scaled_frame(solution, n, m) * scale[..., None, None]
+        rows = _centred(n) @ np.eye(n, m) * (np.sign(margin) * np.sqrt(np.abs(margin)))
+        return np.asarray(rows * scale[..., None, None])
+    # A negative margin, which only a loss that is not convex has, turns the classifier round.
+    return np.sign(solution.margin)[..., None, None] * _scaled_frame(solution, n, m) * scale[..., None, None]
 
 
 def _scaled_frame(solution: "MarginSolution", n: int, m: int) -> FloatArray:
     """Rows whose Gram matrix is the centred logits (free), or sqrt(s) times the identity (nonnegative)."""
-    root = np.sqrt(np.asarray(solution.margin))[..., None, None]
+    root = np.sqrt(np.abs(solution.margin))[..., None, None]
     problem = solution.problem
     if problem.pays_for_mean:
         mean_root = np.sqrt(np.asarray(solution.mean_gain))[..., None, None]
@@ -74,7 +76,7 @@ def _feature_scales(solution: "MarginSolution") -> FloatArray:
 def _weighted_means(solution: "MarginSolution", n: int, m: int) -> FloatArray:
     problem = solution.problem
     ratio = np.sqrt(np.asarray(problem.weight_decay)) / np.sqrt(np.asarray(problem.feature_decay))
-    squared = ratio[..., None] * solution.margin * np.sqrt((n - 1.0) / (n * np.asarray(problem.class_weights)))
+    squared = ratio[..., None] * np.abs(solution.margin) * np.sqrt((n - 1.0) / (n * np.asarray(problem.class_weights)))
     return np.asarray(np.eye(m, n) * np.sqrt(squared)[..., None, :])
 
 

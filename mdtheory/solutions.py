@@ -27,7 +27,7 @@ class MarginSolution(Frozen):
     ----------
     problem : UFM
     margin : float or array
-        s, the own logit minus any other.
+        s, the own logit minus any other; negative only where a loss that is not convex is best on the wrong side.
     method : str
     target_gap : float
         The gap up to which a numerical answer is called optimal.
@@ -90,7 +90,7 @@ class MarginSolution(Frozen):
         "simplex-etf", "orthogonal-frame", "collapsed-to-zero", "equal-means" (equal and nonzero),
         "equiangular-frame" (any other common angle), or, with class weights, "partly-collapsed".
         """
-        problem, alive = self.problem, np.asarray(self.margin) > 0
+        problem, alive = self.problem, np.asarray(self.margin) != 0
         name = "orthogonal-frame" if problem.nonnegative else "simplex-etf"
         if problem.class_weights is not None:
             some, every = np.any(alive, axis=-1), np.all(alive, axis=-1)

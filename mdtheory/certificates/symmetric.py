@@ -23,7 +23,8 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
     its operator norm (free features), or that of the diagonal of its Gram matrix (nonnegative features, whose dual
     cone forgives negative off-diagonal entries), is at most ``2 mu``. Then ``-sum pi_n l*(v_n) = -sum pi_n f*(-tau_n)``
     bounds the convex problem in the logits from below, and with it the one in W and H. For focal loss a convex
-    minorant stands for f.
+    minorant stands for f. A loss that is not convex but proves its own minima (`Loss.least`) is bounded by those: see
+    `derivations/nonconvex_margins.py`.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
         The bound, summed over classes where there are class weights.
     """
     loss, n = problem.profile_loss, problem.num_classes
+    if not loss.is_convex and (proved := _least_bound(problem)) is not None:
+        return proved
     tau, kappa = np.abs(loss.profile_derivative(margin, n)), np.asarray(problem.kappa)
     # A slope that is kappa up to rounding is meant to be kappa; every tau up to kappa gives a bound.
     tau = np.minimum(np.where(np.abs(tau - kappa) <= 1e-14 + 1e-9 * kappa, kappa, tau), kappa)
@@ -52,7 +55,7 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
 
 def ufm_objective(problem: UFM, margin: FloatArray) -> FloatArray:
     """The UFM objective ``sum pi_n (f(s_n) + kappa_n s_n)`` at given margins, with the balanced factors W and H."""
-    value = problem.profile_loss.profile(margin, problem.num_classes) + np.asarray(problem.kappa) * margin
+    value = problem.profile_loss.profile(margin, problem.num_classes) + np.asarray(problem.kappa) * np.abs(margin)
     if problem.pays_for_mean:
         value = value + _mean_part(problem)[0]
     return _weighted_sum(problem, value)
@@ -228,6 +231,57 @@ def _on_boundary(problem: MemorizationDilation, margin: FloatArray, level: Float
     """Whether the coordinate of u along the other class mean is zero."""
     c = problem.configuration
     return np.asarray(np.abs(level - margin / c.weight_distance) <= 1e-9 * c.mean_distance)
+
+
+def ufm_scale(problem: UFM, margin: FloatArray) -> FloatArray:
+    """The size of the terms that the objective is a sum of: what rounding errors are relative to."""
+    cost = _weighted_sum(problem, np.asarray(problem.kappa) * np.abs(margin))
+    return np.asarray(np.abs(ufm_objective(problem, margin)) + 2.0 * cost)
+
+
+def _least_bound(problem: UFM) -> FloatArray | None:
+    r"""The bound of a two-class loss that is not convex, from proved minima of ``phi(t) + kappa |t|`` over all real t.
+
+    With a bias only ``|t_1 + t_2|`` costs, so that ``phi(t) + kappa t`` or ``phi(t) - kappa t`` takes its place. Nonnegative features without a
+    bias may share one half of the weights, with margins of opposite signs; then the cost of a unit of margin is at
+    least :math:`\sqrt2\mu`, and the better of both bounds counts.
+    """
+    loss = problem.loss
+    if loss.least(None, 0.0) is None:
+        return None
+    weights = np.full(2, 0.5) if problem.class_weights is None else problem.class_weights
+    shape = problem.shape if problem.class_weights is None else problem.shape[:-1]
+    kappa = np.asarray(problem.kappa)
+    kappa = kappa[..., None] if problem.class_weights is None else kappa
+    rows = zip(
+        np.broadcast_to(kappa, (*shape, 2)).reshape(-1, 2),
+        np.broadcast_to(problem.mu, shape).ravel(),
+        np.broadcast_to(weights, (*shape, 2)).reshape(-1, 2),
+        strict=True,
+    )
+    known: dict[tuple[float, ...], float] = {}
+
+    def least(right: float | None, left: float | None) -> float:
+        found = loss.least(right, left)
+        return -np.inf if found is None else found.bound
+
+    def bound(cost: FloatArray, mu: float, share: FloatArray) -> float:
+        if problem.bias:
+            return max(float(np.sum(share * [least(k, k) for k in sign * cost])) for sign in (1.0, -1.0))
+        alike = float(np.sum(share * [least(k, -k) for k in cost]))
+        if not problem.nonnegative:
+            return alike
+        shared = np.sqrt(2.0) * mu
+        up, down = least(shared, None), least(None, -shared)
+        return min(alike, float(share @ [up, down]), float(share @ [down, up]))
+
+    values = []
+    for cost, mu, share in rows:
+        key = (*cost.tolist(), float(mu), *share.tolist())
+        if key not in known:
+            known[key] = bound(cost, float(mu), share)
+        values.append(known[key])
+    return np.array(values).reshape(shape)
 
 
 def _mean_part(problem: UFM) -> tuple[FloatArray, FloatArray]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import cvxpy
     import sympy
 
+    from mdtheory.branch_and_bound import Minimum
+
 
 # Of the equation of a noisy margin: every third step halves the bracket once Newton's method has had its chance.
 _MOST_STEPS = 400
@@ -157,6 +159,14 @@ class Loss(Frozen, ABC):
     @abstractmethod
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
         """The smallest kappa at which the margin is zero."""
+
+    def least(self, right: float | None, left: float | None) -> "Minimum | None":
+        """Minimise the two-class ``phi(t) + right t`` over t >= 0 and ``phi(t) + left t`` over t <= 0; None omits a side.
+
+        The better of the two, with a proved lower bound for both: -inf where there is none. For losses that are not
+        convex; None, the default, from a loss that offers no such proof.
+        """
+        return None
 
     def convex_hull(self) -> "Loss | None":
         """The loss if it is convex, else a loss with the convex hull of the two-class profile, if there is one."""

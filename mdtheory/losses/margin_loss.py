@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.branch_and_bound import Curve, Minimum
 from mdtheory.losses.base import Curvature, Loss, as_logits, own_and_rest
 from mdtheory.losses.scalar import bisect
 from mdtheory.margin_cost import MarginCost
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import sympy
 
 _GRID = 4001
-_MAX_BOXES = 20_000
 _FUNCTIONS = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan")
 
 
@@ -26,8 +26,10 @@ class MarginLoss(Loss):
     r"""A two-class loss :math:`\varphi(t)` of the margin t, from a sympy expression.
 
     On `interval` the loss is the expression; beyond it, it is continued by its tangents, so that it is convex on R
-    exactly where the expression is convex on the interval. Convexity is decided there in ball arithmetic: the second
-    derivative is enclosed on subintervals until its sign is known.
+    exactly where the expression is convex on the interval. Convexity is proved there in ball arithmetic: the second
+    derivative is enclosed on subintervals until its sign is known, and a loss whose sign stays unknown counts as not
+    convex. Minima of a loss that is not convex are found, and bounded from below, by branch and bound
+    (`mdtheory.branch_and_bound`); its best margin may be negative. Decimals mean what they say: 0.1 is a tenth.
 
     Parameters
     ----------
@@ -41,8 +43,7 @@ class MarginLoss(Loss):
     Raises
     ------
     AssumptionError
-        If the expression has not exactly one symbol, is not finite on the interval, does not fall at 0, or its
-        convexity cannot be decided.
+        If the expression has not exactly one symbol, is not finite on the interval, or does not fall at 0.
 
     Examples
     --------
@@ -60,6 +61,7 @@ class MarginLoss(Loss):
     interval: tuple[float, float] = (-30.0, 30.0)
     strip: float = 1.0
     _kernels: tuple[Callable[[FloatArray], FloatArray], ...] = field(init=False, repr=False)
+    _curve: "Curve" = field(init=False, repr=False)
     _convex: bool = field(init=False, repr=False)
 
     symbols: ClassVar[dict[str, str]] = {"expression": "phi"}
@@ -79,10 +81,11 @@ class MarginLoss(Loss):
         (symbol,) = symbols
         derivatives = [sp.diff(self.expression, symbol, order) for order in range(3)]
         _refuse_unknown_functions(self.expression)
-        object.__setattr__(self, "_convex", _is_nonnegative(derivatives[2], symbol, low, high))
         kernels = tuple(sp.lambdify(symbol, expression, modules="numpy") for expression in derivatives)
         object.__setattr__(self, "_kernels", kernels)
         self._check_finite()
+        object.__setattr__(self, "_curve", Curve(self.expression, symbol, (low, high)))
+        object.__setattr__(self, "_convex", self._curve.is_convex())
 
     @property
     def analytic_strip(self) -> float:  # type: ignore[override]  # an instance fact here, a class fact elsewhere
@@ -132,32 +135,68 @@ class MarginLoss(Loss):
 
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         p = np.asarray(slope, dtype=np.float64)
+        if not self._convex:
+            # sup p t - phi(t), rounded up: minus the proved infimum.
+            return self._each(lambda q: -self.least(-q, -q).bound, p)
         low, high = self._evaluate(1, np.array(self.interval))
-        inside = (p >= low) & (p <= high)
-        best = self._minimize(p)
-        return np.asarray(np.where(inside, p * best - self.profile(best), np.inf))
+        # A slope that is the last one up to rounding is meant to be that.
+        near = np.where(
+            np.abs(p - low) <= 4e-16 * abs(low), low, np.where(np.abs(p - high) <= 4e-16 * abs(high), high, p)
+        )
+        best = self._stationary(np.clip(near, low, high))
+        inside = (near >= low) & (near <= high)
+        return np.asarray(np.where(inside, near * best - self.profile(best), np.inf))
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
-        best = self._minimize(np.zeros(()))
+        if not self._convex:
+            minimum = self.least(0.0, 0.0)
+            return np.asarray(minimum.argument if minimum.argument < self.interval[1] else np.inf)
+        best = self._stationary(np.zeros(()))
         return np.asarray(np.where(best < self.interval[1], best, np.inf))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         kappa = np.asarray(cost.value)
-        low = -self._evaluate(1, np.array(self.interval[1]))
-        if np.any(kappa <= low):
+        low, high = self._evaluate(1, np.array(self.interval))
+        if np.any(kappa <= -high):
             raise fail(
                 "interval", self.interval, f"must reach further: the margin leaves it for kappa = {np.min(kappa):.6g}"
             )
-        best = self._minimize(-kappa, start=0.0)
-        return np.asarray(np.where(kappa < self.critical_cost(num_classes), best, 0.0))
+        if not self._convex:
+            if np.any(kappa <= low):
+                raise fail(
+                    "interval",
+                    self.interval,
+                    f"the loss falls without end below it: there is no best margin for kappa = {np.min(kappa):.6g}",
+                )
+            return self._each(lambda k: self.least(k, -k).argument, kappa)
+        return np.maximum(self._stationary(-kappa), 0.0)
 
     def critical_cost(self, num_classes: ArrayLike) -> FloatArray:
-        initial = -float(self.profile_derivative(0.0))
-        if self._convex:
-            return np.full(np.shape(num_classes), initial)
-        s = np.linspace(0.0, self.interval[1], _GRID)[1:]
-        chords = (float(self.profile(0.0)) - self.profile(s)) / s
-        return np.full(np.shape(num_classes), max(initial, float(np.max(chords))))
+        critical = -float(self.profile_derivative(0.0))
+        if not self._convex:
+            # The steepest chord from 0 to either side, by Dinkelbach's iteration: it rises, and ends at a maximum.
+            at_zero, (bottom, top) = float(self.profile(0.0)), self._evaluate(1, np.array(self.interval))
+            critical = max(critical, float(bottom), -float(top))
+            for _ in range(100):
+                best = self.least(critical, -critical)
+                chord = (at_zero - float(self.profile(best.argument))) / abs(best.argument) if best.argument else 0.0
+                if not chord > critical * (1.0 + 4e-16):
+                    break
+                critical = chord
+        return np.full(np.shape(num_classes), critical)
+
+    def least(self, right: float | None, left: float | None) -> "Minimum":
+        low, high = self.interval
+        bottom, top = self._evaluate(1, np.array(self.interval))
+        parts, endless = [], False
+        if right is not None:
+            parts.append(self._curve.minimum(right, 0.0, high))
+            endless |= bool(top + right < 0)
+        if left is not None:
+            parts.append(self._curve.minimum(left, low, 0.0))
+            endless |= bool(bottom + left > 0)
+        best = min(parts, key=lambda part: (part.value, abs(part.argument)))
+        return Minimum(best.argument, best.value, -np.inf if endless else min(part.bound for part in parts))
 
     def convex_hull(self) -> Loss | None:
         """The loss itself if it is convex; the hull of any other is not computed."""
@@ -202,19 +241,22 @@ class MarginLoss(Loss):
     def _evaluate(self, order: int, t: FloatArray) -> FloatArray:
         return np.broadcast_to(np.asarray(self._kernels[order](t), dtype=np.float64), t.shape) + 0.0
 
-    def _minimize(self, q: FloatArray, start: float | None = None) -> FloatArray:
-        """The smallest global minimiser of ``phi(t) - q t`` over the interval (from `start` on), elementwise in q."""
-        grid = np.linspace(self.interval[0] if start is None else start, self.interval[1], _GRID)
-        flat = np.ravel(q)
-        cells = np.argmin(self.profile(grid) - flat[:, None] * grid, axis=-1)
-        low, high = grid[np.maximum(cells - 1, 0)], grid[np.minimum(cells + 1, _GRID - 1)]
-        rising, falling = self._evaluate(1, low) >= flat, self._evaluate(1, high) <= flat
+    def _stationary(self, q: FloatArray) -> FloatArray:
+        """The smallest minimiser of ``phi(t) - q t`` over the interval, elementwise, where phi is convex."""
+        low, high = (np.full(q.shape, end) for end in self.interval)
+        rising, falling = self._evaluate(1, low) >= q, self._evaluate(1, high) <= q
 
         def slope(t: FloatArray) -> FloatArray:
             # An end that is itself the minimiser is its own root.
-            return np.where(rising, t - low, np.where(falling, t - high, self._evaluate(1, t) - flat))
+            return np.where(rising, t - low, np.where(falling, t - high, self._evaluate(1, t) - q))
 
-        return np.asarray(bisect(slope, low, high).reshape(np.shape(q)))
+        return bisect(slope, low, high)
+
+    @staticmethod
+    def _each(function: Callable[[float], float], values: FloatArray) -> FloatArray:
+        """A function of one number at many: once for each different number."""
+        distinct, places = np.unique(values, return_inverse=True)
+        return np.array([function(float(value)) for value in distinct])[places].reshape(np.shape(values))
 
     def _check_finite(self) -> None:
         grid = np.linspace(*self.interval, _GRID)
@@ -236,74 +278,6 @@ def _margin(logits: ArrayLike, label: ArrayLike) -> FloatArray:
         raise fail("logits", z.shape, "must hold two classes on the last axis for a function of one margin")
     own, rest = own_and_rest(z, label)
     return np.asarray(own - np.sum(np.where(rest, z, 0.0), axis=-1))
-
-
-def _is_nonnegative(expression: "sympy.Expr", symbol: "sympy.Symbol", low: float, high: float) -> bool:
-    """Decide by branch and bound in ball arithmetic whether an expression is nonnegative on [low, high].
-
-    An expression that touches zero cannot be decided exactly; values above ``-1e-10`` times its scale count as zero.
-    """
-    import flint
-    import sympy as sp
-
-    # Balls see every occurrence of the symbol as independent, so the form with fewer occurrences is the sharper one.
-    forms = [sp.simplify(expression), expression]
-
-    def lower(ball: Any) -> float:
-        return float(max(_enclose(form, symbol, ball).lower() for form in forms))
-
-    def upper(ball: Any) -> float:
-        return float(min(_enclose(form, symbol, ball).upper() for form in forms))
-
-    points = [flint.arb(x) for x in np.linspace(low, high, 257)]
-    slack = 1e-10 * max(max(abs(upper(point)) for point in points), 1e-30)
-    if any(upper(point) < -slack for point in points):
-        return False
-    boxes, examined = [(low, high)], 0
-    while boxes:
-        left, right = boxes.pop()
-        examined += 1
-        middle, radius = 0.5 * (left + right), 0.5 * (right - left)
-        if lower(flint.arb(middle, radius * (1.0 + 1e-15))) > -slack:
-            continue
-        if upper(flint.arb(middle)) < -slack:
-            return False
-        if examined > _MAX_BOXES:
-            raise fail(
-                "expression",
-                expression,
-                f"convexity could not be decided on [{left:g}, {right:g}]; state another interval",
-            )
-        boxes += [(left, middle), (middle, right)]
-    return True
-
-
-def _enclose(expression: "sympy.Expr", symbol: "sympy.Symbol", ball: Any) -> Any:
-    """A ball that contains the expression for every value of the symbol in `ball`."""
-    import flint
-    import sympy as sp
-
-    if expression == symbol:
-        return ball
-    if expression.is_Rational:
-        return flint.arb(flint.fmpq(int(expression.p), int(expression.q)))
-    if expression.is_Float:
-        return flint.arb(float(expression))
-    constants = {sp.pi: flint.arb.pi, sp.E: flint.arb.const_e}
-    if expression in constants:
-        return constants[expression]()
-    parts = [_enclose(argument, symbol, ball) for argument in expression.args]
-    if expression.is_Add:
-        return sum(parts[1:], parts[0])
-    if expression.is_Mul:
-        product = parts[0]
-        for part in parts[1:]:
-            product = product * part
-        return product
-    if expression.is_Pow:
-        exponent = expression.exp
-        return parts[0] ** int(exponent) if exponent.is_Integer else parts[0] ** parts[1]
-    return getattr(parts[0], type(expression).__name__)()
 
 
 def _refuse_unknown_functions(expression: "sympy.Expr") -> None:

@@ -152,7 +152,8 @@ class MemorizationDilation(Frozen):
             error = fail(
                 "ufm.kappa",
                 float(np.max(np.asarray(self.ufm.kappa))),
-                "the class means have collapsed to zero, so the memorization-dilation problem is undefined; "
+                "the class means have collapsed to zero (or their best margin is negative), so the "
+                "memorization-dilation problem is undefined; "
                 f"kappa must stay below {float(np.min(critical)):.6g}",
             )
             raise CollapsedError(str(error), margin > 0)
@@ -184,7 +185,8 @@ class Configuration(Frozen):
     @classmethod
     def of(cls, ufm: UFM) -> "Configuration":
         """The closed-form configuration of a balanced two-class UFM."""
-        margin = np.asarray(ufm.loss.margin(ufm.margin_cost, ufm.num_classes))
+        # A negative margin has no memorization-dilation problem, like a collapsed one.
+        margin = np.maximum(ufm.loss.margin(ufm.margin_cost, ufm.num_classes), 0.0)
         ratio = np.sqrt(np.asarray(ufm.weight_decay)) / np.sqrt(np.asarray(ufm.feature_decay))
         # ||h||: a = ratio^(1/2) n^(1/4) sqrt(s), with n = N for ETF-like and 1 for orthogonal features (N = 2).
         scale = np.sqrt(ratio) * (1.0 if ufm.nonnegative and not ufm.pays_for_mean else 2.0**0.25)

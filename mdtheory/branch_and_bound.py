@@ -1,0 +1,360 @@
+r"""Global minima of smooth functions of one variable, by branch and bound in ball arithmetic.
+
+On a cell of middle m and half-width h the Taylor coefficients :math:`c_j` at m and over the cell, as balls, give
+
+.. math:: \varphi''(m+\delta) \in 2c_2 + 6c_3\delta + Q\delta^2, \qquad
+          \varphi(m+\delta) \ge \varphi(m) + \varphi'(m)\delta + \tfrac12 b\,\delta^2,
+
+with Q a ball and b the least value of the first on the cell. The second bound is a parabola, whose minimum is known; a
+tilt ``k t`` only moves its slope, so that a cell serves every k. Cells whose bound lies below the best value found are
+halved. Where b >= 0 on neighbouring cells the tangent at the minimiser bounds all of them at once, exactly.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdtheory.validation import FloatArray
+
+if TYPE_CHECKING:
+    import sympy
+
+_BITS = 128
+_ORDER = 10
+_FIRST_CELLS = 256
+_MAX_CELLS = 60_000
+# Curvatures above minus this share of their own size on the cell count as zero: with cells no wider than an eighth
+# the function then departs from a convex one by less than a rounding error of its size there.
+_CONVEX_SLACK = 1e-13
+# The bound is called closed at this share of the value's own terms.
+_CLOSED = 1e-13
+# Sums of a few doubles, each rounded: four times what they can lose.
+_ROUNDING = 3e-15
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What balls say of a function on ``[left, right]``, in doubles rounded outwards."""
+
+    left: float
+    right: float
+    middle: float
+    value: float
+    slope: tuple[float, float]
+    bend: tuple[float, float]
+    least: float
+
+    @property
+    def half(self) -> float:
+        """Half the width, rounded up."""
+        return float(np.nextafter(max(self.right - self.middle, self.middle - self.left), np.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """A minimiser that was found, and a number that no value lies below.
+
+    Attributes
+    ----------
+    argument, value : float
+    bound : float
+        Proved: at most the infimum; -inf where there is none.
+    """
+
+    argument: float
+    value: float
+    bound: float
+
+
+class Curve:
+    """A smooth function of one variable, from a sympy expression, with the cells on which it is known."""
+
+    def __init__(self, expression: "sympy.Expr", symbol: "sympy.Symbol", interval: tuple[float, float]) -> None:
+        self.low, self.high = interval
+        self._expand = _expansion(expression, symbol)
+        self._function = _ball_function(expression, symbol)
+        self._cells: list[Cell] = []
+        self._table: dict[str, FloatArray] | None = None
+
+    def at(self, argument: float) -> tuple[Any, Any, Any]:
+        """Balls around the value, the slope and the curvature at a double."""
+        from mdtheory.ball_precision import precision
+
+        with precision(_BITS):
+            c = self._expand(argument, 0.0)
+            return c[0], c[1], 2 * c[2]
+
+    def on_ball(self, ball: Any) -> Any:
+        """The function of a real or complex ball, in the precision of the caller."""
+        return self._function(ball)
+
+    def is_convex(self) -> bool:
+        """Whether the curvature is proved nonnegative on the whole interval; what is not decided is not proved.
+
+        The slack follows the size of the curvature on the cell at hand.
+        """
+        from mdtheory.ball_precision import precision
+
+        with precision(_BITS):
+            edges = np.linspace(self.low, self.high, 2 * _FIRST_CELLS + 1)
+            for point in edges:
+                if 2 * self._expand(float(point), 0.0)[2] < 0:
+                    return False
+            stack = [(float(a), float(b)) for a, b in pairwise(edges)]
+            for _ in range(_MAX_CELLS):
+                if not stack:
+                    return True
+                left, right = stack.pop()
+                cell = self._cell(left, right)
+                if np.isfinite(cell.bend[0]) and cell.bend[0] >= -_CONVEX_SLACK * abs(cell.bend[1]):
+                    continue
+                if not left < cell.middle < right or 2 * self._expand(cell.middle, 0.0)[2] < 0:
+                    return False
+                stack += [(left, cell.middle), (cell.middle, right)]
+        return False
+
+    def minimum(self, tilt: float, low: float, high: float) -> Minimum:
+        """The least value of ``phi(t) + tilt t`` on ``[low, high]``, both of them ends of the interval or 0.
+
+        Parameters
+        ----------
+        tilt : float
+        low, high : float
+
+        Returns
+        -------
+        Minimum
+        """
+        from mdtheory.ball_precision import precision
+
+        with precision(_BITS):
+            for _ in range(60):
+                table = self._tabulated()
+                part = (table["left"] >= low) & (table["right"] <= high)
+                lower = self._bounds(table, tilt)
+                best, covered = self._best(table, tilt, lower, part)
+                found, tangent = self._tangent(table, tilt, best, covered)
+                tolerance = _CLOSED * (abs(found) + abs(tilt * best)) + 1e-300
+                open_ = part & ~covered & (lower < found - tolerance)
+                if not np.any(open_) or table["left"].size > _MAX_CELLS or not self._split(np.flatnonzero(open_)):
+                    break
+            rest = lower[part & ~covered]
+            return Minimum(best, found, float(min(tangent, np.min(rest, initial=np.inf))))
+
+    def cells(self) -> dict[str, FloatArray]:
+        """All cells known so far, in order, as columns."""
+        from mdtheory.ball_precision import precision
+
+        with precision(_BITS):
+            return self._tabulated()
+
+    def refine(self, indices: NDArray[np.intp]) -> bool:
+        """Halve cells; whether there was anything to halve."""
+        from mdtheory.ball_precision import precision
+
+        with precision(_BITS):
+            self._tabulated()
+            return self._split(indices)
+
+    def _best(
+        self, table: dict[str, FloatArray], tilt: float, lower: FloatArray, part: NDArray[np.bool_]
+    ) -> tuple[float, NDArray[np.bool_]]:
+        """The best argument, and the cells of its convex neighbourhood."""
+        value = table["value"] + tilt * table["middle"]
+        candidates = []
+        # Where the value is least, and where it may be.
+        for at in {int(np.argmin(np.where(part, column, np.inf))) for column in (value, lower)}:
+            run = self._convex_run(table, at, part)
+            inside = np.flatnonzero(run) if run[at] else np.array([at])
+            low, high = float(table["left"][inside[0]]), float(table["right"][inside[-1]])
+            argument, found = self._polished(tilt, low, high, float(table["middle"][at]))
+            candidates.append((found, argument, run))
+        _, argument, run = min(candidates, key=lambda candidate: candidate[:2])
+        return argument, run
+
+    def _polished(self, tilt: float, low: float, high: float, start: float) -> tuple[float, float]:
+        """An end of [low, high], or the zero of ``phi' + tilt`` inside by safeguarded Newton, or the start; the value."""
+        point = min(max(start, low), high)
+        left, right = low, high
+        for _ in range(80):
+            c = self._expand(point, 0.0)
+            slope, bend = float(c[1]) + tilt, 2.0 * float(c[2])
+            if slope == 0.0 or not np.isfinite(slope):
+                break
+            if slope > 0:
+                right = point
+            else:
+                left = point
+            new = point - slope / bend if bend > 0 else 0.5 * (left + right)
+            if not left <= new <= right:
+                new = left if (slope > 0 and left == point) else 0.5 * (left + right)
+            if abs(new - point) <= 2e-16 * abs(new):
+                point = new
+                break
+            point = new
+        candidates = [low, high, point, start]
+        values = [float(self._expand(c, 0.0)[0] + tilt * _arb(c)) for c in candidates]
+        best = int(np.nanargmin(values))
+        return candidates[best], values[best]
+
+    def _tangent(
+        self, table: dict[str, FloatArray], tilt: float, argument: float, run: NDArray[np.bool_]
+    ) -> tuple[float, float]:
+        """The value at the argument, and the least value of its tangent over the cells of the run."""
+        c = self._expand(argument, 0.0)
+        value = c[0] + tilt * _arb(argument)
+        if not np.any(run):
+            return _up(value), np.inf
+        slope = c[1] + tilt
+        ends = [float(table["left"][run][0]), float(table["right"][run][-1])]
+        # Curvatures that count as zero may be below it: allow for them.
+        sag = _arb(float(np.min(np.minimum(table["bend_low"][run], 0.0)))) * _arb(ends[1] - ends[0]) ** 2 / 2
+        return _up(value), min(_down(value + slope * (_arb(end) - argument) + sag) for end in ends)
+
+    def _convex_run(self, table: dict[str, FloatArray], at: int, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        good = part & np.isfinite(table["bend_low"])
+        good &= table["bend_low"] >= -_CONVEX_SLACK * np.abs(table["bend_high"])
+        run = np.zeros(good.shape, dtype=bool)
+        if good[at]:
+            bad = np.flatnonzero(~good)
+            place = int(np.searchsorted(bad, at))
+            start = bad[place - 1] + 1 if place else 0
+            stop = bad[place] if place < bad.size else good.size
+            run[start:stop] = True
+        return run
+
+    def _bounds(self, table: dict[str, FloatArray], tilt: float) -> FloatArray:
+        """A lower bound of the tilted function on every cell."""
+        half, bend = table["half"], table["bend_low"]
+        slope = np.maximum(np.abs(table["slope_low"] + tilt), np.abs(table["slope_high"] + tilt))
+        with np.errstate(all="ignore"):
+            inside = (bend > 0) & (slope < bend * half)
+            dip = np.where(inside, -0.5 * slope**2 / bend, -slope * half + 0.5 * bend * half**2)
+            size = np.abs(table["value"]) + np.abs(tilt * table["middle"]) + slope * half + np.abs(dip)
+            parabola = table["value"] + tilt * table["middle"] + dip - _ROUNDING * size
+            line = np.minimum(tilt * table["left"], tilt * table["right"])
+            flat = table["least"] + line - _ROUNDING * (np.abs(table["least"]) + np.abs(line))
+            return np.fmax(np.where(np.isnan(parabola), -np.inf, parabola), flat)
+
+    def _tabulated(self) -> dict[str, FloatArray]:
+        if not self._cells:
+            edges = np.linspace(self.low, self.high, _FIRST_CELLS + 1)
+            edges = np.unique(np.append(edges, 0.0))
+            self._cells = [self._cell(float(a), float(b)) for a, b in pairwise(edges)]
+            self._table = None
+        if self._table is None:
+            c = self._cells
+            rows = {
+                "left": [x.left for x in c], "right": [x.right for x in c], "middle": [x.middle for x in c],
+                "half": [x.half for x in c], "value": [x.value for x in c], "least": [x.least for x in c],
+                "slope_low": [x.slope[0] for x in c], "slope_high": [x.slope[1] for x in c],
+                "bend_low": [x.bend[0] for x in c], "bend_high": [x.bend[1] for x in c],
+            }  # fmt: skip
+            self._table = {name: np.array(row) for name, row in rows.items()}
+        return self._table
+
+    def _split(self, indices: NDArray[np.intp]) -> bool:
+        chosen, cells, changed = set(indices.tolist()), [], False
+        for i, cell in enumerate(self._cells):
+            if i in chosen and cell.left < cell.middle < cell.right:
+                cells += [self._cell(cell.left, cell.middle), self._cell(cell.middle, cell.right)]
+                changed = True
+            else:
+                cells.append(cell)
+        self._cells, self._table = cells, None
+        return changed
+
+    def _cell(self, left: float, right: float) -> Cell:
+        middle = 0.5 * (left + right)
+        half = float(np.nextafter(max(right - middle, middle - left), np.inf))
+        c, over = self._expand(middle, 0.0), self._expand(middle, half)
+        low, high = _curvature_range(c, over, half)
+        return Cell(
+            left, right, middle, _down(c[0]), (_down(c[1]), _up(c[1])), (low, high), _down(over[0])
+        )  # fmt: skip
+
+
+def _curvature_range(c: list[Any], over: list[Any], half: float) -> tuple[float, float]:
+    """Bounds of phi'' on a cell, from the Taylor coefficients at its middle and over it."""
+    step = _arb(0.0, half)
+    last = _ORDER - 1
+    rest = last * (last - 1) * over[last]
+    for j in range(last - 1, 3, -1):
+        rest = rest * step + j * (j - 1) * c[j]
+    constant, linear = 2 * c[2], 6 * c[3]
+    low = max(_quadratic_low(constant, linear, rest.lower(), half), _down(2 * over[2]))
+    high = min(-_quadratic_low(-constant, -linear, (-rest).lower(), half), _up(2 * over[2]))
+    return low, high
+
+
+def _quadratic_low(constant: Any, linear: Any, square: Any, half: float) -> float:
+    """The least value of ``constant + linear d + square d^2`` for ``|d| <= half``."""
+    if not (constant.is_finite() and linear.is_finite() and square.is_finite()):
+        return -np.inf
+    if square > 0 and not abs(linear) >= 2 * square * half:
+        return _down(constant - linear**2 / (4 * square))
+    h = _arb(half)
+    return min(_down(constant + linear * h + square * h * h), _down(constant - linear * h + square * h * h))
+
+
+def _expansion(expression: "sympy.Expr", symbol: "sympy.Symbol") -> Callable[[float, float], list[Any]]:
+    """A function from a middle and a radius to the Taylor coefficients, as balls, for every point of that ball."""
+    from flint import arb, arb_series
+
+    from mdtheory.expressions import compiled
+
+    evaluate, name = compiled(_in_exponentials(expression)), symbol.name
+
+    def expand(middle: float, radius: float) -> list[Any]:
+        series = evaluate({name: arb_series([arb(middle, radius), 1], prec=_ORDER)})
+        if not isinstance(series, arb_series):
+            return [series] + [arb(0)] * (_ORDER - 1)
+        coefficients = list(series.coeffs())
+        return coefficients + [arb(0)] * (_ORDER - len(coefficients))
+
+    return expand
+
+
+def _ball_function(expression: "sympy.Expr", symbol: "sympy.Symbol") -> Callable[[Any], Any]:
+    from mdtheory.expressions import compiled
+
+    evaluate, name = compiled(_in_exponentials(expression)), symbol.name
+    return lambda ball: evaluate({name: ball})
+
+
+def _in_exponentials(expression: "sympy.Expr") -> "sympy.Expr":
+    """The expression with rational numbers for decimals, and without hyperbolic functions, which have no series."""
+    import sympy as sp
+
+    from mdtheory.decimals import with_rationals
+
+    u = sp.Wild("u")
+    for function, form in (
+        (sp.tanh, 1 - 2 / (1 + sp.exp(2 * u))),
+        (sp.sinh, (sp.exp(u) - sp.exp(-u)) / 2),
+        (sp.cosh, (sp.exp(u) + sp.exp(-u)) / 2),
+    ):
+        expression = expression.replace(function(u), form)
+    return with_rationals(expression)
+
+
+def _arb(middle: float, radius: float = 0.0) -> Any:
+    from flint import arb
+
+    return arb(middle, radius)
+
+
+def _down(ball: Any) -> float:
+    end = ball.lower()
+    low = float(end)
+    return -np.inf if np.isnan(low) else low if _arb(low) <= end else float(np.nextafter(low, -np.inf))
+
+
+def _up(ball: Any) -> float:
+    end = ball.upper()
+    high = float(end)
+    return np.inf if np.isnan(high) else high if _arb(high) >= end else float(np.nextafter(high, np.inf))
