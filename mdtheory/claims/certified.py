@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from flint import arb
 
 from mdtheory.ball_precision import precision
+from mdtheory.claims.domains import Point
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Box, Claim, Verdict
 from mdtheory.claims.relation import Relation
-from mdtheory.claims.trial import Evaluator, judge
+from mdtheory.claims.trial import UNDEFINED_HERE, Evaluator, as_ball, judge, require_declared
+from mdtheory.claims.wellformed import is_list
 from mdtheory.expressions import compiled, truth
 from mdtheory.validation import fail
 
@@ -74,7 +77,7 @@ def check_witness(claim: Claim) -> Evidence:
     if not admissible:
         verdict, text = Verdict.VACUOUS, "the witness does not satisfy the assumptions"
     elif trial.truth is True:
-        verdict, text = _of_witness(claim, evaluator.bits)
+        verdict, text = _of_witness(claim, evaluator, claim.counterexample)
     elif trial.truth is False:
         verdict, text = Verdict.REFUTED, "the witness violates a relation"
     else:
@@ -85,18 +88,23 @@ def check_witness(claim: Claim) -> Evidence:
         message=text,
         slack=None if trial.slack != trial.slack else trial.slack,
         where=claim.counterexample,
-        values={} if trial.reason.startswith("undefined") else evaluator.values(claim.counterexample),
+        values={} if trial.reason.startswith(UNDEFINED_HERE) else evaluator.values(claim.counterexample),
         seconds=time.perf_counter() - start,
     )
 
 
-def _of_witness(claim: Claim, bits: int) -> tuple[Verdict, str]:
+def _of_witness(claim: Claim, evaluator: Evaluator, point: Point) -> tuple[Verdict, str]:
     """What it is worth that the relations hold at the witness."""
     if any(relation.operator in UNPROVABLE for relation in claim.relations):
         return Verdict.SUPPORTED, "at the witness sides agree within the resolution, which balls cannot make a proof"
     if claim.estimated:
         return Verdict.SUPPORTED, f"the witness satisfies all relations if the error of {_names(claim)} is as estimated"
-    return Verdict.CERTIFIED, f"the witness satisfies all relations in ball arithmetic ({bits} bits)"
+    if not evaluator.exact and not evaluator.holds_for_both_readings(point):
+        return (
+            Verdict.SUPPORTED,
+            "the witness satisfies all relations as a binary number, but not as the decimal it shows",
+        )
+    return Verdict.CERTIFIED, f"the witness satisfies all relations in ball arithmetic ({evaluator.bits} bits)"
 
 
 def _names(claim: Claim) -> str:
@@ -123,6 +131,7 @@ def _prove(
     progress: Callable[[str], None] | None,
 ) -> Balls | None:
     """Work through the box; returns a sub-box on which the claim is false everywhere, if one turns up."""
+    closed = _closed_assumptions(claim)
     for whole, start in _starts(box):
         widths = {name: _width(box, name, side) for name, side in start.items()}
         cells = deque([start])
@@ -131,8 +140,8 @@ def _prove(
                 return None
             cell = cells.popleft() if len(cells) <= FRONTIER else cells.pop()
             balls = {**whole, **{name: low.union(high) for name, (low, high) in cell.items()}}
-            outside = any(truth(claim.expand(a), balls) is False for a in _closed_assumptions(claim))
-            known = True if outside else decide(**balls)
+            outside = any(truth(assumption, balls) is False for assumption in closed)
+            known = True if outside else _decided(claim, decide(**balls))
             if known is False:
                 return balls
             if known:
@@ -151,13 +160,19 @@ def _prove(
 
 def _closed_assumptions(claim: Claim) -> tuple[Any, ...]:
     """The assumptions that mention variables only: what is outside them need not be proved."""
-    allowed = set(claim.variables)
-    return tuple(a for a in claim.assumptions if claim.expand(a).free_symbols <= allowed)
+    return tuple(a for a in map(claim.expand, claim.assumptions) if not a.free_symbols & set(claim.quantities))
+
+
+def _decided(claim: Claim, answer: object) -> bool | None:
+    """What `Box.decide` said, if it is one of the three things that it may say."""
+    if answer is None or isinstance(answer, (bool, np.bool_)):
+        return None if answer is None else bool(answer)
+    raise TypeError(f"box of claim {claim.id!r}: decide must return True, False or None, not {answer!r}")
 
 
 def _starts(box: Box) -> Iterator[tuple[Balls, Cell]]:
     """For each combination of the listed integers: those as exact balls, and the continuous sides."""
-    listed = {n: side for n, side in box.sides.items() if all(isinstance(x, int) for x in side)}
+    listed = {n: side for n, side in box.sides.items() if is_list(side)}
     cell = {n: (arb(side[0]), arb(side[1])) for n, side in box.sides.items() if n not in listed}
     for values in itertools.product(*listed.values()):
         yield dict(zip(listed, map(arb, values), strict=True)), dict(cell)
@@ -195,7 +210,8 @@ def _relations_on(claim: Claim) -> Callable[..., bool | None]:
         for symbol in needed:
             over = claim.quantities[symbol].over
             assert over is not None
-            values[symbol.name] = over(**balls)
+            values[symbol.name] = as_ball(symbol, over(**balls))
+            require_declared(symbol, values[symbol.name], "a part of the box")
         return _all_relations(evaluator.relations, values, claim.resolution)
 
     return decide
@@ -217,7 +233,9 @@ def _refutation(
     evaluator = Evaluator(claim)
     point = {name: _middle(ball) for name, ball in balls.items()}
     trial = evaluator.trial(point)
-    confirmed = bool(evaluator.admissible(point)) and trial.truth is False
+    # A box may reach beyond the domains; what fails there is not the claim.
+    inside = all(s.name in point and d.contains(point[s.name]) for s, d in claim.variables.items())
+    confirmed = inside and bool(evaluator.admissible(point)) and trial.truth is False
     return Evidence(
         checker="certified",
         verdict=Verdict.REFUTED if confirmed else Verdict.UNDECIDED,

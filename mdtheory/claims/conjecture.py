@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from mdtheory.claims.domains import Domain, Integers, Interval, Point
+from mdtheory.claims.domains import Domain, Integers, Interval, Point, components
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.ledger import check_claim, row_of
 from mdtheory.claims.model import THIS_PROJECT, Claim, Quantity, Source, Verdict
@@ -18,6 +18,7 @@ from mdtheory.claims.relation import Relation, at_least
 from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
 from mdtheory.claims.trial import Evaluator, Trial
 from mdtheory.claims.verification import verified
+from mdtheory.claims.wellformed import is_domain, require_whole
 from mdtheory.errors import SolverError
 from mdtheory.validation import fail
 
@@ -78,18 +79,20 @@ def falsify(
     """
     if not variables:
         raise fail("variables", variables, "must name at least one variable and its range")
-    symbols = _symbols(slack, variables, assumptions)
-    domains = {symbols[name]: _domain(name, given) for name, given in variables.items()}
+    by_name = {name: _domain(name, given) for name, given in variables.items()}
+    symbols = _symbols(slack, by_name, assumptions)
+    domains = {symbols[name]: domain for name, domain in by_name.items()}
     settings = Settings(level="sampled", samples=samples, seed=seed)
-    if not isinstance(samples, int) or samples < 1:
-        raise fail("samples", samples, "must be an integer >= 1")
+    require_whole("samples", samples, 1)
+    require_whole("seed", seed, 0)
     if isinstance(slack, sp.Basic):
         claim = _claim(domains, (_relation(slack),), tuple(assumptions), {}, str(slack))
+        Evaluator(claim)  # refuses functions that have no balls
         return Report(rows=(check_claim(claim, settings, _HOW),), settings=settings)
     if not callable(slack):
         raise fail("slack", slack, "must be a sympy relational, a sympy expression or a callable")
     _require_names(slack, variables)
-    value = sp.Symbol("slack", real=True)
+    value = sp.Symbol("value of the function", real=True)
     name = getattr(slack, "__name__", "slack")
     quantities = {value: Quantity(at=slack, rigorous=False, route=name)}
     claim = _claim(domains, (at_least(value, 0),), tuple(assumptions), quantities, f"{name} >= 0")
@@ -104,15 +107,24 @@ def falsify(
 _HOW = "call falsify again with the same arguments"
 
 
-def _symbols(slack: Slack, variables: Mapping[str, Range], assumptions: Sequence[sp.Basic]) -> dict[str, sp.Symbol]:
+def _symbols(slack: Slack, domains: Mapping[str, Domain], assumptions: Sequence[sp.Basic]) -> dict[str, sp.Symbol]:
     """The symbols of the conjecture by name, so that their sign assumptions are kept."""
+    for assumption in assumptions:
+        if not isinstance(assumption, sp.logic.boolalg.Boolean):
+            raise fail("assumptions", assumption, "must be sympy relationals, such as sp.Gt(x, 0)")
     used: set[sp.Symbol] = set().union(*(a.free_symbols for a in assumptions))
     if isinstance(slack, sp.Basic):
         used |= slack.free_symbols
-    by_name = {symbol.name: symbol for symbol in used}
-    for name in sorted(set(by_name) - set(variables)):
-        raise fail("variables", name, f"the conjecture uses it, but it has no range; given: {sorted(variables)}")
-    return {name: by_name.get(name, sp.Symbol(name, real=True)) for name in variables}
+    parts = {part: name for name, domain in domains.items() for part in components(sp.Symbol(name), domain)}
+    by_name = {symbol.name: symbol for symbol in used if symbol not in parts}
+    for name in sorted(set(by_name) - set(domains)):
+        raise fail("variables", name, f"the conjecture uses it, but it has no range; given: {sorted(domains)}")
+    seen = set(by_name) | {parts[symbol] for symbol in used if symbol in parts}
+    for name in sorted(set(domains) - seen) if isinstance(slack, sp.Basic) else ():
+        raise fail(
+            "variables", name, f"does not occur in {slack} (any more: sympy simplifies with a symbol's assumptions)"
+        )
+    return {name: by_name.get(name, sp.Symbol(name, real=True)) for name in domains}
 
 
 def _domain(name: str, given: Range) -> Domain:
@@ -128,7 +140,7 @@ def _domain(name: str, given: Range) -> Domain:
             return Interval(float(given[0]), float(given[1]), log=len(given) == 3)
         except (TypeError, ValueError) as error:
             raise fail(name, given, f"{form} ({error})") from None
-    if hasattr(given, "draw"):
+    if is_domain(given):
         return given
     raise fail(name, given, form)
 
@@ -144,7 +156,7 @@ def _relation(slack: sp.Basic) -> Relation:
     if type(slack) in operators:
         return Relation(slack.lhs, operators[type(slack)], slack.rhs)  # type: ignore[arg-type]  # one of the operators
     if not isinstance(slack, sp.Expr):
-        raise fail("slack", str(slack), "must be an expression or one comparison")
+        raise fail("slack", str(slack), "must be an expression or one comparison (True, False: sympy has evaluated it)")
     return at_least(slack, 0)
 
 

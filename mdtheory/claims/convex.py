@@ -8,7 +8,7 @@ import numpy as np
 from mdtheory.claims.domains import Point
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Claim, Verdict
-from mdtheory.claims.sampled import named_domains
+from mdtheory.claims.simple_points import named_domains
 from mdtheory.claims.trial import Evaluator
 
 GRID_POINTS = 8

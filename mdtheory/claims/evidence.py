@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from typing import Any
 
 from mdtheory.claims.domains import Point
@@ -53,5 +54,12 @@ class Evidence:
         values["verdict"] = Verdict[values["verdict"]]
         for name in ("where", "counterexample"):
             if values[name] is not None:
-                values[name] = {k: tuple(v) if isinstance(v, list) else v for k, v in values[name].items()}
+                values[name] = {k: _value(v) for k, v in values[name].items()}
         return cls(**values)
+
+
+def _value(stored: Any) -> Any:
+    """A value of a point as it was: JSON knows neither tuples nor fractions, which are written as text."""
+    if isinstance(stored, list):
+        return tuple(map(_value, stored))
+    return Fraction(stored) if isinstance(stored, str) else stored

@@ -109,7 +109,7 @@ def check_claim(claim: Claim, settings: Settings, reproduce: str = "", progress:
     found: tuple[MutantResult, ...] = ()
     error: str | None = None
     try:
-        for checker in _checkers(claim, settings, progress):
+        for _, checker in _checkers(claim, settings, progress):
             evidence.append(checker())
         if settings.mutants:
             found = tuple(attack(claim, seed=settings.seed, per_kind=settings.mutants_per_kind))
@@ -137,7 +137,7 @@ def row_of(
     error: str | None = None,
 ) -> Row:
     """The row that the evidence adds up to."""
-    verdict = Verdict.ERROR if error is not None else _combined(evidence)
+    verdict = Verdict.ERROR if error is not None else _combined(claim, evidence)
     target = _target(claim, settings)
     source = f"{claim.source.key}, {claim.source.locator}" if claim.source.locator else claim.source.key
     return Row(
@@ -171,55 +171,108 @@ def rerun(report: Report, progress: Progress | None = None) -> list[str]:
     -------
     list of str
         A line for each row that is not certified again, or whose claim or box is not that of the library or file now.
+
+    Raises
+    ------
+    AssumptionError
+        If there is nothing certified to repeat, a row lacks the evidence of a check that its claim and the settings ask for, its
+        verdict is not what its evidence adds up to, or its claim is not found.
     """
-    different = []
+    if not report.rows:
+        raise AssumptionError("report: holds no rows")
+    _refuse_twice([row.id for row in report.rows])
+    claims = {row.id: _claim_of(row) for row in report.rows}
     for row in report.rows:
-        for evidence in row.evidence:
-            if evidence.verdict is not Verdict.CERTIFIED:
-                continue
-            claim = next(item.claim for item in load((row.origin,)) if item.claim.id == row.id)
-            again, changes = _repeated(claim, evidence)
-            if fingerprint(claim) != row.fingerprint:
-                changes.append("the claim is no longer the one that was checked")
-            if again.verdict is not Verdict.CERTIFIED:
-                changes.append(f"{again.verdict.name}, {again.message}")
-            different += [f"{row.id}: {change}" for change in changes]
-            if progress is not None:
-                progress(f"{row.id}: {again.verdict.name}, {again.message}")
+        _require_evidence(row, claims[row.id], report.settings)
+    certified = [(row, e) for row in report.rows for e in row.evidence if e.verdict is Verdict.CERTIFIED]
+    if not certified:
+        raise AssumptionError("report: holds no certified evidence, so there is nothing to repeat")
+    different = []
+    for row, evidence in certified:
+        claim = claims[row.id]
+        again, changes = _repeated(claim, evidence)
+        if fingerprint(claim) != row.fingerprint:
+            changes.append("the claim is no longer the one that was checked")
+        if again is not None and again.verdict is not Verdict.CERTIFIED:
+            changes.append(f"{again.verdict.name}, {again.message}")
+        different += [f"{row.id}: {change}" for change in changes]
+        if progress is not None and again is not None:
+            progress(f"{row.id}: {again.verdict.name}, {again.message}")
     return different
 
 
-def _repeated(claim: Claim, evidence: Evidence) -> tuple[Evidence, list[str]]:
-    if evidence.checker == "witness":
-        moved = [] if evidence.where == claim.counterexample else ["the stored witness is not the claim's"]
-        return check_witness(replace(claim, counterexample=evidence.where)), moved
-    if claim.box is None:
-        raise AssumptionError(f"claim {claim.id!r}: states no box now, so its certified row cannot be repeated")
-    sides = {name: tuple(side) for name, side in evidence.details["box"].items()}
-    moved = [] if sides == dict(claim.box.sides) else ["the stored box is not the claim's"]
-    return check_certified(replace(claim, box=replace(claim.box, sides=sides))), moved
+def _refuse_twice(ids: Sequence[str]) -> None:
+    for claim_id in ids:
+        if ids.count(claim_id) > 1:
+            raise AssumptionError(f"report: holds row {claim_id!r} twice")
 
 
-def _checkers(claim: Claim, settings: Settings, progress: Progress | None) -> Iterator[Callable[[], Evidence]]:
+def _claim_of(row: Row) -> Claim:
+    """The claim that a row is about, from the library or the file that the row names."""
+    found = next((item.claim for item in load((row.origin,)) if item.claim.id == row.id), None)
+    if found is None:
+        raise AssumptionError(f"report: row {row.id!r} is about no claim of {row.origin}")
+    return found
+
+
+def _require_evidence(row: Row, claim: Claim, settings: Settings) -> None:
+    """Refuse a row that says more, or other things, than the evidence it carries."""
+    if row.error is not None:
+        return
+    wanted = [name for name, _ in _checkers(claim, settings, None)]
+    missing = [name for name in wanted if name not in {e.checker for e in row.evidence}]
+    if missing:
+        raise AssumptionError(f"report: row {row.id!r} lacks the evidence of its {missing[0]} check")
+    added_up = _combined(claim, row.evidence)
+    if added_up is not row.verdict:
+        raise AssumptionError(f"report: row {row.id!r} says {row.verdict.name}, but its evidence {added_up.name}")
+
+
+def _repeated(claim: Claim, evidence: Evidence) -> tuple[Evidence | None, list[str]]:
+    """The check of the stored box or witness now, and what is not as stored."""
+    try:
+        if evidence.checker == "witness":
+            moved = [] if evidence.where == claim.counterexample else ["the stored witness is not the claim's"]
+            return check_witness(replace(claim, counterexample=evidence.where)), moved
+        if claim.box is None:
+            raise AssumptionError("the claim states no box now")
+        sides = {name: tuple(side) for name, side in evidence.details["box"].items()}
+        moved = [] if sides == dict(claim.box.sides) else ["the stored box is not the claim's"]
+        return check_certified(replace(claim, box=replace(claim.box, sides=sides))), moved
+    except (KeyError, TypeError, AttributeError):
+        return None, ["UNDECIDED, the evidence does not say on which box"]
+    except AssumptionError as error:
+        return None, [f"UNDECIDED, {error}"]
+
+
+def _checkers(
+    claim: Claim, settings: Settings, progress: Progress | None
+) -> Iterator[tuple[str, Callable[[], Evidence]]]:
+    """The checks of a claim at the level of the settings, by the name that their evidence has."""
     level = settings.level
     if claim.existence:
-        yield lambda: check_witness(claim)
+        yield "witness", lambda: check_witness(claim)
         return
     if level != "sampled" and (claim.symbolic or claim.derivation):
-        yield lambda: check_symbolic(claim)
+        yield "symbolic", lambda: check_symbolic(claim)
     if level != "symbolic":
-        yield lambda: check_sampled(claim, samples=settings.samples, seed=settings.seed)
+        yield "sampled", lambda: check_sampled(claim, samples=settings.samples, seed=settings.seed)
         if any(q.convex for q in claim.quantities.values()) and claim.expected is not Verdict.REFUTED:
-            yield lambda: check_convex(claim)
+            yield "convex", lambda: check_convex(claim)
     elif claim.expected is Verdict.REFUTED:
-        yield lambda: check_sampled(claim, samples=0, seed=settings.seed)
+        yield "sampled", lambda: check_sampled(claim, samples=0, seed=settings.seed)
     if level == "certified" and claim.box is not None and not (settings.quick and claim.box.slow):
-        yield lambda: check_certified(claim, progress=progress)
+        yield "certified", lambda: check_certified(claim, progress=progress)
 
 
-def _combined(evidence: Sequence[Evidence]) -> Verdict:
-    """A counterexample beats everything; then the strongest, but nothing that no draw could exercise."""
+def _combined(claim: Claim, evidence: Sequence[Evidence]) -> Verdict:
+    """A counterexample beats everything; then the strongest, but nothing that no draw could exercise.
+
+    What sympy reduces is not proved where a draw finds a side undefined.
+    """
     verdicts = [e.verdict for e in evidence]
+    if claim.symbolic and any(e.counts.get("undefined") for e in evidence):
+        verdicts = [Verdict.UNDECIDED if v is Verdict.PROVED else v for v in verdicts]
     for dominant in (Verdict.REFUTED, Verdict.VACUOUS):
         if dominant in verdicts:
             return dominant

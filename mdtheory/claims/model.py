@@ -10,8 +10,10 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.domains import Domain, Point, Proportions
+from mdtheory.claims.domains import Domain, Point, components
 from mdtheory.claims.relation import Relation
+from mdtheory.claims.wellformed import require, require_box, require_consistent, require_quantity, require_types
+from mdtheory.decimals import with_rationals
 from mdtheory.validation import fail
 
 THIS_PROJECT = "this project"
@@ -41,6 +43,13 @@ class Source:
     key: str
     locator: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what is no citation."""
+        require("key", self.key, str, "a citation key, or 'this project'")
+        require("locator", self.locator, str, "a string")
+        if not self.key:
+            raise fail("key", self.key, "must name a source")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
@@ -50,7 +59,8 @@ class Quantity:
     ----------
     at : callable
         ``at(**point)`` with the claim's variables as keywords (those the function names) gives an `arb` that contains
-        the quantity. Floats and ints are to be read exactly.
+        the quantity (or an int, which is exact). Floats are to be read as the binary numbers they are. AssumptionError and
+        SolverError mean that it is not defined there; anything else that is raised fails the check.
     over : callable, optional
         The same with an `arb` for every variable: a ball that contains the quantity for *all* values in the balls.
     rigorous : bool
@@ -68,6 +78,10 @@ class Quantity:
     convex: bool = False
     route: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what could not be called."""
+        require_quantity(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
@@ -76,7 +90,8 @@ class Box:
     Attributes
     ----------
     sides : mapping
-        For each variable a pair of decimal strings, ("0.005", "1"): the region is the product of the intervals.
+        For each variable a pair of decimal strings, ("0.005", "1"): the region is the product of the intervals, which must
+        meet the domains and may reach beyond them, but not past what the symbols assume.
         A tuple of ints is a list of values and no interval: each value is a box of its own.
     decide : callable, optional
         ``decide(**balls)`` returns True (proved on this sub-box), False (refuted everywhere on it) or None (unknown,
@@ -98,6 +113,10 @@ class Box:
     budget: int = 200_000
     slow: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what is no region."""
+        require_box(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -111,7 +130,8 @@ class Claim:
         One line; the statement in LaTeX.
     source : Source
     variables : mapping
-        From a sympy symbol to its `Domain`. The symbol's name is the keyword its value has in `Quantity.at`.
+        From a sympy symbol to its `Domain`. The symbol's name is the keyword its value has in `Quantity.at`. A symbol may
+        assume only what every value of its domain satisfies: sympy simplifies with assumptions as it builds.
     relations : tuple of Relation
         All must hold.
     assumptions : tuple of sympy relationals
@@ -133,7 +153,8 @@ class Claim:
     box : Box, optional
         For level `certified`.
     counterexample : mapping, optional
-        A point at which a false statement fails, or (``existence=True``) the witness.
+        A point at which a false statement fails, or (``existence=True``) the witness: a value in its domain for each
+        variable, where the assumptions hold.
     existence : bool
         The claim is that there is a point, namely ``counterexample``, at which the relations hold.
     equivalent : mapping, optional
@@ -168,7 +189,8 @@ class Claim:
     notes: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a claim that could not be checked."""
+        """Refuse a claim that could not be checked, or whose parts contradict each other."""
+        require_types(self, source=Source, verdict=Verdict, box=Box, quantity=Quantity)
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id):
             raise fail("id", self.id, "lower-case words joined by hyphens")
         if not self.relations:
@@ -177,7 +199,8 @@ class Claim:
         known |= {part for symbol, domain in self.variables.items() for part in components(symbol, domain)}
         used: set[sp.Basic] = set().union(*(r.symbols for r in self.relations))
         used |= set().union(
-            *(a.free_symbols for a in self.assumptions), *(d.free_symbols for d in self.definitions.values())
+            *(a.free_symbols for a in self.assumptions),
+            *(sp.sympify(d).free_symbols for d in self.definitions.values()),
         )
         for symbol in sorted(used - known, key=str):
             raise fail(
@@ -192,6 +215,7 @@ class Claim:
             )
         if self.expected is Verdict.CERTIFIED and not (self.box or self.existence):
             raise fail("expected", self.expected.name, f"CERTIFIED only with a box or a witness (claim {self.id!r})")
+        require_consistent(self)
 
     @property
     def estimated(self) -> tuple[str, ...]:
@@ -199,16 +223,9 @@ class Claim:
         return tuple(symbol.name for symbol, quantity in self.quantities.items() if not quantity.rigorous)
 
     def expand(self, expression: sp.Basic) -> sp.Basic:
-        """The expression with all abbreviations replaced by what they stand for."""
+        """The expression with all abbreviations replaced by what they stand for, and decimals by rational numbers."""
         for _ in range(len(self.definitions) + 1):
             expression = expression.subs(dict(self.definitions), simultaneous=True)
             if not expression.free_symbols & set(self.definitions):
-                return expression
+                return with_rationals(expression)
         raise fail("definitions", sorted(map(str, self.definitions)), "abbreviations that do not refer to themselves")
-
-
-def components(symbol: sp.Symbol, domain: Domain) -> tuple[sp.Symbol, ...]:
-    """The symbols ``pi_1, pi_2, ...`` that stand for the entries of a variable ``pi`` with several numbers."""
-    if not isinstance(domain, Proportions):
-        return ()
-    return tuple(sp.Symbol(f"{symbol.name}_{i}", positive=True) for i in range(1, domain.size + 1))

@@ -9,7 +9,8 @@ import sympy as sp
 from mdtheory.claims.domains import Integers
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Operator, Relation
-from mdtheory.claims.sampled import Sample, draw, generator, named_domains, search
+from mdtheory.claims.sampled import Sample, draw, generator, search
+from mdtheory.claims.simple_points import named_domains
 from mdtheory.claims.symbolic import reduces_to_zero
 from mdtheory.claims.trial import Evaluator, Trial
 

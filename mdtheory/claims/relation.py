@@ -1,14 +1,18 @@
 """What a claim compares: two sympy expressions and a relation between them."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
+import numpy as np
 import sympy as sp
 
 from mdtheory.validation import fail
 
 Operator = Literal["==", ">=", ">", "<=", "<", "iff-positive", "~"]
 OPERATORS: tuple[Operator, ...] = ("==", ">=", ">", "<=", "<", "iff-positive", "~")
+Toward = Literal["zero", "infinity"]
+TOWARD: tuple[Toward, ...] = get_args(Toward)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +28,20 @@ class Relation:
     right: sp.Expr
     variable: sp.Symbol | None = None
     rate: float = 0.0
-    toward: Literal["zero", "infinity"] = "zero"
+    toward: Toward = "zero"
 
     def __post_init__(self) -> None:
-        """Refuse unknown operators and limits without a variable."""
+        """Refuse what is no relation between two real expressions; plain numbers become sympy's."""
+        for name in ("left", "right"):
+            object.__setattr__(self, name, _expression(name, getattr(self, name)))
         if self.operator not in OPERATORS:
             raise fail("operator", self.operator, f"one of {', '.join(OPERATORS)}")
+        if self.variable is not None and not isinstance(self.variable, sp.Symbol):
+            raise fail("variable", self.variable, "a symbol for the operator '~', None for the others")
+        if isinstance(self.rate, bool) or not isinstance(self.rate, (int, float)) or not 0 <= self.rate < math.inf:
+            raise fail("rate", self.rate, "a finite nonnegative number")
+        if self.toward not in TOWARD:
+            raise fail("toward", self.toward, f"one of {', '.join(TOWARD)}")
         if (self.operator == "~") != (self.variable is not None):
             raise fail("variable", self.variable, "a symbol for the operator '~', None for the others")
 
@@ -51,36 +63,55 @@ class Relation:
 
 def equal(left: object, right: object) -> Relation:
     """``left == right``."""
-    return Relation(sp.sympify(left), "==", sp.sympify(right))
+    return Relation(_side("left", left), "==", _side("right", right))
 
 
 def at_least(left: object, right: object) -> Relation:
     """``left >= right``."""
-    return Relation(sp.sympify(left), ">=", sp.sympify(right))
+    return Relation(_side("left", left), ">=", _side("right", right))
 
 
 def at_most(left: object, right: object) -> Relation:
     """``left <= right``."""
-    return Relation(sp.sympify(left), "<=", sp.sympify(right))
+    return Relation(_side("left", left), "<=", _side("right", right))
 
 
 def greater(left: object, right: object) -> Relation:
     """``left > right``."""
-    return Relation(sp.sympify(left), ">", sp.sympify(right))
+    return Relation(_side("left", left), ">", _side("right", right))
 
 
 def less(left: object, right: object) -> Relation:
     """``left < right``."""
-    return Relation(sp.sympify(left), "<", sp.sympify(right))
+    return Relation(_side("left", left), "<", _side("right", right))
 
 
 def positive_iff(left: object, right: object) -> Relation:
     """``left > 0`` exactly when ``right > 0``."""
-    return Relation(sp.sympify(left), "iff-positive", sp.sympify(right))
+    return Relation(_side("left", left), "iff-positive", _side("right", right))
 
 
-def asymptotic(
-    left: object, right: object, variable: sp.Symbol, *, rate: float, toward: Literal["zero", "infinity"] = "zero"
-) -> Relation:
+def asymptotic(left: object, right: object, variable: sp.Symbol, *, rate: float, toward: Toward = "zero") -> Relation:
     """``left/right - 1`` tends to zero at least like ``variable**rate`` (``variable**-rate`` towards infinity)."""
-    return Relation(sp.sympify(left), "~", sp.sympify(right), variable, rate, toward)
+    return Relation(_side("left", left), "~", _side("right", right), variable, rate, toward)
+
+
+def _side(name: str, value: object) -> sp.Expr:
+    """A side in sympy's terms: numbers, expressions, and strings that sympy reads."""
+    try:
+        return _expression(name, sp.sympify(value))
+    except (sp.SympifyError, TypeError, AttributeError, SyntaxError):
+        raise fail(name, value, _FORM) from None
+
+
+_FORM = "must be a sympy expression or a number"
+
+
+def _expression(name: str, value: object) -> sp.Expr:
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        value = sp.sympify(value)
+    if not isinstance(value, sp.Expr):
+        raise fail(name, value, _FORM)
+    if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+        raise fail(name, value, "must be a real expression, finite where it is defined")
+    return value

@@ -11,14 +11,18 @@ from typing import Any
 import sympy as sp
 
 from mdtheory.claims.declarations import NAME, beyond, declarations, derivation_path, shortfall
+from mdtheory.claims.defined import not_everywhere_defined
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
+from mdtheory.claims.sampled import admissible_point, check_sampled
 from mdtheory.errors import AssumptionError
 from mdtheory.validation import fail
 
 DERIVATION_SECONDS = 300
+PROOF_DRAWS = 50
+"""What sympy reduces must hold at so many draws, and at simple points: its rules are for formulas that are defined."""
 
 _ATTEMPTS: tuple[Callable[[Any], Any], ...] = (
     lambda e: e,
@@ -32,6 +36,13 @@ _ATTEMPTS: tuple[Callable[[Any], Any], ...] = (
 def check_symbolic(claim: Claim) -> Evidence:
     """Prove a claim with sympy alone (``symbolic=True``), or by running its derivation."""
     start = time.perf_counter()
+    if admissible_point(claim) is None:
+        return Evidence(
+            checker="symbolic",
+            verdict=Verdict.VACUOUS,
+            message="no draw satisfied the assumptions",
+            seconds=time.perf_counter() - start,
+        )
     if claim.symbolic:
         proved, message, details = _by_sympy(claim)
     elif claim.derivation is not None:
@@ -59,6 +70,12 @@ def _by_sympy(claim: Claim) -> tuple[bool, str, dict[str, Any]]:
         if not _evident(relation, difference):
             return False, f"sympy does not settle relation {i}: {difference}", {}
         reduced[f"relation {i}"] = str(difference)
+    doubt = not_everywhere_defined(claim)
+    if doubt is not None:
+        return False, f"sympy reduces the relations, but {doubt}", {}
+    drawn = check_sampled(claim, samples=PROOF_DRAWS)
+    if drawn.verdict is not Verdict.SUPPORTED or drawn.counts["undefined"]:
+        return False, f"sympy reduces the relations, but of draws {drawn.message}", {}
     what = (
         "the difference reduces to zero" if all(r.operator == "==" for r in claim.relations) else "the sign is evident"
     )

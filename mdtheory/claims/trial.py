@@ -1,14 +1,24 @@
 """One claim at one point: do the assumptions hold, do the relations, and by how much."""
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import sympy as sp
 from flint import arb
 
 from mdtheory.ball_precision import precision
+from mdtheory.claims.agreement import (
+    binary_reading,
+    contradicted_by_ball,
+    decimal_reading,
+    either_reading,
+    exact_values,
+)
 from mdtheory.claims.domains import Point, Value
+from mdtheory.claims.exactly import HOLDS, exact_sign, exact_truth, rational_values
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
 from mdtheory.errors import AssumptionError, SolverError
@@ -18,6 +28,11 @@ BITS = 128
 LIMIT_STEPS = (1, 4, 16)
 RATE_MARGIN = 0.25
 """How far below the claimed rate an observed order may lie: higher orders still contribute at finite steps."""
+
+MOST_EXACT = 400
+"""So many comparisons that balls leave open are tried in rational arithmetic."""
+UNDEFINED = (AssumptionError, SolverError, ZeroDivisionError)
+UNDEFINED_HERE = "undefined"
 
 Key = tuple[tuple[str, Value], ...]
 
@@ -43,16 +58,30 @@ class Trial:
     reason: str = ""
 
 
+class ContradictionError(RuntimeError):
+    """A value that a claim's own declarations exclude: the claim cannot be checked as it stands."""
+
+
 class Evaluator:
-    """Evaluates relations at points and remembers the quantities there, so that mutants of a claim cost little."""
+    """Evaluates relations at points and remembers the quantities there, so that mutants of a claim cost little.
+
+    Formulas read a float of a point as the decimal it shows. A quantity is a function of floats, so a claim with quantities reads
+    points as the binary numbers that they are; there a relation counts as violated only if it is for either reading.
+    """
 
     def __init__(self, claim: Claim, bits: int = BITS) -> None:
-        """Prepare a claim for evaluation with so many bits."""
+        """Prepare a claim for evaluation with so many bits; refuses functions that have no balls."""
         self.claim = claim
         self.bits = bits
         self.relations = tuple(r.with_sides(claim.expand(r.left), claim.expand(r.right)) for r in claim.relations)
         self.assumptions = tuple(claim.expand(a) for a in claim.assumptions)
+        self.exact = not claim.quantities
+        self._abbreviations = tuple((s, claim.expand(s)) for s in claim.definitions)
+        for relation in self.relations:
+            compiled(relation.left)
+            compiled(relation.right)
         self._known: dict[Key, dict[str, arb]] = {}
+        self._exactly: dict[tuple[Relation, Key, bool], tuple[bool | None, float] | None] = {}
 
     def admissible(self, point: Point, assumptions: Sequence[sp.Basic] | None = None) -> bool | None:
         """Whether all assumptions hold at the point."""
@@ -63,8 +92,10 @@ class Evaluator:
             try:
                 with precision(self.bits):
                     value = truth(assumption, self._balls(point, assumption.free_symbols))
-            except (AssumptionError, SolverError, ZeroDivisionError):
+            except UNDEFINED:
                 value = None
+            if value is None and self.exact:
+                value = exact_truth(assumption, rational_values(assumption.free_symbols, exact_values(point)))
             if value is False:
                 return False
             unknown |= value is None
@@ -76,15 +107,34 @@ class Evaluator:
         try:
             with precision(self.bits):
                 judged = [self._judge(relation, point) for relation in chosen]
-        except (AssumptionError, SolverError, ZeroDivisionError) as error:
-            return Trial(point, None, math.nan, f"undefined: {error}")
+                self._require_declared(point)
+                if not self.exact and any(value is False for value, _ in judged):
+                    judged = [self._for_both_readings(r, point, j) for r, j in zip(chosen, judged, strict=True)]
+        except UNDEFINED as error:
+            return Trial(point, None, math.nan, f"{UNDEFINED_HERE}: {error}")
         verdict: bool | None = True
         if any(value is False for value, _ in judged):
             verdict = False
         elif any(value is None for value, _ in judged):
             verdict = None
         slack = min((s for _, s in judged), key=lambda s: -math.inf if math.isnan(s) else s)
-        return Trial(point, verdict, slack, "" if verdict is not None else "the balls cannot tell")
+        if verdict is not None:
+            return Trial(point, verdict, slack)
+        nowhere = any(value is None and math.isnan(s) for value, s in judged)
+        return Trial(
+            point, None, slack, f"{UNDEFINED_HERE}: a side is no number" if nowhere else "the balls cannot tell"
+        )
+
+    def holds_for_both_readings(self, point: Point) -> bool:
+        """Whether relations and assumptions certainly hold, also if decimals are read as the binary numbers beside them."""
+        balls = dict(either_reading(point))
+        with precision(self.bits):
+            known = self._balls(point, set(self.claim.quantities))
+            balls.update({q.name: known[q.name] for q in self.claim.quantities})
+            sides = ((r, compiled(r.left)(balls), compiled(r.right)(balls)) for r in self.relations)
+            held = [judge(r, left, right, self.claim.resolution)[0] for r, left, right in sides]
+            held += [truth(assumption, balls) for assumption in self.assumptions]
+        return all(value is True for value in held)
 
     def values(self, point: Point) -> dict[str, str]:
         """The quantities of the claim at a point, and both sides of its relations, as decimal strings with radius."""
@@ -104,7 +154,37 @@ class Evaluator:
             return self._judge_limit(relation, point)
         balls = self._balls(point, relation.symbols)
         left, right = compiled(relation.left)(balls), compiled(relation.right)(balls)
-        return judge(relation, left, right, self.claim.resolution)
+        judged = judge(relation, left, right, self.claim.resolution)
+        if not self.exact or judged[0] is False or (judged[0] is True and relation.operator != "=="):
+            return judged
+        return self._judge_exactly(relation, point, thorough=judged[0] is None) or judged
+
+    def _judge_exactly(self, relation: Relation, point: Point, *, thorough: bool) -> tuple[bool | None, float] | None:
+        """The verdict of rational arithmetic where balls leave it open, for so many points: it takes its time."""
+        key = (relation, tuple(sorted(point.items())), thorough)
+        if key not in self._exactly:
+            if len(self._exactly) >= MOST_EXACT:
+                return None
+            self._exactly[key] = self._rationally(relation, point, thorough=thorough)
+        return self._exactly[key]
+
+    def _rationally(self, relation: Relation, point: Point, *, thorough: bool) -> tuple[bool | None, float] | None:
+        values = rational_values(relation.symbols, exact_values(point))
+        if relation.operator == "iff-positive":
+            one, other = exact_sign(relation.left, values), exact_sign(relation.right, values)
+            return None if one is None or other is None else ((one > 0) == (other > 0), 0.0)
+        sign = exact_sign(relation.left - relation.right, values, thorough=thorough)
+        return None if sign is None else (HOLDS[relation.operator](sign), 0.0)
+
+    def _for_both_readings(
+        self, relation: Relation, point: Point, judged: tuple[bool | None, float]
+    ) -> tuple[bool | None, float]:
+        """A violation that the other reading of the point's decimals does not show is none."""
+        if judged[0] is not False or relation.operator == "~":
+            return judged
+        balls = {**self._balls(point, relation.symbols), **either_reading(point)}
+        left, right = compiled(relation.left)(balls), compiled(relation.right)(balls)
+        return (False if judge(relation, left, right, self.claim.resolution)[0] is False else None), judged[1]
 
     def _judge_limit(self, relation: Relation, point: Point) -> tuple[bool | None, float]:
         assert relation.variable is not None
@@ -133,12 +213,38 @@ class Evaluator:
         key: Key = tuple(sorted(point.items()))
         known = self._known.setdefault(key, {})
         if not known:
-            known.update(point_balls(point))
+            known.update(decimal_reading(point) if self.exact else binary_reading(point))
         for symbol, quantity in self.claim.quantities.items():
             if symbol in symbols and symbol.name not in known:
                 with precision(self.bits):
-                    known[symbol.name] = quantity.at(**_chosen(quantity.at, point))
+                    value = quantity.at(**_chosen(quantity.at, point))
+                known[symbol.name] = as_ball(symbol, value)
         return known
+
+    def _require_declared(self, point: Point) -> None:
+        """Refuse a value that the assumptions of its symbol exclude: sympy has simplified with them."""
+        known = self._balls(point, set())
+        declared = [(symbol, known[symbol.name]) for symbol in self.claim.quantities if symbol.name in known]
+        if all(q.name in known for _, expression in self._abbreviations for q in expression.free_symbols):
+            declared += [(symbol, compiled(expression)(known)) for symbol, expression in self._abbreviations]
+        for symbol, ball in declared:
+            require_declared(symbol, ball, point)
+
+
+def require_declared(symbol: sp.Symbol, ball: arb, where: object) -> None:
+    """Refuse a ball all of whose numbers violate an assumption of the symbol."""
+    violated = contradicted_by_ball(symbol, ball)
+    if violated is not None:
+        raise ContradictionError(f"{symbol.name} is declared {violated}, but is {ball.str(6)} at {where}")
+
+
+def as_ball(symbol: sp.Symbol, value: object) -> arb:
+    """What a quantity's function returned, if it is a ball or exact."""
+    if isinstance(value, arb):
+        return value
+    if isinstance(value, (int, Fraction)) and not isinstance(value, bool):
+        return exact(value)
+    raise TypeError(f"quantity {symbol.name}: must be an arb (a number without a radius proves nothing), not {value!r}")
 
 
 def judge(relation: Relation, left: arb, right: arb, resolution: float) -> tuple[bool | None, float]:
@@ -172,21 +278,10 @@ def judge(relation: Relation, left: arb, right: arb, resolution: float) -> tuple
     return None, _number(share)
 
 
-def point_balls(point: Point) -> dict[str, arb]:
-    """Every variable as a ball of radius zero; entries of a tuple ``pi`` are ``pi_1, pi_2, ...``."""
-    balls: dict[str, arb] = {}
-    for name, value in point.items():
-        if isinstance(value, tuple):
-            balls.update({f"{name}_{i}": exact(entry) for i, entry in enumerate(value, 1)})
-        else:
-            balls[name] = exact(value)
-    return balls
-
-
 def _chosen(function: object, point: Point) -> dict[str, Value]:
     """The entries of the point that the function names as arguments."""
     code = getattr(function, "__code__", None)
-    if code is None:
+    if code is None or code.co_flags & inspect.CO_VARKEYWORDS:
         return dict(point)
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return {name: value for name, value in point.items() if name in names}

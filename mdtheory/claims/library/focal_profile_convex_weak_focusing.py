@@ -4,13 +4,13 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Integers, Interval
-from mdtheory.claims.library._focal import SERIES, curvature, focusing
+from mdtheory.claims.library._focal import SERIES, curvature
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Box, Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least
 
-margin = sp.Symbol("margin", nonnegative=True)
+focusing, margin = sp.symbols("focusing margin", nonnegative=True)
 bend = sp.Symbol("bend", real=True)
 
 
