@@ -16,8 +16,8 @@ from typing import Any
 
 import sympy as sp
 
-from mdtheory.claims.domains import Domain, Integers, Interval, Proportions
-from mdtheory.claims.model import Claim, components
+from mdtheory.claims.domains import Domain, Integers, Interval, Proportions, components
+from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import OPERATORS, Relation
 from mdtheory.decimals import with_rationals
 from mdtheory.errors import AssumptionError

@@ -262,6 +262,16 @@ def simple_near(domain: Domain, value: Value) -> list[Value]:
     return found
 
 
+def placed(domain: Domain, value: Value) -> Value | None:
+    """A value of another variable as one of this domain, of its type; None if it is none."""
+    moved = value
+    if isinstance(domain, Integers) and isinstance(value, (float, Fraction)) and value == int(value):
+        moved = int(value)
+    if isinstance(domain, Interval) and isinstance(value, int):
+        moved = float(value) if abs(value) < 2**53 else value
+    return moved if domain.contains(moved) else None
+
+
 def simplest(number: Fraction) -> float | Fraction:
     """A float if one shows exactly this number, else the fraction."""
     try:

@@ -16,6 +16,7 @@ from mdtheory.claims.domains import (
     Point,
     Proportions,
     Value,
+    placed,
     simple_near,
     simple_values,
     simplest,
@@ -72,7 +73,11 @@ def simple_points(
     ]
     found: dict[tuple[tuple[str, Value], ...], Point] = {}
     for point in _in_turn(kinds):
-        found.setdefault(tuple(point.items()), point)
+        moved = {name: placed(domains[name], value) for name, value in point.items()}
+        fitting = {name: value for name, value in moved.items() if value is not None}
+        if len(fitting) < len(moved):
+            continue
+        found.setdefault(tuple(fitting.items()), fitting)
         if len(found) >= limit:
             break
     return list(found.values())
@@ -84,8 +89,9 @@ def mixed(point: Point, domains: Domains, rng: np.random.Generator) -> Point:
     moved = dict(point)
     if len(names) > 1 and rng.random() < 0.5:
         one, other = (names[i] for i in rng.choice(len(names), 2, replace=False))
-        if domains[other].contains(point[one]):
-            return {**moved, other: point[one]}
+        tied = placed(domains[other], point[one])
+        if tied is not None:
+            return {**moved, other: tied}
     for name in names:
         listed = [value for value in simple_values(domains[name]) if not isinstance(value, Fraction)]
         if listed and rng.random() < 0.5:
@@ -102,8 +108,9 @@ def near_points(point: Point, domains: Domains, *, fractions: bool) -> list[Poin
             {name: listed[min(i, len(listed) - 1)] if listed else point[name] for name, listed in near.items()}
         )
     for name, other in itertools.permutations(point, 2):
-        if domains[other].contains(point[name]):
-            found.append({**point, other: point[name]})
+        tied = placed(domains[other], point[name])
+        if tied is not None:
+            found.append({**point, other: tied})
     for name, listed in near.items():
         found += [{**point, name: value} for value in listed]
     return list({tuple(p.items()): p for p in found}.values())

@@ -121,5 +121,8 @@ def _definite(rows: Rows) -> bool:
 
 def eigenvalues(rows: Rows) -> list[arb]:
     """All eigenvalues of a symmetric matrix, in increasing order of their midpoints; clusters may share a ball."""
-    found = acb_mat([[acb(x) for x in row] for row in rows]).eig(multiple=True)
+    try:
+        found = acb_mat([[acb(x) for x in row] for row in rows]).eig(multiple=True)
+    except ValueError as error:
+        raise AssumptionError(f"eigenvalues: {error}") from None
     return sorted((value.real for value in found), key=lambda value: float(value.mid()))

@@ -21,7 +21,8 @@ from mdtheory.claims.relation import asymptotic
 
 depth = sp.Symbol("depth", positive=True)
 value, margin = sp.symbols("value margin", positive=True)
-inside, beyond, between, max_margin, spread = sp.symbols("ell_B ell_AB nu v S", positive=True)
+inside, beyond, between, max_margin = sp.symbols("ell_B ell_AB nu v", positive=True)
+spread = sp.Symbol("S", real=True)
 inside_majority = sp.Symbol("ell_A", nonnegative=True)
 classes = majority + minority
 

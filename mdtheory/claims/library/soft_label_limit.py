@@ -14,9 +14,8 @@ from mdtheory.claims.relation import asymptotic
 from mdtheory.errors import AssumptionError
 
 nuclear = sp.Symbol("nuclear", positive=True)
-label_1, label_2, label_3, logit_1, logit_2, logit_3 = sp.symbols(
-    "label_1 label_2 label_3 logit_1 logit_2 logit_3", positive=True
-)
+label_1, label_2, label_3 = sp.symbols("label_1 label_2 label_3", positive=True)
+logit_1, logit_2, logit_3 = sp.symbols("logit_1 logit_2 logit_3", real=True)
 
 
 def _logit(index: int) -> Computed:
