@@ -13,7 +13,7 @@ from mdtheory.imbalance import (
     merge_threshold,
     zero_collapse_threshold,
 )
-from mdtheory.logits_solution import FactorsSolution, LogitsSolution, UFMSolution
+from mdtheory.logits_solution import FactorsSolution, LogitsSolution
 from mdtheory.losses import (
     CrossEntropy,
     Focal,
@@ -36,6 +36,7 @@ from mdtheory.soft_labels import (
     multilabel_optimum,
     pick_all_labels,
 )
+from mdtheory.solution import Solution, UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
 from mdtheory.solving import solve
@@ -80,6 +81,7 @@ __all__ = [
     "Quantity",
     "RegressionOptimum",
     "Report",
+    "Solution",
     "SolverError",
     "Sphere",
     "Spread",

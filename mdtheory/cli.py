@@ -12,10 +12,10 @@ from typing import NoReturn
 from mdtheory.array_files import read_matrix, read_vector
 from mdtheory.certificates.certificate import Certificate
 from mdtheory.errors import AssumptionError, CertificateError, SolverError
-from mdtheory.logits_solution import UFMSolution
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.problems.memorization_dilation import SCALINGS
+from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solving import MD_METHODS, UFM_METHODS, solve
 from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
@@ -85,7 +85,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _solve(arguments: argparse.Namespace) -> int:
     if arguments.problem == "md":
-        solution: MarginSolution | UFMSolution | MDSolution = solve(_md(arguments), method=arguments.method)
+        solution: UFMSolution | MDSolution = solve(_md(arguments), method=arguments.method)
     else:
         solution = solve(
             _ufm(arguments),

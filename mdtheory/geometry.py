@@ -1,9 +1,11 @@
 """Explicit class means and classifiers from margins (NumPy only)."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mdtheory.certificates import ufm_dual_mean, ufm_dual_slope
 from mdtheory.errors import AssumptionError
 from mdtheory.validation import FloatArray
 
@@ -50,6 +52,66 @@ def weight_rows(solution: "MarginSolution") -> FloatArray:
     return np.sign(solution.margin)[..., None, None] * _scaled_frame(solution, n, m) * scale[..., None, None]
 
 
+def dual_columns(solution: "MarginSolution") -> FloatArray:
+    r"""V (..., N, N): column n is ``-tau_n N/(N-1) (e_n - 1/N)``, the dual point of the lower bound.
+
+    Where the mean logit costs, each column has the same multiple of the vector of ones besides.
+    """
+    n, _ = _dimensions(solution)
+    problem = solution.problem
+    tau = ufm_dual_slope(problem, np.asarray(solution.margin))
+    own = tau[..., None, :] if problem.class_weights is not None else tau[..., None, None]
+    columns = -own * (n / (n - 1.0)) * _centred(n)
+    if problem.pays_for_mean:
+        columns = columns + (_broadcast(solution, ufm_dual_mean(problem)) / n)[..., None, None]
+    return np.asarray(columns)
+
+
+def gram_multiplier(solution: "MarginSolution") -> FloatArray:
+    """What the nonnegative Gram matrix forgives, ``max(-D V' V D, 0)`` without its diagonal, (..., N, N)."""
+    scaled = dual_columns(solution) * _root_proportions(solution)[..., None, :]
+    gram = np.swapaxes(scaled, -1, -2) @ scaled
+    return np.maximum(np.where(np.eye(gram.shape[-1]) > 0, 0.0, -gram), 0.0)
+
+
+def bias_vector(solution: "MarginSolution") -> FloatArray:
+    """b (..., N): 1/N for the squared error with a bias, else zero."""
+    n = _one_count(solution, 1)
+    here = solution.problem.bias and not solution.problem.loss.shift_invariant
+    return np.full((*_point_shape(solution), n), 1.0 / n if here else 0.0)
+
+
+def weighted_singular_values(solution: "MarginSolution") -> FloatArray:
+    """The singular values (..., N) of ``Z diag(sqrt pi)`` without the bias, in decreasing order.
+
+    Balanced: ``s/sqrt N`` N - 1 times, and ``B/sqrt N`` or zero for the mean logit. With class weights those of
+    ``(I - J/N) diag(sqrt(pi) s)``.
+    """
+    n = _one_count(solution, 1)
+    if solution.problem.class_weights is not None:
+        _dimensions(solution)
+        scaled = np.asarray(solution.margin) * _root_proportions(solution)
+        return np.asarray(np.linalg.svd(_centred(n) * scaled[..., None, :], compute_uv=False))
+    values = np.empty((*_point_shape(solution), n))
+    values[..., :-1] = np.abs(solution.margin)[..., None]
+    values[..., -1] = solution.mean_gain if solution.problem.pays_for_mean else 0.0
+    return np.asarray(-np.sort(-values, axis=-1) / np.sqrt(n))
+
+
+def _root_proportions(solution: "MarginSolution") -> FloatArray:
+    weights, n = solution.problem.class_weights, int(np.max(solution.problem.num_classes))
+    return np.sqrt(np.full(n, 1.0 / n) if weights is None else weights)
+
+
+def _point_shape(solution: "MarginSolution") -> tuple[int, ...]:
+    shape = solution.problem.shape
+    return shape if solution.problem.class_weights is None else shape[:-1]
+
+
+def _broadcast(solution: "MarginSolution", value: FloatArray) -> FloatArray:
+    return np.broadcast_to(value, _point_shape(solution))
+
+
 def _scaled_frame(solution: "MarginSolution", n: int, m: int) -> FloatArray:
     """Rows whose Gram matrix is the centred logits (free), or sqrt(s) times the identity (nonnegative)."""
     root = np.sqrt(np.abs(solution.margin))[..., None, None]
@@ -81,19 +143,27 @@ def _weighted_means(solution: "MarginSolution", n: int, m: int) -> FloatArray:
 
 
 def _dimensions(solution: "MarginSolution") -> tuple[int, int]:
+    m = solution.problem.feature_dim
+    if m is None:
+        m = int(np.max(solution.problem.num_classes))
+    return _one_count(solution, m), m
+
+
+def _one_count(solution: "MarginSolution", width: int) -> int:
+    """The number of classes, if arrays of it times `width` numbers for every point fit in memory."""
     problem = solution.problem
     if np.ndim(problem.num_classes):
         raise AssumptionError(
-            f"num_classes = {problem.num_classes!r}: must be one integer for matrices; solve one class count at a time"
+            f"num_classes = array of shape {np.shape(problem.num_classes)}: must be one integer for matrices; "
+            "solve one class count at a time"
         )
     n = int(problem.num_classes)
-    m = problem.feature_dim if problem.feature_dim is not None else n
-    size = 8 * n * m * max(int(np.prod(problem.shape)), 1)
+    size = 8 * n * width * max(math.prod(_point_shape(solution)), 1)
     if size > _MAX_BYTES:
         raise AssumptionError(
             f"num_classes = {n}: explicit matrices would take {size} bytes, the limit is {_MAX_BYTES}"
         )
-    return n, m
+    return n
 
 
 def _centred(n: int) -> FloatArray:

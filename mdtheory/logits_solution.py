@@ -2,21 +2,18 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.certificates import duality
-from mdtheory.frozen import Frozen
+from mdtheory.certificates.narrow import narrow_bound
 from mdtheory.logits_problem import LogitsProblem
 from mdtheory.problems import UFM
+from mdtheory.solution import UFMSolution
 from mdtheory.status import Status
 from mdtheory.symmetry import Blocks
 from mdtheory.validation import FloatArray, fail
-
-if TYPE_CHECKING:
-    from mdtheory.certificates.certificate import Certificate
 
 # Explicit matrices above this size are refused before they are allocated.
 _MAX_BYTES = 2**31
@@ -24,108 +21,8 @@ _MAX_BYTES = 2**31
 _RANK_TOLERANCE = 1e-7
 
 
-@dataclass(frozen=True, eq=False)
-class UFMSolution(Frozen):
-    r"""The answer to an unconstrained features model that is not symmetric, with a dual point that bounds the optimum.
-
-    Matrices have one column for each of the K label groups. Everything is derived on access from the answer: a point
-    of the convex problem in the logits (free features), or explicit factors (nonnegative or narrow features).
-
-    Attributes
-    ----------
-    problem : UFM
-    method : str
-        "closed-form", "factorized", "convex", "doubly-nonnegative" or "multi-start".
-    tolerance : float
-        The gap, relative to the objective, up to which the answer is called optimal.
-    """
-
-    problem: UFM
-    method: str
-    tolerance: float
-
-    # ------------------------------------------------------------------ the answer
-
-    @property
-    def logits(self) -> FloatArray:
-        """Z + b (N, K): column k holds the logits of group k, with the bias."""
-        raise NotImplementedError
-
-    @property
-    def bias(self) -> FloatArray:
-        """b (N,), zero without a bias."""
-        raise NotImplementedError
-
-    @property
-    def weights(self) -> FloatArray:
-        """W (N, M): row n is the classifier w_n."""
-        raise NotImplementedError
-
-    @property
-    def class_means(self) -> FloatArray:
-        """H (M, K): column k is the class mean h_k."""
-        raise NotImplementedError
-
-    @property
-    def dual(self) -> FloatArray:
-        """A feasible dual point (N, terms): one vector for each term of the loss (`LabelLoss`)."""
-        raise NotImplementedError
-
-    @property
-    def multiplier(self) -> FloatArray | None:
-        """The multiplier (K, K) of the nonnegative Gram matrix; None for free features."""
-        return None
-
-    @property
-    def singular_values(self) -> FloatArray:
-        """The singular values of ``Z diag(sqrt pi)``, without the bias, in decreasing order."""
-        raise NotImplementedError
-
-    # ------------------------------------------------------------------ how good it is
-
-    @property
-    def objective(self) -> float:
-        """The objective at the answer: an upper bound on the optimum."""
-        raise NotImplementedError
-
-    @property
-    def lower_bound(self) -> float:
-        """A lower bound on the optimum, from the dual point."""
-        raise NotImplementedError
-
-    @property
-    def gap(self) -> float:
-        """``objective - lower_bound``, not below zero."""
-        return max(self.objective - self.lower_bound, 0.0)
-
-    @property
-    def relative_gap(self) -> float:
-        """The gap over the objective."""
-        return self.gap / abs(self.objective) if self.objective != 0 else self.gap
-
-    @property
-    def status(self) -> Status:
-        """OPTIMAL if the relative gap is within `tolerance`; else INACCURATE, or BOUNDED where the problem is not convex."""
-        return Status.OPTIMAL if self.relative_gap <= self.tolerance else Status.INACCURATE
-
-    @cached_property
-    def certificate(self) -> "Certificate":
-        """The bounds as data that can be saved, loaded and verified without a solver."""
-        from mdtheory.certificates.certificate import certify
-
-        return certify(self.problem, self.weights, self.class_means, self.bias, self.dual, self.multiplier)
-
-    @cached_property
-    def logits_error(self) -> FloatArray:
-        """For each group, (K,), a bound on the distance of its logits from the optimal ones, proved by the gap.
-
-        Infinite for losses that are not strictly convex; see `mdtheory.certificates.certificate.logits_error`.
-        """
-        from mdtheory.certificates.certificate import logits_error
-
-        return logits_error(self.certificate)[0]
-
-    # ------------------------------------------------------------------ what follows from it
+class _GeneralSolution(UFMSolution):
+    """What follows from the logits of a problem of one point."""
 
     @property
     def margin(self) -> FloatArray:
@@ -172,12 +69,16 @@ class UFMSolution(Frozen):
         return logits, logits[self._likeliest, np.arange(logits.shape[1])]
 
 
-@dataclass(frozen=True, eq=False)
-class LogitsSolution(UFMSolution):
+@dataclass(frozen=True, eq=False, repr=False)
+class LogitsSolution(_GeneralSolution):
     """Free features: a point of the convex problem in the logits.
 
     Attributes
     ----------
+    problem : UFM
+    method : str
+    tolerance : float
+        The gap, relative to the objective, up to which the answer is called optimal.
     logits_problem : LogitsProblem
     point : tuple of arrays
         The blocks of ``X = Z diag(sqrt pi)``, and the bias where there is one.
@@ -185,6 +86,9 @@ class LogitsSolution(UFMSolution):
         Of the representative columns.
     """
 
+    problem: UFM
+    method: str
+    tolerance: float
     logits_problem: LogitsProblem
     point: Blocks
     dual_columns: FloatArray
@@ -267,18 +171,25 @@ class LogitsSolution(UFMSolution):
             raise fail("num_classes", n, f"explicit matrices would take {size} bytes, the limit is {_MAX_BYTES}")
 
 
-@dataclass(frozen=True, eq=False)
-class FactorsSolution(UFMSolution):
+@dataclass(frozen=True, eq=False, repr=False)
+class FactorsSolution(_GeneralSolution):
     """Nonnegative features, or fewer dimensions than the convex optimum needs: explicit factors.
 
     Attributes
     ----------
+    problem : UFM
+    method : str
+    tolerance : float
+        The gap, relative to the objective, up to which the answer is called optimal.
     factors : tuple of arrays (N, M), (M, K), (N,)
         W, H and b.
     dual_terms : array (N, terms)
     dual_multiplier : array (K, K) or None
     """
 
+    problem: UFM
+    method: str
+    tolerance: float
     factors: tuple[FloatArray, FloatArray, FloatArray]
     dual_terms: FloatArray
     dual_multiplier: FloatArray | None = None
@@ -290,17 +201,15 @@ class FactorsSolution(UFMSolution):
 
     @cached_property
     def lower_bound(self) -> float:
-        """A lower bound on the optimum, recomputed from the dual point: it holds for every dimension."""
-        return duality.lower_bound(self.problem, self.dual_terms, self.dual_multiplier)
+        """A lower bound on the optimum, recomputed from the dual point: it holds for every dimension.
 
-    @property
-    def status(self) -> Status:
-        """OPTIMAL if the gap closes to the tolerance, else BOUNDED: the optimum lies between the two bounds.
-
-        The squared error in few dimensions is optimal by theorem, although its lower bound ignores the dimension.
+        For the squared error without a regularised bias there is one that knows the dimension.
         """
-        truncated = self.method == "closed-form" and not self.problem.nonnegative
-        return Status.OPTIMAL if truncated or self.relative_gap <= self.tolerance else Status.BOUNDED
+        bound = duality.lower_bound(self.problem, self.dual_terms, self.dual_multiplier)
+        return max(bound, narrow_bound(self.problem))
+
+    def _when_open(self) -> Status:
+        return Status.BOUNDED
 
     @property
     def logits(self) -> FloatArray:

@@ -1,23 +1,35 @@
 """Solutions: an answer, and everything that follows from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory import certificates
-from mdtheory.errors import AssumptionError
-from mdtheory.frozen import Frozen
-from mdtheory.geometry import class_mean_columns, weight_rows
-from mdtheory.losses import Focal
+from mdtheory.geometry import (
+    bias_vector,
+    class_mean_columns,
+    dual_columns,
+    gram_multiplier,
+    weight_rows,
+    weighted_singular_values,
+)
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.status import Status, status_field
-from mdtheory.validation import FloatArray, Real, scalar_or_array
+from mdtheory.solution import Solution, UFMSolution
+from mdtheory.status import Status
+from mdtheory.validation import FloatArray, Real, fail, scalar_or_array
+
+# Far above the rounding errors of the bounds in closed form, and far below what is worth knowing.
+TOLERANCE = 1e-9
+# The bounds of a memorization-dilation problem lose digits where the optimum is tiny next to their terms.
+MD_TOLERANCE = 1e-7
 
 
-@dataclass(frozen=True, eq=False)
-class MarginSolution(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class MarginSolution(UFMSolution):
     r"""The minimiser of an unconstrained features model.
 
     Scalar fields have the broadcast shape of the problem's parameters (with class weights, per-class fields have a
@@ -29,14 +41,16 @@ class MarginSolution(Frozen):
     margin : float or array
         s, the own logit minus any other; negative only where a loss that is not convex is best on the wrong side.
     method : str
-    target_gap : float
-        The gap up to which a numerical answer is called optimal.
+    tolerance : float
+        The gap, relative to the objective, up to which the answer is called optimal.
     """
 
     problem: UFM
     margin: Real
     method: str
-    target_gap: float = np.inf
+    tolerance: float = TOLERANCE
+
+    _shown: ClassVar[tuple[str, ...]] = ("margin", "geometry")
 
     @property
     def probability(self) -> Real:
@@ -54,24 +68,8 @@ class MarginSolution(Frozen):
         """A lower bound on the optimum, from a dual point built from the answer alone."""
         return scalar_or_array(certificates.ufm_lower_bound(self.problem, np.asarray(self.margin)))
 
-    @property
-    def gap(self) -> Real:
-        """``objective - lower_bound``: rounding level where the solution is optimal."""
-        return scalar_or_array(np.subtract(self.objective, self.lower_bound))
-
-    @property
-    def status(self) -> Status | NDArray[np.int64]:
-        """How far the solution can be trusted; one `Status`, or an integer array of them."""
-        codes = np.zeros(self.problem.shape, dtype=np.int64)
-        loss = self.problem.profile_loss
-        if isinstance(loss, Focal) and not loss.is_convex:
-            proved = np.asarray(self.probability) >= loss.certified_probability()
-            codes = np.where(proved, Status.OPTIMAL, Status.OBSERVED)
-            if self.problem.class_weights is not None:
-                codes = np.max(codes, axis=-1)
-        if np.isfinite(self.target_gap):
-            codes = np.where(np.asarray(self.gap) <= self.target_gap, codes, Status.INACCURATE)
-        return status_field(np.asarray(codes))
+    def _when_open(self) -> Status:
+        return Status.INACCURATE if self.problem.loss.is_convex else Status.OBSERVED
 
     @property
     def mean_gain(self) -> Real:
@@ -122,13 +120,52 @@ class MarginSolution(Frozen):
         return np.asarray(logits)
 
     @property
+    def bias(self) -> FloatArray:
+        """b (..., N): the unregularised bias of the squared error is 1/N, every other one zero."""
+        return bias_vector(self)
+
+    @cached_property
+    def singular_values(self) -> FloatArray:
+        """The singular values (..., N) of ``Z diag(sqrt pi)``, without the bias, in decreasing order."""
+        return weighted_singular_values(self)
+
+    @property
+    def rank(self) -> int | NDArray[np.int64]:
+        """The rank of the logits without the bias: N - 1 if no margin is zero, one more with a mean logit."""
+        alive = np.asarray(self.margin) != 0
+        most = np.asarray(self.problem.num_classes, dtype=np.int64) - 1
+        if self.problem.class_weights is not None:
+            rank = np.minimum(np.sum(alive, axis=-1), most)
+        else:
+            rank = alive * most + (self.problem.pays_for_mean & (np.asarray(self.mean_gain) > 0))
+        return int(rank) if np.ndim(rank) == 0 else np.asarray(rank, dtype=np.int64)
+
+    @property
+    def dual(self) -> FloatArray:
+        """The dual point V (..., N, N) of `lower_bound`, one column for each class, where the loss is convex.
+
+        Raises
+        ------
+        AssumptionError
+            If the loss is not convex: then the lower bound is not that of a dual point.
+        """
+        if not self.problem.loss.is_convex:
+            raise fail("loss", self.problem.loss, "must be convex in the logits for a dual point")
+        return dual_columns(self)
+
+    @property
+    def multiplier(self) -> FloatArray | None:
+        """The multiplier (..., N, N) of the nonnegative Gram matrix; None for free features."""
+        return gram_multiplier(self) if self.problem.nonnegative else None
+
+    @property
     def _classes(self) -> FloatArray:
         n = np.asarray(self.problem.num_classes, dtype=np.float64)
         return n if self.problem.class_weights is None else n[..., None]
 
 
-@dataclass(frozen=True, eq=False)
-class MDSolution(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class MDSolution(Solution):
     r"""The minimiser of a memorization-dilation problem.
 
     Scalar fields have the broadcast shape of the problem's parameters; matrices get that shape in front.
@@ -145,7 +182,10 @@ class MDSolution(Frozen):
     noisy_level : float or array
         The coordinate of a noisy feature along the mean (h_1 + h_2)/2.
     method : str
-    status : Status or array
+    when_open : Status
+        The status of points whose gap is not closed.
+    tolerance : float
+        The gap, relative to the objective, up to which the answer is called optimal.
     """
 
     problem: MemorizationDilation
@@ -154,7 +194,10 @@ class MDSolution(Frozen):
     noisy_margin: Real
     noisy_level: Real
     method: str
-    status: Status | NDArray[np.int64]
+    when_open: Status = Status.INACCURATE
+    tolerance: float = MD_TOLERANCE
+
+    _shown: ClassVar[tuple[str, ...]] = ("normalized_dilation", "noisy_margin")
 
     @property
     def normalized_dilation(self) -> Real:
@@ -177,17 +220,15 @@ class MDSolution(Frozen):
     @cached_property
     def objective(self) -> Real:
         """The optimal value, summed over both classes, clean and noisy."""
-        return scalar_or_array(certificates.md_objective(self.problem, *self._answer))
+        return self._of_answers(certificates.md_objective)
 
     @cached_property
     def lower_bound(self) -> Real:
         """A lower bound on the optimum, from a dual point built from the answer alone."""
-        return scalar_or_array(certificates.md_lower_bound(self.problem, *self._answer))
+        return self._of_answers(certificates.md_lower_bound)
 
-    @property
-    def gap(self) -> Real:
-        """``objective - lower_bound``: rounding level where the solution is optimal."""
-        return scalar_or_array(np.subtract(self.objective, self.lower_bound))
+    def _when_open(self) -> Status:
+        return self.when_open
 
     @cached_property
     def configuration(self) -> MarginSolution:
@@ -217,11 +258,12 @@ class MDSolution(Frozen):
         level = np.asarray(self.noisy_level)[..., None]
         return np.stack([level * across + along * apart, level * across - along * apart], axis=-1)
 
-    @property
-    def _answer(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        if np.any(np.isinf(self.noisy_margin)):
-            raise AssumptionError(
-                "noise = 0.0: must be positive for an objective when the noisy features run off to infinity "
-                "(no feature decay and an unbounded margin)"
-            )
-        return np.asarray(self.dilation), np.asarray(self.noisy_margin), np.asarray(self.noisy_level)
+    def _of_answers(self, bound: Callable[..., FloatArray]) -> Real:
+        """A bound at the points that have an answer, NaN at the others."""
+        answer = tuple(np.asarray(x) for x in (self.dilation, self.noisy_margin, self.noisy_level))
+        missing = np.any([np.isnan(x) for x in answer], axis=0)
+        # Without noise and decay the noisy features run off to infinity, but have no weight: any place is as good.
+        answer = tuple(
+            np.where(missing | (np.isinf(x) & (np.asarray(self.problem.noise) == 0)), 0.0, x) for x in answer
+        )
+        return scalar_or_array(np.where(missing, np.nan, bound(self.problem, *answer)))

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
-from mdtheory.logits_solution import FactorsSolution, UFMSolution
+from mdtheory.logits_solution import FactorsSolution
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
+from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.closed_form import solve_expansion, solve_ufm
 from mdtheory.solvers.free import solve_free
@@ -33,7 +34,7 @@ def solve(
     starts: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> MarginSolution | UFMSolution: ...
+) -> UFMSolution: ...
 @overload
 def solve(
     problem: MemorizationDilation,
@@ -62,7 +63,7 @@ def solve(
     starts: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> MarginSolution | UFMSolution | MDSolution | MaxMarginSolution:
+) -> UFMSolution | MDSolution | MaxMarginSolution:
     """Solve a problem; the solution carries a lower bound on the optimum, recomputed from the answer.
 
     Parameters

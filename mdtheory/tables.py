@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mdtheory.errors import AssumptionError
-from mdtheory.logits_solution import UFMSolution
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
 from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.solution import Solution, UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
@@ -49,7 +49,7 @@ def loss_label(loss: Loss) -> str:
     return ", ".join([loss_name(loss), *(f"{name} {value:g}" for name, value in parameters if value != 0)])
 
 
-def describe(solution: MarginSolution | UFMSolution | MDSolution) -> Record:
+def describe(solution: UFMSolution | MDSolution) -> Record:
     """Everything one solution says, as a record of numbers, strings and nested lists.
 
     A quantity that is undefined at this solution is None, an infinite one the string "inf".
@@ -165,8 +165,7 @@ def _describe_general(solution: UFMSolution) -> Record:
     return {
         "problem": describe_problem(solution.problem),
         "method": solution.method,
-        "status": solution.status.name.lower(),
-        "status_message": solution.status.message,
+        **_status(solution),
         **{name: getattr(solution, name) for name in ("objective", "lower_bound", "gap", "relative_gap")},
         **({name: plain(getattr(solution, name)) for name in _GENERAL} if small else dict.fromkeys(_GENERAL)),
     }
@@ -191,7 +190,7 @@ def _describe_md(solution: MDSolution) -> Record:
     }
 
 
-def _status(solution: MarginSolution | MDSolution) -> Record:
+def _status(solution: Solution) -> Record:
     status = Status(int(np.max(solution.status)))
     return {"status": status.name.lower(), "status_message": status.message}
 

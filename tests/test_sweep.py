@@ -222,10 +222,13 @@ def test_a_fully_collapsed_sweep_is_all_collapsed():
     assert np.all(ds.status == Cell.COLLAPSED)
 
 
-def test_an_output_without_a_value_at_a_point_leaves_the_other_points():
-    # Without noise and decay the noisy features run off to infinity, and there is no objective.
-    ds = mdt.sweep(md(noisy_feature_decay=0.0), {"noise": [0.0, 0.1, 0.2]}, ["objective"])
-    np.testing.assert_array_equal(ds.status, [Cell.UNDEFINED, Cell.OPTIMAL, Cell.OPTIMAL])
+def test_noisy_features_at_infinity_cost_nothing_where_there_is_no_noise():
+    problem = md(noisy_feature_decay=0.0)
+    ds = mdt.sweep(problem, {"noise": [0.0, 0.1, 0.2]}, ["objective"])
+    np.testing.assert_array_equal(ds.status, [Cell.OPTIMAL] * 3)
+    clean = 2 * problem.ufm.loss.profile(mdt.solve(problem.ufm).margin)  # both classes, without decay
+    assert float(ds.objective[0]) == pytest.approx(float(clean), rel=1e-14)
+    assert np.all(np.diff(ds.objective) > 0)
 
 
 def choosy(solution):

@@ -40,17 +40,30 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
     loss, n = problem.profile_loss, problem.num_classes
     if not loss.is_convex and (proved := _least_bound(problem)) is not None:
         return proved
-    tau, kappa = np.abs(loss.profile_derivative(margin, n)), np.asarray(problem.kappa)
-    # A slope that is kappa up to rounding is meant to be kappa; every tau up to kappa gives a bound.
-    tau = np.minimum(np.where(np.abs(tau - kappa) <= 1e-14 + 1e-9 * kappa, kappa, tau), kappa)
-    tau = np.minimum(tau, loss.steepest_dual)
-    if not loss.smooth_slope:
-        # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any up to 1 is one.
-        tau = np.minimum(np.where(np.asarray(margin) > 0, problem.kappa, tau), loss.critical_cost(n))
+    tau = ufm_dual_slope(problem, margin)
     bound = -loss.profile_conjugate(-tau, n)
     if problem.pays_for_mean:
         bound = bound + _mean_part(problem)[1]
     return _weighted_sum(problem, bound)
+
+
+def ufm_dual_slope(problem: UFM, margin: FloatArray) -> FloatArray:
+    """The ``tau_n`` of :func:`ufm_lower_bound`, of the shape of the problem."""
+    loss, n = problem.profile_loss, problem.num_classes
+    tau, kappa = np.abs(loss.profile_derivative(margin, n)), np.asarray(problem.kappa)
+    # A slope close to kappa is meant to be kappa; every tau up to kappa gives a bound.
+    tau = np.minimum(np.where(np.abs(tau - kappa) <= 1e-14 + 1e-5 * kappa, kappa, tau), kappa)
+    tau = np.minimum(tau, loss.steepest_dual)
+    if not loss.smooth_slope:
+        # A kink hides the subgradient; at a positive margin optimality makes it -kappa, at zero any up to 1 is one.
+        tau = np.minimum(np.where(np.asarray(margin) > 0, problem.kappa, tau), loss.critical_cost(n))
+    return np.asarray(np.broadcast_to(tau, problem.shape))
+
+
+def ufm_dual_mean(problem: UFM) -> FloatArray:
+    """The dual variable of the mean logit, where it costs: V has the part ``ufm_dual_mean(problem) J/N``."""
+    n, mu = np.asarray(problem.num_classes, dtype=np.float64), np.asarray(problem.mu)
+    return np.asarray(-np.minimum(2.0 * np.sqrt(n) * mu, 1.0))
 
 
 def ufm_objective(problem: UFM, margin: FloatArray) -> FloatArray:
@@ -287,9 +300,9 @@ def _least_bound(problem: UFM) -> FloatArray | None:
 def _mean_part(problem: UFM) -> tuple[FloatArray, FloatArray]:
     """Primal and dual value of ``min_B (B-1)^2/(2N) + 2 mu B/sqrt N``, the mean logit of the squared error."""
     n, mu = np.asarray(problem.num_classes, dtype=np.float64), np.asarray(problem.mu)
-    gain = np.maximum(1.0 - 2.0 * np.sqrt(n) * mu, 0.0)
-    dual = np.maximum(gain - 1.0, -2.0 * np.sqrt(n) * mu)
-    return 0.5 * (gain - 1.0) ** 2 / n + 2.0 * mu * gain / np.sqrt(n), -(0.5 * dual**2 + dual) / n
+    gain, dual = np.maximum(1.0 - 2.0 * np.sqrt(n) * mu, 0.0), ufm_dual_mean(problem)
+    # dual = gain - 1; in this form neither side cancels where the decays are small.
+    return 0.5 * dual**2 / n + 2.0 * mu * gain / np.sqrt(n), -dual * (0.5 * dual + 1.0) / n
 
 
 def _weighted_sum(problem: UFM, per_class: FloatArray) -> FloatArray:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mdtheory.errors import AssumptionError, CollapsedError, SolverError
 from mdtheory.phase.axes import Axis, Slices
 from mdtheory.phase.parameters import Problem, with_values
-from mdtheory.solutions import MarginSolution
 from mdtheory.solving import solve
 from mdtheory.status import Status
 from mdtheory.validation import FloatArray, fail
@@ -191,15 +190,9 @@ def _attempt(task: Task, values: Mapping[str, Any]) -> tuple[dict[str, Any] | No
         else:
             solution = solve(problem, method=task.method, tolerance=task.tolerance)
         read = {name: what(solution) if callable(what) else getattr(solution, what) for name, what in task.outputs}
-        return {**read, "status": _status(solution)}, None
+        return {**read, "status": solution.status}, None
     except (AssumptionError, SolverError, ArithmeticError, np.linalg.LinAlgError) as error:
         return None, error
-
-
-def _status(solution: Any) -> Any:
-    """The status of every point; of a features model with class weights, that of its worst class."""
-    per_class = isinstance(solution, MarginSolution) and solution.problem.class_weights is not None
-    return np.max(solution.status, axis=-1) if per_class else solution.status
 
 
 def _store(chunk: Chunk, where: tuple[Any, ...], answer: Mapping[str, Any], shape: tuple[int, ...]) -> None:

@@ -4,7 +4,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.errors import AssumptionError
-from mdtheory.logits_solution import UFMSolution
 from mdtheory.losses import Loss
 from mdtheory.phase.axes import Axis, Slices, default_chunk, plan, read_axes
 from mdtheory.phase.chunks import Cell, Chunk, Output, Task
@@ -23,6 +22,7 @@ from mdtheory.phase.parameters import Parameter, Problem, canonical, check_paths
 from mdtheory.phase.progress import Counting, Progress, counting
 from mdtheory.phase.store import Store
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
+from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution
 from mdtheory.solving import MAX_MARGIN_METHODS, MD_METHODS, UFM_METHODS
@@ -403,5 +403,6 @@ def _fields(kind: type) -> tuple[str, ...]:
         for base in reversed(answer.__mro__[:-1]):
             names |= dict.fromkeys(name for name in vars(base) if isinstance(getattr(base, name, None), property))
             names |= dict.fromkeys(n for n, v in vars(base).items() if type(v).__name__ == "cached_property")
-        names |= dict.fromkeys(field.name for field in fields(answer))
+        if is_dataclass(answer):
+            names |= dict.fromkeys(field.name for field in fields(answer))
     return tuple(name for name in names if not name.startswith("_") and name not in skipped)

@@ -45,7 +45,7 @@ def solve_bottleneck(
     The squared error without a regularised bias is solved exactly (method "closed-form"): with
     ``T D = sum_i s_i u_i v_i'`` the von Neumann trace inequality leaves
     ``min sum_i (x_i - s_i)^2/2 + 2 mu x_i`` over at most M nonzero ``x_i >= 0``, solved by the M largest
-    ``(s_i - 2 mu)_+``. Its bounds do not meet all the same, since the lower one ignores M.
+    ``(s_i - 2 mu)_+``. The dual point ignores M; `mdtheory.certificates.narrow` has the bound that does not.
 
     Examples
     --------

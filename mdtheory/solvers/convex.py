@@ -23,7 +23,6 @@ from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.closed_form import solve_expansion
 from mdtheory.solvers.conic import minimise_conic
 from mdtheory.solvers.free import solution
-from mdtheory.status import Status
 from mdtheory.validation import FloatArray, fail, one_point
 
 MAX_CONVEX_CLASSES = 60
@@ -62,7 +61,7 @@ def solve_ufm_convex(problem: UFM) -> MarginSolution:
     n = logits.shape[0]
     trace = np.trace(logits)
     margin = trace / n - (np.sum(logits) - trace) / (n * (n - 1))
-    return MarginSolution(problem, max(float(margin), 0.0), "convex", target_gap=TARGET_GAP)
+    return MarginSolution(problem, max(float(margin), 0.0), "convex", tolerance=TARGET_GAP)
 
 
 def solve_free_convex(problem: UFM, tolerance: float) -> LogitsSolution:
@@ -364,10 +363,7 @@ def _feasible(problem: MemorizationDilation, margin: float, level: float, *, fac
     rho = float(np.hypot(along + 0.5 * float(c.mean_distance), level - float(c.centre_norm)))
     dilation = float(problem.noise) * float(problem.rate) * rho
     answer = (dilation, rho, margin, level)
-    solution = MDSolution(problem, *answer, "convex", Status.OPTIMAL)
-    if float(solution.gap) <= TARGET_GAP * (1.0 + abs(float(solution.objective))):
-        return solution
-    return MDSolution(problem, *answer, "convex", Status.INACCURATE)
+    return MDSolution(problem, *answer, "convex", tolerance=TARGET_GAP)
 
 
 def _check_one_point(problem: UFM | MemorizationDilation) -> None:

@@ -6,15 +6,15 @@ Free features have the SELI geometry: with P = diag(pi) and C = I - J/N the opti
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.errors import SolverError
-from mdtheory.frozen import Frozen
 from mdtheory.geometry import sum_zero_basis
 from mdtheory.problems.max_margin import MaxMargin
-from mdtheory.status import Status
+from mdtheory.solution import Solution
 from mdtheory.validation import FloatArray, choice, columns, fail, real
 
 METHODS = ("closed-form", "convex")
@@ -22,8 +22,8 @@ MAX_CONVEX_CLASSES = 60
 TARGET_GAP = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
-class MaxMarginSolution(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class MaxMarginSolution(Solution):
     r"""Logits with the required margins, and how far they are from the least possible decay.
 
     Attributes
@@ -32,11 +32,16 @@ class MaxMarginSolution(Frozen):
     method : str
     numerical_logits : array (N, N), optional
         The answer of a solver, feasible and with columns of mean zero; without it the closed form is meant.
+    tolerance : float
+        The gap, relative to the objective, up to which the answer is called optimal.
     """
 
     problem: MaxMargin
     method: str
     numerical_logits: FloatArray | None = None
+    tolerance: float = TARGET_GAP
+
+    _shown: ClassVar[tuple[str, ...]] = ("geometry",)
 
     @cached_property
     def logits(self) -> FloatArray:
@@ -95,18 +100,6 @@ class MaxMarginSolution(Frozen):
         gain = -np.diagonal(dual) * np.sqrt(self.problem.proportions)
         size = _dual_size(dual, nonnegative=self.problem.nonnegative)
         return float(gain @ self.problem.required_margins / size) if size > 0 else 0.0
-
-    @property
-    def gap(self) -> float:
-        """``objective - lower_bound``: rounding level where the solution is optimal."""
-        return self.objective - self.lower_bound
-
-    @property
-    def status(self) -> Status:
-        """How far the solution can be trusted: the closed form by theorem, a numerical answer by its gap."""
-        if self.numerical_logits is None or self.gap <= TARGET_GAP * self.objective:
-            return Status.OPTIMAL
-        return Status.INACCURATE
 
     @property
     def geometry(self) -> str:

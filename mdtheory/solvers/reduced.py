@@ -21,9 +21,9 @@ from mdtheory.blocks import Index, blocks, take_block
 from mdtheory.expectation import Selection, restrict, stiffness
 from mdtheory.losses import Hinge, Loss, MeanSquaredError
 from mdtheory.problems import Configuration, MemorizationDilation
-from mdtheory.solutions import MDSolution
+from mdtheory.solutions import MD_TOLERANCE, MDSolution
 from mdtheory.spreads import Spread
-from mdtheory.status import Status, status_field
+from mdtheory.status import Status
 from mdtheory.validation import FloatArray, scalar_or_array
 
 # Large enough that threads spend their time inside NumPy rather than waiting for one another.
@@ -162,11 +162,12 @@ def solve_reduced(problem: MemorizationDilation) -> MDSolution:
         kernel = newton_points
     else:
         kernel = scan_points
-    status = Status.OPTIMAL if loss.is_convex else Status.OBSERVED
-    return assemble(problem, kernel, "reduced", status)
+    return assemble(problem, kernel, "reduced", Status.INACCURATE if loss.is_convex else Status.OBSERVED)
 
 
-def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status: Status) -> MDSolution:
+def assemble(
+    problem: MemorizationDilation, kernel: Kernel, method: str, when_open: Status, tolerance: float = MD_TOLERANCE
+) -> MDSolution:
     """Run `kernel` on blocks of points and shape the answer like the problem."""
     configuration, shape = problem.configuration, problem.shape
     rows = np.empty((4, *shape))
@@ -178,8 +179,7 @@ def assemble(problem: MemorizationDilation, kernel: Kernel, method: str, status:
 
     _run_side_by_side(solve_block, list(blocks(shape, _BLOCK)))
     dilation, memorization, margin, level = (scalar_or_array(row) for row in rows)
-    codes = np.where(np.isnan(rows[0]), Status.FAILED, status).astype(np.int64)
-    return MDSolution(problem, dilation, memorization, margin, level, method, status_field(codes))
+    return MDSolution(problem, dilation, memorization, margin, level, method, when_open, tolerance)
 
 
 def _run_side_by_side(task: Callable[[Index], None], indices: list[Index]) -> None:

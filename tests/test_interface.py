@@ -1,0 +1,298 @@
+"""Every answer answers the same questions: each field against a formula of its own."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import mdtheory as mdt
+from mdtheory.status import Status
+
+SKEWED = np.array([0.5, 0.3, 0.2])
+LABELS = np.array([[0.8, 0.1, 0.2, 0.0], [0.1, 0.9, 0.2, 0.3], [0.1, 0.0, 0.6, 0.7]])
+DECAYS = {"weight_decay": 4e-3, "feature_decay": 7e-3}
+
+
+def ufm(loss, classes=3, **changes):
+    return mdt.UFM(loss, num_classes=classes, **(DECAYS | changes))
+
+
+# One example of each kind of answer to a features model: symmetric, in the logits, explicit factors.
+FEATURES = {
+    "etf": ufm(mdt.CrossEntropy(0.1)),
+    "etf-two": ufm(mdt.SquaredHinge(), 2),
+    "etf-wide": ufm(mdt.CrossEntropy(), 4, feature_dim=6),
+    "etf-narrow": ufm(mdt.CrossEntropy(), 4, feature_dim=3),
+    "bias-does-nothing": ufm(mdt.LabelRelaxation(0.1), 4, bias=True),
+    "frame": ufm(mdt.CrossEntropy(), 5, nonnegative=True),
+    "frame-hinge": ufm(mdt.Hinge(), 3, nonnegative=True),
+    "frame-weights": ufm(mdt.CrossEntropy(), nonnegative=True, class_weights=SKEWED),
+    "partly-collapsed": ufm(mdt.CrossEntropy(), nonnegative=True, class_weights=[0.7, 0.25, 0.05], weight_decay=1.2),
+    "squared": ufm(mdt.MeanSquaredError(), 4),
+    "squared-smoothed": ufm(mdt.MeanSquaredError(0.3), 4, nonnegative=True),
+    "squared-bias": ufm(mdt.MeanSquaredError(0.2), 4, bias=True),
+    "squared-bias-frame": ufm(mdt.MeanSquaredError(), 4, bias=True, nonnegative=True),
+    "equal-means": ufm(mdt.MeanSquaredError(0.9), 4, weight_decay=0.1, feature_decay=0.1),
+    "collapsed": ufm(mdt.CrossEntropy(), 4, weight_decay=0.6, feature_decay=0.6),
+    "weights": ufm(mdt.CrossEntropy(), class_weights=SKEWED),
+    "weights-bias": ufm(mdt.CrossEntropy(0.1), class_weights=SKEWED, bias=True),
+    "labels": ufm(mdt.CrossEntropy(), label_distribution=LABELS, class_weights=[0.4, 0.3, 0.2, 0.1]),
+    "squared-labels": ufm(mdt.MeanSquaredError(), label_distribution=LABELS, bias=True),
+    "hinge-weights": ufm(mdt.Hinge(), class_weights=SKEWED),
+    "narrow-squared": ufm(mdt.MeanSquaredError(), 4, feature_dim=2),
+    "narrow": ufm(mdt.CrossEntropy(), 4, feature_dim=2, weight_decay=1e-3),
+    "frame-labels": ufm(mdt.CrossEntropy(), nonnegative=True, label_distribution=LABELS),
+}
+NO_CERTIFICATE = {
+    "focal": ufm(mdt.Focal(2.0), 3),
+    "focal-collapsed": ufm(mdt.Focal(2.0), 30, weight_decay=0.2, feature_decay=0.2),
+    "focal-frame": ufm(mdt.Focal(0.5), 3, nonnegative=True),
+}
+each_model = pytest.mark.parametrize("name", [*FEATURES, *NO_CERTIFICATE])
+
+
+def problem_called(name):
+    return (FEATURES | NO_CERTIFICATE)[name]
+
+
+_SOLVED = {}
+
+
+def solved(name):
+    if name not in _SOLVED:
+        _SOLVED[name] = mdt.solve(problem_called(name))
+    return _SOLVED[name]
+
+
+def proportions(problem):
+    groups = problem.num_classes if problem.label_distribution is None else problem.label_distribution.shape[1]
+    return np.full(groups, 1 / groups) if problem.class_weights is None else problem.class_weights
+
+
+def labels(problem):
+    return np.eye(problem.num_classes) if problem.label_distribution is None else problem.label_distribution
+
+
+def objective(sol):
+    """The definition: the loss of every group, label by label, and the decays."""
+    problem, logits = sol.problem, sol.weights @ sol.class_means + sol.bias[:, None]
+    share, targets = proportions(problem), labels(problem)
+    if isinstance(problem.loss, mdt.CrossEntropy | mdt.MeanSquaredError):
+        alpha = problem.loss.smoothing
+        targets = (1 - alpha) * targets + alpha / problem.num_classes
+    if isinstance(problem.loss, mdt.CrossEntropy):
+        losses = np.log(np.sum(np.exp(logits), axis=0)) - np.sum(targets * logits, axis=0)
+        # The entropy of the label is not part of the loss.
+    elif isinstance(problem.loss, mdt.MeanSquaredError):
+        losses = 0.5 * np.sum((logits - targets) ** 2, axis=0)
+    else:
+        losses = np.array(
+            [
+                sum(targets[j, k] * float(problem.loss.value(logits[:, k], j)) for j in range(problem.num_classes))
+                for k in range(share.size)
+            ]
+        )
+    decay = problem.weight_decay * np.sum(sol.weights**2)
+    decay += problem.feature_decay * np.sum(share * np.sum(sol.class_means**2, axis=0))
+    return float(share @ losses + decay + problem.bias_decay * np.sum(sol.bias**2))
+
+
+@each_model
+def test_one_point_has_one_number_of_each_kind(name):
+    sol = solved(name)
+    assert isinstance(sol, mdt.UFMSolution)
+    assert isinstance(sol, mdt.Solution)
+    for field in ("objective", "lower_bound", "gap", "relative_gap"):
+        assert type(getattr(sol, field)) is float, field
+    assert type(sol.status) is Status
+    assert type(sol.rank) is int
+    assert type(sol.geometry) is str
+    assert type(sol.method) is str
+
+
+@each_model
+def test_matrices_make_the_logits_and_the_objective(name):
+    sol = solved(name)
+    n, groups = sol.problem.num_classes, proportions(sol.problem).size
+    assert sol.logits.shape == (n, groups)
+    assert sol.bias.shape == (n,)
+    np.testing.assert_allclose(sol.weights @ sol.class_means + sol.bias[:, None], sol.logits, atol=1e-13)
+    assert sol.objective == pytest.approx(objective(sol), rel=1e-12)
+    if not sol.problem.bias:
+        assert np.all(sol.bias == 0)
+    if sol.problem.nonnegative:
+        assert np.all(sol.class_means >= 0)
+
+
+@each_model
+def test_singular_values_and_rank_are_those_of_the_weighted_logits(name):
+    sol = solved(name)
+    scaled = (sol.logits - sol.bias[:, None]) * np.sqrt(proportions(sol.problem))
+    expected = np.linalg.svd(scaled, compute_uv=False)
+    np.testing.assert_allclose(sol.singular_values[: expected.size], expected, atol=1e-13 * (1 + expected[0]))
+    assert np.all(np.diff(sol.singular_values) <= 0)
+    assert sol.rank == np.sum(expected > 1e-7 * expected[0])
+
+
+@each_model
+def test_gap_and_status_follow_from_the_bounds(name):
+    sol = solved(name)
+    assert sol.gap == max(sol.objective - sol.lower_bound, 0.0)
+    assert sol.relative_gap == sol.gap / sol.objective
+    assert (sol.status == Status.OPTIMAL) == (abs(sol.objective - sol.lower_bound) <= sol.tolerance * sol.objective)
+
+
+@each_model
+def test_margins_and_probabilities_are_those_of_the_logits(name):
+    sol = solved(name)
+    own = np.argmax(labels(sol.problem), axis=0), np.arange(proportions(sol.problem).size)
+    others = sol.logits.copy()
+    others[own] = -np.inf
+    margin = sol.logits[own] - np.max(others, axis=0)
+    exponentials = np.exp(sol.logits - np.max(sol.logits, axis=0))
+    np.testing.assert_allclose(sol.margin, margin if np.ndim(sol.margin) else margin[0], atol=1e-12)
+    np.testing.assert_allclose(
+        np.broadcast_to(sol.probability, margin.shape),
+        exponentials[own] / np.sum(exponentials, axis=0),
+        rtol=1e-12,
+    )
+
+
+@each_model
+def test_geometry_is_the_arrangement_of_the_class_means(name):
+    sol = solved(name)
+    assert sol.geometry == mdt.arrangement(sol.class_means)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_the_certificate_proves_both_bounds(name):
+    sol = solved(name)
+    proof = sol.certificate.verify(sol.problem, rigorous=True)
+    assert proof.lower <= sol.objective <= proof.upper
+    assert proof.upper == pytest.approx(sol.objective, rel=1e-11)
+    # A dual point does not know the width; the bound of the squared error does.
+    assert (proof.lower == pytest.approx(sol.lower_bound, rel=1e-11)) != (name == "narrow-squared")
+    assert sol.logits_error.shape == (proportions(sol.problem).size,)
+    assert np.all(sol.logits_error >= 0)
+
+
+@pytest.mark.parametrize("name", NO_CERTIFICATE)
+def test_a_loss_without_certificates_is_refused_by_name(name):
+    sol = solved(name)
+    for field in ("certificate", "logits_error"):
+        with pytest.raises(mdt.AssumptionError, match="loss = Focal"):
+            getattr(sol, field)
+    if not sol.problem.loss.is_convex:
+        with pytest.raises(mdt.AssumptionError, match=r"loss = Focal.*convex"):
+            _ = sol.dual
+
+
+def test_fields_of_a_symmetric_problem_broadcast():
+    decays = np.array([[1e-3], [0.05], [0.4]])
+    for changes in ({}, {"nonnegative": True}, {"bias": True}):
+        for loss in (mdt.CrossEntropy(np.array([0.0, 0.2])), mdt.MeanSquaredError(np.array([0.0, 0.2]))):
+            many = mdt.solve(mdt.UFM(loss, num_classes=4, weight_decay=decays, feature_decay=0.05, **changes))
+            for i, j in np.ndindex(3, 2):
+                at = loss.with_parameters(smoothing=float(loss.smoothing[j]))
+                one = mdt.solve(
+                    mdt.UFM(at, num_classes=4, weight_decay=float(decays[i, 0]), feature_decay=0.05, **changes)
+                )
+                for field in ("rank", "bias", "singular_values", "dual", "logits", "relative_gap", "status", "weights"):
+                    np.testing.assert_array_equal(getattr(many, field)[i, j], getattr(one, field), field)
+                if one.multiplier is not None:
+                    np.testing.assert_array_equal(many.multiplier[i, j], one.multiplier)
+            with pytest.raises(mdt.AssumptionError, match=r"certificate: is for one point"):
+                _ = many.certificate
+
+
+def test_class_weights_of_many_points_have_one_status_a_point():
+    weights = np.array([[0.5, 0.3, 0.2], [0.8, 0.1, 0.1]])
+    many = mdt.solve(ufm(mdt.CrossEntropy(), nonnegative=True, class_weights=weights))
+    assert many.objective.shape == many.status.shape == many.rank.shape == (2,)
+    assert many.margin.shape == many.singular_values.shape == many.bias.shape == (2, 3)
+    for i in range(2):
+        one = mdt.solve(ufm(mdt.CrossEntropy(), nonnegative=True, class_weights=weights[i]))
+        assert one.status is Status.OPTIMAL
+        np.testing.assert_allclose(many.singular_values[i], one.singular_values, rtol=1e-14)
+        np.testing.assert_array_equal(many.dual[i], one.dual)
+
+
+def test_the_number_of_classes_may_be_an_array_where_no_matrix_is_asked_for():
+    many = mdt.solve(mdt.UFM(mdt.CrossEntropy(), num_classes=[2, 5, 10**6], weight_decay=1e-5, feature_decay=1e-5))
+    np.testing.assert_array_equal(many.rank, [1, 4, 10**6 - 1])
+    for field in ("bias", "singular_values", "dual", "logits"):
+        with pytest.raises(mdt.AssumptionError, match=r"num_classes = array of shape \(3,\): must be one integer"):
+            getattr(many, field)
+
+
+def test_matrices_that_do_not_fit_in_memory_are_refused():
+    sol = mdt.solve(mdt.UFM(mdt.CrossEntropy(), num_classes=2**26, weight_decay=1e-9, feature_decay=1e-9))
+    assert sol.rank == 2**26 - 1
+    for field in ("dual", "logits", "weights", "class_means", "certificate"):
+        with pytest.raises(mdt.AssumptionError, match="explicit matrices would take"):
+            getattr(sol, field)
+
+
+# ------------------------------------------------------------------ every kind of problem
+
+TWO = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
+MD = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=1e-4)
+OTHERS = {
+    "md": (MD, "auto"),
+    "md-expansion": (MD, "expansion"),
+    "max-margin": (mdt.MaxMargin(num_classes=4, class_weights=[0.4, 0.3, 0.2, 0.1]), "auto"),
+    "max-margin-frame": (mdt.MaxMargin(num_classes=3, nonnegative=True), "auto"),
+}
+
+
+@pytest.mark.parametrize(("problem", "method"), OTHERS.values(), ids=OTHERS)
+def test_other_problems_have_the_same_bounds(problem, method):
+    sol = mdt.solve(problem, method=method)
+    assert isinstance(sol, mdt.Solution)
+    assert sol.gap == max(sol.objective - sol.lower_bound, 0.0)
+    assert sol.relative_gap == sol.gap / sol.objective
+    assert sol.status is (Status.APPROXIMATE if method == "expansion" else Status.OPTIMAL)
+
+
+def test_a_worse_answer_is_not_optimal():
+    for name in ("etf", "frame", "squared"):
+        good = solved(name)
+        assert dataclasses.replace(good, margin=0.9 * good.margin).status is Status.INACCURATE
+    good = mdt.solve(MD)
+    assert dataclasses.replace(good, noisy_margin=good.noisy_margin + 0.1).status is Status.INACCURATE
+
+
+def test_a_bound_above_the_objective_proves_nothing():
+    good = mdt.solve(MD)
+    # Below the least possible objective: not feasible, and the gap is negative.
+    wrong = dataclasses.replace(good, dilation=0.0)
+    assert wrong.objective < good.lower_bound
+    assert wrong.status is not Status.OPTIMAL
+
+
+def test_an_answer_that_is_not_a_number_has_failed():
+    many = mdt.solve(mdt.MemorizationDilation(TWO, noise=[0.1, 0.2], slope=1.0, noisy_feature_decay=1e-4))
+    broken = dataclasses.replace(many, dilation=many.dilation * np.array([1.0, np.nan]))
+    np.testing.assert_array_equal(broken.status, [Status.OPTIMAL, Status.FAILED])
+
+
+def test_a_status_prints_its_name():
+    assert str(solved("etf").status) == f"{solved('etf').status}" == "OPTIMAL"
+    assert all(status.message for status in Status)
+
+
+@each_model
+def test_representations_are_one_short_line(name):
+    shown = repr(solved(name))
+    assert "\n" not in shown
+    assert len(shown) < 200
+    for word in ("objective=", "gap=", "status=", "method=", "geometry="):
+        assert word in shown
+
+
+def test_representations_of_arrays_are_shapes():
+    many = mdt.solve(mdt.MemorizationDilation(TWO, noise=np.linspace(0.1, 0.2, 7), slope=1.0))
+    assert "normalized_dilation=<(7,) array>" in repr(many)
+    one = repr(mdt.solve(MD))
+    assert "normalized_dilation=0.29169" in one
+    assert "status=OPTIMAL" in one
