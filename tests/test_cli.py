@@ -319,7 +319,7 @@ def test_quantities_that_run_off_to_infinity_are_valid_json(capsys):
     assert main(["solve", "md", "--noise", "0", "--noisy-feature-decay", "0", "--json"]) == 0
     record = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert record["noisy_margin"] == "inf"
-    assert record["objective"] is None
+    assert record["gap"] <= 1e-12 * record["objective"]  # without noise no example is noisy
     assert record["dilation"] == 0.0
 
 
