@@ -1,6 +1,7 @@
 """Focal loss."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -123,8 +124,7 @@ class Focal(Loss):
 
     def hull_start(self) -> FloatArray:
         """The margin t at which phi'(t) = -1: phi equals its convex hull from there on."""
-        gamma = np.asarray(self.focusing, dtype=np.float64)
-        return np.asarray(np.where(gamma > 0, log_odds_at_slope(np.ones(gamma.shape), gamma), -np.inf))
+        return _hull_start(self.focusing) if isinstance(self.focusing, float) else _hull_starts(self.focusing)
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
         return np.full(np.broadcast_shapes(np.shape(num_classes), np.shape(self.focusing)), np.inf)
@@ -193,6 +193,18 @@ class _FocalHull(Focal):
 
     def kinks(self) -> FloatArray | None:
         return self.hull_start()
+
+
+@lru_cache(maxsize=64)
+def _hull_start(focusing: float) -> FloatArray:
+    start = _hull_starts(np.asarray(focusing))
+    start.setflags(write=False)
+    return start
+
+
+def _hull_starts(focusing: Real) -> FloatArray:
+    gamma = np.asarray(focusing, dtype=np.float64)
+    return np.asarray(np.where(gamma > 0, log_odds_at_slope(np.ones(gamma.shape), gamma), -np.inf))
 
 
 def _critical_cost(n: FloatArray, gamma: FloatArray) -> FloatArray:

@@ -1,6 +1,7 @@
 """The memorization-dilation problem as data."""
 
 from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -123,7 +124,7 @@ class MemorizationDilation(Frozen):
             noisy_feature_decay=self.decay,
         )
 
-    @property
+    @cached_property
     def configuration(self) -> "Configuration":
         """The neural-collapse configuration the problem is posed on."""
         return Configuration.of(self.ufm)

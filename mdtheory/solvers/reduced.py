@@ -408,7 +408,8 @@ def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
     rows = np.empty((3, points.s.size))
     if np.any(decays) and not points.loss.is_convex:
         # Several margins may be stationary: ask for the best at a noise too small to matter.
-        rows[:, decays] = scan_points(replace(points, eta=np.full(zero.shape, 1e-100)).take(decays))[1:]
+        tiny = np.full(zero.shape, 1e-100)
+        rows[:, decays] = scan_points(replace(points, eta=tiny, log_eta=np.log(tiny)).take(decays))[1:]
     elif np.any(decays):
         answer = respond_at(points.take(decays), np.full(np.count_nonzero(decays), -np.inf))
         rows[:, decays] = answer.rho, answer.margin, answer.level
