@@ -24,6 +24,8 @@ _WORKING_ARRAYS = 40
 _MAX_BYTES = 2**32
 # A singular value of the dual this close to its bound, relative to it, may be meant to be the bound.
 _ACTIVE = (1e-9, 1e-6, 1e-3, 3e-2)
+# Singular values below this, relative to the largest, have no direction.
+_POLAR = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +107,22 @@ class LogitsProblem(Frozen):
     def objective(self, point: Blocks) -> float:
         """The objective, with the true loss: an upper bound on the optimum."""
         exact = self.with_temperature(0.0) if self.loss.temperature else self
-        blocks, _ = self.split(point)
-        pairs = zip(self.nuclear_costs, blocks, strict=False)
-        return exact.value(point) + sum(cost * _nuclear_norm(block) for cost, block in pairs)
+        return exact.value(point) + self._penalty(point)
+
+    def _penalty(self, point: Blocks) -> float:
+        pairs = zip(self.nuclear_costs, self.split(point)[0], strict=False)
+        return sum(cost * _nuclear_norm(block) for cost, block in pairs)
+
+    def gap_error(self, point: Blocks, dual: FloatArray) -> float:
+        """Above the rounding errors of `objective` and of the value of a feasible dual point, together."""
+        columns = self.columns(point)
+        _, bias = self.split(point)
+        sizes = np.max(np.abs(columns), axis=0) + np.abs(bias)[:, None]
+        numbers = self.loss.value_scale(columns, sizes) + self.loss.dual_scale(dual) + self._penalty(point)
+        if self.problem.bias_decay > 0:
+            pull = self.frame.mean(np.abs(self.loss.combine(dual)))
+            numbers += float(pull @ pull) / (2.0 * self.problem.bias_decay) + self.value(point)
+        return float(8.0 * np.finfo(np.float64).eps * np.sqrt(sum(columns.shape) + 20) * numbers)
 
     def dual_point(self, point: Blocks) -> tuple[float, FloatArray]:
         """The best lower bound found from the gradients at a point, and its feasible dual columns (N, terms).
@@ -122,6 +137,17 @@ class LogitsProblem(Frozen):
         best = max(clipped, key=self._unscaled_value)
         return max(self.feasible_dual(terms), self.feasible_dual(best), key=lambda candidate: candidate[0])
 
+    def polar_dual(self, point: Blocks) -> tuple[float, FloatArray]:
+        """The lower bound of ``-2 mu U V'`` from ``X = U S V'``, and that dual point.
+
+        It needs no gradient: where the loss is so small that rounding is all that is left of its gradients.
+        """
+        first, *rest = self.split(point)[0]
+        u, s, vt = np.linalg.svd(first, full_matrices=False)
+        kept = np.where(s > _POLAR * np.max(s, initial=0.0), self.threshold, 0.0)
+        inner = [-self.threshold * w * np.sign(x) for x, w in zip(rest, self.frame.nuclear_weights[1:], strict=True)]
+        return self.feasible_dual(self.loss.spread(self.frame.columns((-(u * kept) @ vt, *inner))))
+
     def bounds(self, point: Blocks) -> tuple[float, float]:
         """Upper and lower bound on the optimum."""
         return self.objective(point), self.dual_point(point)[0]
@@ -132,12 +158,9 @@ class LogitsProblem(Frozen):
 
     def feasible_dual(self, dual: FloatArray) -> tuple[float, FloatArray]:
         """The lower bound of a dual point (N, terms), and the point scaled into the constraint."""
-        unregularised = self.problem.bias and self.problem.bias_decay == 0
-        if unregularised:
+        dual = self.loss.into_domain(dual)
+        if self.problem.bias and self.problem.bias_decay == 0:
             dual = balanced_dual(self.loss, dual, self.frame.mean)
-        if self.problem.loss.shift_invariant:
-            # Exact up to rounding, which adds up over very many classes.
-            dual = dual - np.mean(dual, axis=0)
         columns = self.loss.combine(dual)
         norms = [np.linalg.norm(block, 2) for block in self.frame.blocks(columns)]
         size = max(float(norm) / weight for norm, weight in zip(norms, self.frame.nuclear_weights, strict=True))

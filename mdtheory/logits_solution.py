@@ -19,10 +19,31 @@ from mdtheory.validation import FloatArray, fail
 _MAX_BYTES = 2**31
 # Singular values below this, relative to the largest, count as zero in the rank.
 _RANK_TOLERANCE = 1e-7
+# The objective must be known this well, relative to itself, before a gap says anything.
+_KNOWN = 1e-9
+# Less than this, relative to the objective, is what a product of factors is rounded by.
+_ROUNDING = 1e-12
+# Factors up to this size are multiplied out to see what objective they realise.
+_MULTIPLIED = 200
 
 
 class _GeneralSolution(UFMSolution):
     """What follows from the logits of a problem of one point."""
+
+    @property
+    def status(self) -> Status | NDArray[np.int64]:
+        """OPTIMAL if the relative gap is within `tolerance`; else INACCURATE, or BOUNDED where the problem is not convex.
+
+        A gap without correct digits is none: where rounding alone could have closed it, the status is not OPTIMAL.
+        """
+        found = super().status
+        known = self._gap_error <= max(self.tolerance, _KNOWN) * float(self._size)
+        return found if known or found != Status.OPTIMAL else self._when_open()
+
+    @property
+    def _gap_error(self) -> float:
+        """Above the rounding error of the gap."""
+        raise NotImplementedError
 
     @property
     def margin(self) -> FloatArray:
@@ -95,8 +116,21 @@ class LogitsSolution(_GeneralSolution):
 
     @cached_property
     def objective(self) -> float:
-        """The objective at the logits, from the nuclear norm: an upper bound on the optimum."""
-        return self.logits_problem.objective(self.point)
+        """The objective at the logits, from the nuclear norm: an upper bound on the optimum.
+
+        That of `weights` and `class_means` where these, rounded or cut to `feature_dim`, realise a larger one.
+        """
+        value = self.logits_problem.objective(self.point)
+        shape, dim = (int(self.problem.num_classes), self.problem.num_groups), self.problem.feature_dim
+        if max(shape) > _MULTIPLIED and (dim is None or dim >= min(shape)):
+            return value
+        with np.errstate(under="ignore"):
+            realised = duality.objective(self.problem, self.weights, self.class_means, self.bias)
+        return realised if realised > value * (1.0 + _ROUNDING) else value
+
+    @property
+    def _gap_error(self) -> float:
+        return self.logits_problem.gap_error(self.point, self.dual_columns)
 
     @cached_property
     def lower_bound(self) -> float:
@@ -210,6 +244,11 @@ class FactorsSolution(_GeneralSolution):
 
     def _when_open(self) -> Status:
         return Status.BOUNDED
+
+    @property
+    def _gap_error(self) -> float:
+        point = duality.feasible_dual(self.problem, self.dual_terms, self.dual_multiplier)
+        return duality.objective_error(self.problem, *self.factors) + duality.bound_error(self.problem, point)
 
     @property
     def logits(self) -> FloatArray:

@@ -9,13 +9,17 @@ from numpy.typing import ArrayLike
 from mdtheory.certificates import duality
 from mdtheory.errors import CertificateError
 from mdtheory.frozen import Frozen
-from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError, SquaredHinge
+from mdtheory.losses.base import no_certificates
 from mdtheory.problems import UFM
 from mdtheory.validation import FloatArray, fail
 
-LOSSES = (CrossEntropy, MeanSquaredError, LabelRelaxation, Hinge, SquaredHinge)
-
 _EPS = float(np.finfo(np.float64).eps)
+# Doubles state a bound where they know it this well, relative to itself; elsewhere balls do.
+_PRECISE = 1e-11
+# Multiplications of balls up to which they are asked.
+_MOST_BALLS = 2_000_000
+# A stored dual point may leave the domain of the conjugates by so much, relative to its largest entry.
+_DOMAIN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,12 @@ class Certificate(Frozen):
     Raises
     ------
     AssumptionError
-        If the problem is not one point, or its loss has no certificates (`Focal`, `MarginLoss`).
+        If the problem is not one point, or its loss does not state its own proof faces (`Focal`, `MarginLoss`, and every
+        subclass that only inherits them).
     CertificateError
-        If a shape is wrong, or a number is not finite.
+        If a shape is wrong, a number is not finite, or the factors are not feasible: negative features or a bias where
+        there are none, more than `feature_dim` features, or with ``feature_dim=None`` and nonnegative features more
+        than max(N, K). Free features of every width have the same optimum from width min(N, K) on.
 
     Examples
     --------
@@ -80,13 +87,14 @@ class Certificate(Frozen):
         n, groups = int(self.problem.num_classes), self.problem.num_groups
         width = np.shape(self.weights)[-1] if np.ndim(self.weights) == 2 else -1
         shapes = {"weights": (n, width), "class_means": (width, groups), "bias": (n,)}
-        shapes |= {"dual": (n, _num_terms(self.problem))}
+        shapes |= {"dual": (n, duality.mean_loss(self.problem).term_weights.size)}
         if self.multiplier is not None:
             shapes |= {"multiplier": (groups, groups)}
         for name, shape in shapes.items():
             object.__setattr__(self, name, _array(name, getattr(self, name), shape))
         for name in ("lower", "upper"):
             object.__setattr__(self, name, float(_array(name, getattr(self, name), ())))
+        _check_feasible(self)
 
     def verify(self, problem: UFM | None = None, *, rigorous: bool = False) -> Enclosure:
         """Recompute both bounds and compare them with the claim; no solver is involved.
@@ -96,7 +104,8 @@ class Certificate(Frozen):
         problem : UFM, optional
             The problem the certificate should be about.
         rigorous : bool, default False
-            Recompute in ball arithmetic, so that success is a proof, rather than in double precision.
+            Recompute in ball arithmetic, so that success is a proof, rather than in double precision. A claim that
+            doubles cannot tell from a false one, because rounding blurs them, is decided by balls either way.
 
         Raises
         ------
@@ -105,20 +114,10 @@ class Certificate(Frozen):
         """
         if problem is not None and problem != self.problem:
             raise CertificateError("problem: the certificate belongs to another problem")
-        _check_feasible(self)
-        if rigorous:
-            from mdtheory.certificates import balls
-
-            above = balls.upper_holds(self.problem, self.weights, self.class_means, self.bias, self.upper)
-            below = above and balls.lower_holds(self.problem, self.dual, self.multiplier, self.lower)
-        else:
-            with np.errstate(all="ignore"):
-                value = duality.objective(self.problem, self.weights, self.class_means, self.bias)
-                bound = duality.lower_bound(self.problem, self.dual, self.multiplier)
-            above, below = bool(value <= self.upper), bool(bound >= self.lower)
-        if not above:
+        _check_dual(self)
+        if not _upper_holds(self, rigorous=rigorous):
             raise CertificateError(f"upper = {self.upper!r}: the objective at the stored factors is larger")
-        if not below:
+        if not _lower_holds(self, rigorous=rigorous):
             raise CertificateError(f"lower = {self.lower!r}: the stored dual point does not prove it")
         return Enclosure(self.lower, self.upper)
 
@@ -152,29 +151,19 @@ def certify(
     Parameters
     ----------
     problem : UFM
-        One point, with one of the losses `LOSSES`.
+        One point, with a loss that states its proof faces.
     weights, class_means, bias, dual, multiplier : arrays
         As in `Certificate`.
     """
     _check_problem(problem)
     given = (weights, class_means, bias, dual, multiplier)
     raw = Certificate(problem, *given, 0.0, 0.0)  # type: ignore[arg-type]  # a starred tuple loses its entries' types
-    _check_feasible(raw)
-    point, forgiven = _clean_dual(problem, raw.dual, raw.multiplier)
-    upper = duality.objective(problem, raw.weights, raw.class_means, raw.bias)
-    lower = duality.lower_bound(problem, point, forgiven)
-    if not np.isfinite(upper) or not np.isfinite(lower):
-        raise CertificateError(f"bounds = ({lower!r}, {upper!r}): must be finite")
-    return Certificate(
-        problem,
-        raw.weights,
-        raw.class_means,
-        raw.bias,
-        point,
-        forgiven,
-        lower - _lower_slack(problem, lower),
-        upper + _upper_slack(raw, upper),
-    )
+    with np.errstate(all="ignore"):
+        point, forgiven = _clean_dual(problem, raw.dual, raw.multiplier)
+        bounds = _lower_claim(problem, point, forgiven), _upper_claim(raw)
+    if not np.all(np.isfinite(bounds)):
+        raise CertificateError(f"bounds = {bounds!r}: must be finite")
+    return Certificate(problem, raw.weights, raw.class_means, raw.bias, point, forgiven, *bounds)
 
 
 def logits_error(certificate: Certificate) -> tuple[FloatArray, float]:
@@ -196,47 +185,33 @@ def logits_error(certificate: Certificate) -> tuple[FloatArray, float]:
     """
     problem, loss = certificate.problem, certificate.problem.loss
     proportions = duality.group_weights(problem)
-    if not isinstance(loss, (CrossEntropy, MeanSquaredError)):
+    if "logits_reach" not in vars(type(loss)):  # not inherited, like a proof face
         return np.full(proportions.shape, np.inf), np.inf
-    gap = max(certificate.upper - certificate.lower, 0.0)
+    budget = max(certificate.upper - certificate.lower, 0.0) / proportions
     logits = certificate.weights @ certificate.class_means + certificate.bias[:, None]
-    centre = loss.target(duality.label_columns(problem).T).T + _feasible(problem, certificate)
-    if isinstance(loss, MeanSquaredError):
-        radius = np.sqrt(2.0 * gap / proportions)
-        if problem.nonnegative or problem.feature_dim is not None:
-            columns = radius + np.linalg.norm(logits - centre, axis=0)
-            total = float(np.linalg.norm(columns))
-        else:
-            columns, total = radius, float(np.sqrt(2.0 * gap / np.min(proportions)))
+    mean = duality.mean_loss(problem)
+    dual = mean.combine(duality.feasible_dual(problem, certificate.dual, certificate.multiplier))
+    columns = loss.logits_reach(logits.T, mean.targets.T + dual.T, budget)
+    total = float(np.linalg.norm(columns))
+    if loss.strong_convexity > 0 and not problem.nonnegative and problem.feature_dim is None:
         noise = 8.0 * _EPS * logits.shape[0] * (1.0 + np.linalg.norm(logits, axis=0))
-        return columns + noise, total + float(np.linalg.norm(noise))
-    shifted = logits - np.max(logits, axis=0)
-    stored = shifted - np.log(np.sum(np.exp(shifted), axis=0))
-    low, high = _log_intervals(np.clip(centre, 0.0, 1.0), gap / proportions)
-    reach = np.maximum(np.maximum(stored - low, high - stored), 0.0) + 64.0 * _EPS * (1.0 + np.abs(stored))
-    columns = np.linalg.norm(reach, axis=0)
-    return columns, float(np.linalg.norm(columns))
+        radius = np.sqrt(2.0 * budget / loss.strong_convexity)
+        columns, total = radius + noise, min(total, float(np.max(radius) + np.linalg.norm(noise)))
+    return columns, total
 
 
 # ---------------------------------------------------------------------- what a certificate is about
 
 
 def _check_problem(problem: UFM) -> None:
-    if type(problem.loss) not in LOSSES:
-        names = ", ".join(loss.__name__ for loss in LOSSES)
-        raise fail("loss", problem.loss, f"must be one of {names} to have certificates")
+    if not problem.loss.has_certificates:
+        raise no_certificates(problem.loss)
     numbers = [problem.num_classes, problem.weight_decay, problem.feature_decay]
     numbers += [getattr(problem.loss, name) for name in problem.loss.parameter_names()]
     if any(np.ndim(number) > 0 for number in numbers) or (
         problem.class_weights is not None and problem.class_weights.ndim > 1
     ):
         raise fail("problem", problem.shape, "must be one point to have a certificate; loop over the points")
-
-
-def _num_terms(problem: UFM) -> int:
-    if isinstance(problem.loss, (CrossEntropy, MeanSquaredError)) or problem.label_distribution is None:
-        return problem.num_groups
-    return int(np.count_nonzero(problem.label_distribution))
 
 
 def _check_feasible(certificate: Certificate) -> None:
@@ -248,8 +223,23 @@ def _check_feasible(certificate: Certificate) -> None:
     width = certificate.weights.shape[1]
     if problem.feature_dim is not None and width > problem.feature_dim:
         raise CertificateError(f"weights: must have at most feature_dim = {problem.feature_dim} columns, not {width}")
+    room = max(int(problem.num_classes), problem.num_groups)
+    if problem.nonnegative and problem.feature_dim is None and width > room:
+        raise CertificateError(
+            f"weights: must have at most max(N, K) = {room} columns without a feature_dim, not {width}"
+        )
     if certificate.multiplier is not None and not problem.nonnegative:
         raise CertificateError("multiplier: belongs to problems with nonnegative features")
+
+
+def _check_dual(certificate: Certificate) -> None:
+    """Bounds hold for whatever is made of the stored point; one that needs more than rounding was not meant."""
+    dual = certificate.dual
+    moved = duality.admissible_dual(certificate.problem, dual) - dual
+    if not np.max(np.abs(moved), initial=0.0) <= _DOMAIN * np.max(np.abs(dual), initial=0.0):
+        raise CertificateError(
+            "dual: the stored point leaves the domain of the conjugates, or its mean does not vanish"
+        )
 
 
 def _array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
@@ -270,99 +260,71 @@ def _array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
 
 def _clean_dual(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
     """A dual point inside every constraint up to rounding, with its norm below ``2 mu`` by a margin for its proof."""
-    loss = duality.mean_loss(problem)
-    point = _in_domain(problem, dual)
-    if problem.bias and problem.bias_decay == 0:
-        point = duality.balanced_dual(loss, point, lambda columns: columns @ loss.weights)
-        point = _in_domain(problem, point)
-    size = duality.dual_size(problem, loss.combine(point), multiplier)
-    room = 2.0 * float(problem.mu) * (1.0 - 4e-14 * (sum(point.shape) + 10))
-    scale = min(1.0, room / size) if size > 0 else 1.0
-    forgiven = None if multiplier is None else np.maximum(0.5 * (multiplier + multiplier.T), 0.0) * scale**2
+    point = duality.admissible_dual(problem, dual)
+    size = duality.dual_size(problem, duality.mean_loss(problem).combine(point), multiplier)
+    scale = duality.shrink_factor(problem, size / (1.0 - 4e-14 * (sum(point.shape) + 10)))
+    forgiven = None if multiplier is None else duality.forgiveness(multiplier) * scale**2
     return scale * point, forgiven
 
 
-def _in_domain(problem: UFM, dual: FloatArray) -> FloatArray:
-    """The point with nonnegative entries where the conjugate demands them, and the right sums."""
-    loss, mean = problem.loss, duality.mean_loss(problem)
-    if isinstance(loss, MeanSquaredError):
-        return dual
-    if isinstance(loss, CrossEntropy):
-        target = loss.target(mean.labels.T).T
-        q = np.maximum(dual + target, 0.0)
-        total = np.sum(q, axis=0)
-        return np.where(total > 0, q / np.where(total > 0, total, 1.0), target) - target
-    rest = np.arange(dual.shape[0])[:, None] != mean.term_labels
-    others = np.where(rest, np.maximum(dual, 0.0), 0.0)
-    tau = np.sum(others, axis=0)
-    if not isinstance(loss, SquaredHinge):
-        steepest = 1.0 if isinstance(loss, Hinge) else 1.0 - float(loss.relaxation)  # type: ignore[attr-defined]  # label relaxation is what is left
-        factor = np.where(tau > steepest, steepest / np.where(tau > 0, tau, 1.0), 1.0)
-        if problem.bias and problem.bias_decay == 0:
-            # One factor for all terms, or their mean would move.
-            factor = np.full(factor.shape, np.min(factor))
-        others, tau = others * factor, tau * factor
-    return np.where(rest, others, -tau)
+# ---------------------------------------------------------------------- bounds, and how well doubles know them
 
 
-def _feasible(problem: UFM, certificate: Certificate) -> FloatArray:
-    """The columns (N, K) of the dual point that the lower bound evaluates."""
-    loss = duality.mean_loss(problem)
-    columns = certificate.dual
-    if problem.bias and problem.bias_decay == 0:
-        columns = duality.balanced_dual(loss, columns, lambda c: c @ loss.weights)
-    size = duality.dual_size(problem, columns, certificate.multiplier)
-    return columns * min(1.0, 2.0 * float(problem.mu) / size) if size > 0 else columns
+def _upper(certificate: Certificate) -> tuple[float, float]:
+    """The objective in doubles, and a bound on its error."""
+    factors = certificate.weights, certificate.class_means, certificate.bias
+    return duality.objective(certificate.problem, *factors), duality.objective_error(certificate.problem, *factors)
 
 
-# ---------------------------------------------------------------------- rounding
+def _lower(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) -> tuple[float, float]:
+    """The dual value in doubles, and a bound on its error."""
+    point = duality.feasible_dual(problem, dual, multiplier)
+    return duality.dual_value(problem, point), duality.bound_error(problem, point)
 
 
-def _upper_slack(certificate: Certificate, value: float) -> float:
-    """Above the rounding errors of the objective: inner products of M numbers, sums of N and K."""
-    problem = certificate.problem
-    size = np.abs(certificate.weights) @ np.abs(certificate.class_means) + np.abs(certificate.bias)[:, None]
-    largest = np.max(size, axis=0)
-    scale = 1.0 + abs(value) + float(duality.group_weights(problem) @ largest)
-    if isinstance(problem.loss, (MeanSquaredError, SquaredHinge)):
-        scale += float(duality.group_weights(problem) @ np.sum((1.0 + size) ** 2, axis=0))
-    rounding = 4.0 * _EPS * (sum(certificate.weights.shape) + size.shape[1] + 20)
-    return float((rounding + 4.0 * _label_defect(problem)) * scale)
+def _upper_holds(certificate: Certificate, *, rigorous: bool) -> bool:
+    if not rigorous:
+        with np.errstate(all="ignore"):
+            value, error = _upper(certificate)
+        if abs(value - certificate.upper) > error:  # false where one of them is not a number
+            return value < certificate.upper
+    from mdtheory.certificates import balls
+
+    factors = certificate.weights, certificate.class_means, certificate.bias
+    return balls.upper_holds(certificate.problem, *factors, certificate.upper)
 
 
-def _lower_slack(problem: UFM, value: float) -> float:
-    """Above the rounding errors of the dual value, and what the exact repair of the dual point costs."""
-    n, groups = int(problem.num_classes), problem.num_groups
-    rounding = 8.0 * _EPS * (n + groups + 20)
-    if problem.bias and problem.bias_decay == 0:
-        frequency = duality.label_columns(problem) @ duality.group_weights(problem)
-        rounding *= 1.0 + 1.0 / (n * max(float(np.min(frequency)), 1e-4))
-    return float((rounding + 40.0 * _label_defect(problem)) * (1.0 + abs(value) + np.log(n)))
+def _lower_holds(certificate: Certificate, *, rigorous: bool) -> bool:
+    if not rigorous:
+        with np.errstate(all="ignore"):
+            value, error = _lower(certificate.problem, certificate.dual, certificate.multiplier)
+        if abs(value - certificate.lower) > error:
+            return value > certificate.lower
+    from mdtheory.certificates import balls
+
+    return balls.lower_holds(certificate.problem, certificate.dual, certificate.multiplier, certificate.lower)
 
 
-def _label_defect(problem: UFM) -> float:
-    """How far the label columns are from the sum one that the theory gives them."""
-    return float(np.max(np.abs(np.sum(duality.label_columns(problem), axis=0) - 1.0)))
+def _upper_claim(raw: Certificate) -> float:
+    """The objective, rounded up so far that doubles confirm it, or as well as balls can tell."""
+    value, error = _upper(raw)
+    if _stated_by_doubles(raw.problem, raw.weights.shape[1], value, error):
+        return value + 3.0 * error
+    from mdtheory.certificates import balls
+
+    return balls.least_upper(raw.problem, raw.weights, raw.class_means, raw.bias)
 
 
-def _log_intervals(q: FloatArray, budget: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The log-probabilities t with ``kl(q, e^t) <= budget``, rounded outward by bisection."""
-    allowed = budget + 64.0 * _EPS
-    with np.errstate(all="ignore"):
-        log_q, rest = np.log(q), np.where(q < 1, (1.0 - q) * np.log1p(-q), 0.0)
+def _lower_claim(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) -> float:
+    value, error = _lower(problem, dual, multiplier)
+    if _stated_by_doubles(problem, dual.shape[1], value, error):
+        return value - 3.0 * error
+    from mdtheory.certificates import balls
 
-        def divergence(t: FloatArray) -> FloatArray:
-            own = np.where(q > 0, q * (log_q - t), 0.0)
-            other = np.where(q < 1, rest - (1.0 - q) * np.log(-np.expm1(t)), 0.0)
-            return np.asarray(own + other)
+    return balls.greatest_lower(problem, dual, multiplier)
 
-        low = np.where(q > 0, log_q - (allowed - rest) / q - 1.0, -np.inf)
-        high, inside_low, inside_high = np.zeros(q.shape), log_q, np.where(q > 0, log_q, -745.0)
-        for _ in range(100):
-            middle = 0.5 * (low + inside_low)
-            out = divergence(middle) > allowed
-            low, inside_low = np.where(out, middle, low), np.where(out, inside_low, middle)
-            middle = 0.5 * (high + inside_high)
-            out = divergence(middle) > allowed
-            high, inside_high = np.where(out, middle, high), np.where(out, inside_high, middle)
-    return np.where(q > 0, low, -np.inf), high
+
+def _stated_by_doubles(problem: UFM, inner: int, value: float, error: float) -> bool:
+    sizes = int(problem.num_classes), problem.num_groups, inner
+    dear = sizes[0] * sizes[1] * max(sizes) > _MOST_BALLS
+    return bool(np.isfinite(value) and (error <= _PRECISE * abs(value) or dear))

@@ -14,12 +14,12 @@ of the features.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdtheory.label_loss import LabelLoss
-from mdtheory.losses import CrossEntropy, MeanSquaredError
 from mdtheory.problems import UFM
 from mdtheory.validation import FloatArray
+
+_EPS = float(np.finfo(np.float64).eps)
 
 
 def mean_loss(problem: UFM) -> LabelLoss:
@@ -50,8 +50,17 @@ def objective(problem: UFM, weights: FloatArray, class_means: FloatArray, bias: 
     return loss + decay + problem.bias_decay * float(bias @ bias)
 
 
+def objective_error(problem: UFM, weights: FloatArray, class_means: FloatArray, bias: FloatArray) -> float:
+    """Above the rounding error of `objective`: of inner products of M numbers, and sums of N and K."""
+    sizes = np.abs(weights) @ np.abs(class_means) + np.abs(bias)[:, None]
+    logits = weights @ class_means + bias[:, None]
+    numbers = mean_loss(problem).value_scale(logits, sizes) + abs(objective(problem, weights, class_means, bias))
+    count = sum(weights.shape) + class_means.shape[1] + 20
+    return float(4.0 * _EPS * count * numbers + 4.0 * label_defect(problem) * (numbers + 1.0 + np.max(sizes)))
+
+
 def lower_bound(problem: UFM, dual: FloatArray, multiplier: FloatArray | None = None) -> float:
-    """The dual value of any point, after it is scaled into the constraint.
+    """The dual value of any point, after it is moved into the domain of the conjugates and scaled into the constraint.
 
     Parameters
     ----------
@@ -67,29 +76,79 @@ def lower_bound(problem: UFM, dual: FloatArray, multiplier: FloatArray | None = 
         A lower bound on the optimum, for every dimension of the features; minus infinity where the dual point cannot
         be made feasible.
     """
+    return dual_value(problem, feasible_dual(problem, dual, multiplier))
+
+
+def feasible_dual(problem: UFM, dual: FloatArray, multiplier: FloatArray | None = None) -> FloatArray:
+    """The dual point (N, terms) near the given one that satisfies every constraint, up to rounding."""
+    dual = admissible_dual(problem, dual)
+    size = dual_size(problem, mean_loss(problem).combine(dual), multiplier)
+    return dual * shrink_factor(problem, size)
+
+
+def shrink_factor(problem: UFM, size: float) -> float:
+    """What brings a dual point of the given size into the constraint ``size <= 2 mu``."""
+    allowed = 2.0 * float(problem.mu)
+    return 1.0 if size <= allowed else allowed / size
+
+
+def admissible_dual(problem: UFM, dual: FloatArray) -> FloatArray:
+    """The point in the domain of the conjugates, and of mean zero where an unregularised bias demands it."""
     loss = mean_loss(problem)
+    point = loss.into_domain(dual)
     if problem.bias and problem.bias_decay == 0:
-        dual = balanced_dual(loss, dual, lambda columns: columns @ loss.weights)
-    columns = loss.combine(dual)
-    size = dual_size(problem, columns, multiplier)
-    scale = min(1.0, 2.0 * float(problem.mu) / size) if size > 0 else 1.0
-    value = loss.dual_value(scale * dual)
+        point = balanced_dual(loss, point, lambda columns: columns @ loss.weights)
+    return point
+
+
+def dual_value(problem: UFM, dual: FloatArray) -> float:
+    """The value of a feasible dual point."""
+    loss = mean_loss(problem)
+    value = loss.dual_value(dual)
     if problem.bias_decay > 0:
-        pull = scale * columns @ group_weights(problem)
+        pull = loss.combine(dual) @ group_weights(problem)
         value -= float(pull @ pull) / (4.0 * problem.bias_decay)
     return value
+
+
+def bound_error(problem: UFM, dual: FloatArray) -> float:
+    """Above the rounding error of `dual_value` at a feasible point, and what its exact repair in ball arithmetic costs."""
+    loss, value = mean_loss(problem), dual_value(problem, dual)
+    numbers = loss.dual_scale(dual) + abs(value)
+    if problem.bias_decay > 0:
+        columns, proportions = loss.combine(dual), group_weights(problem)
+        pull, size = np.abs(columns @ proportions), np.abs(columns) @ proportions
+        numbers += float(np.sum(size * (pull + _EPS * size))) / (2.0 * problem.bias_decay)
+    n, groups = int(problem.num_classes), problem.num_groups
+    rounding = 8.0 * _EPS * (n + groups + 20)
+    if problem.bias and problem.bias_decay == 0:
+        frequency = label_columns(problem) @ group_weights(problem)
+        rounding *= 1.0 + 1.0 / (n * max(float(np.min(frequency)), 1e-4))
+    return float(rounding * numbers + 40.0 * label_defect(problem) * (1.0 + numbers + np.log(n)))
+
+
+def label_defect(problem: UFM) -> float:
+    """How far the label columns are from the sum one that the theory gives them."""
+    return float(np.max(np.abs(np.sum(label_columns(problem), axis=0) - 1.0)))
 
 
 def dual_size(problem: UFM, columns: FloatArray, multiplier: FloatArray | None = None) -> float:
     """The size S of V (N, K) that the constraint bounds by ``2 mu``: an operator norm, or its nonnegative analogue."""
     scaled = columns * np.sqrt(group_weights(problem))
     free = float(np.linalg.norm(scaled, 2))
-    if not problem.nonnegative:
+    if not problem.nonnegative or free == 0:
         return free
-    gram = scaled.T @ scaled
-    forgiven = np.maximum(-gram, 0.0) if multiplier is None else np.maximum(0.5 * (multiplier + multiplier.T), 0.0)
+    # Squares of very small and very large entries leave the doubles.
+    unit = free if multiplier is None else max(free, float(np.sqrt(np.max(multiplier, initial=0.0))))
+    gram = (scaled / unit).T @ (scaled / unit)
+    forgiven = np.maximum(-gram, 0.0) if multiplier is None else forgiveness(multiplier / unit / unit)
     largest = max(float(np.linalg.eigvalsh(gram + forgiven)[-1]), 0.0)
-    return min(free, float(np.sqrt(largest)))
+    return min(free, unit * float(np.sqrt(largest)))
+
+
+def forgiveness(multiplier: FloatArray) -> FloatArray:
+    """The multiplier as the constraint takes it: symmetric, and nonnegative."""
+    return np.asarray(np.maximum(0.5 * multiplier + 0.5 * multiplier.T, 0.0))
 
 
 def balanced_dual(loss: LabelLoss, dual: FloatArray, mean: Callable[[FloatArray], FloatArray]) -> FloatArray:
@@ -98,31 +157,18 @@ def balanced_dual(loss: LabelLoss, dual: FloatArray, mean: Callable[[FloatArray]
     `mean` maps columns (N, K) to their mean :math:`V\pi` over all classes.
 
     Subtracting the mean :math:`V\pi` from every column does it, but can leave the domain of the conjugates; then the
-    point is mixed with one inside it. For cross-entropy that is ``Q = V + Y`` with all columns equal to the mean label
-    distribution; for losses of one label n at a time, ``v_n`` proportional to ``(1/N - e_n)/ybar_n``.
+    point is mixed with one inside it (`LabelLoss.inner_point`).
     """
     moved = dual - mean(loss.combine(dual))[:, None]
-    if isinstance(loss.loss, MeanSquaredError):
+    bounded = np.isfinite(loss.floor)
+    if not np.any(bounded):
         return np.asarray(moved)
-    if isinstance(loss.loss, CrossEntropy):
-        target = loss.loss.target(loss.labels.T).T
-        inner = np.broadcast_to(mean(target)[:, None], target.shape)
-        return _mixed(moved + target, inner) - target
-    frequency = mean(loss.labels)
-    labels = loss.term_labels
-    n = frequency.size
-    inner = (1.0 / n - (np.arange(n)[:, None] == labels)) * (np.min(frequency) / frequency[labels])
-    free = np.arange(n)[:, None] != labels
-    # Half of the steepest admissible slope leaves the mixture inside the domain.
-    return _mixed(moved, 0.5 * float(loss.loss.critical_cost(n)) * inner, free)
-
-
-def _mixed(point: FloatArray, inner: FloatArray, bounded: NDArray[np.bool_] | None = None) -> FloatArray:
-    """``(1-e) point + e inner`` with the least e that makes the `bounded` entries (default: all) nonnegative."""
-    bounded = np.ones(point.shape, dtype=np.bool_) if bounded is None else bounded
-    negative = bounded & (point < 0)
+    inner = loss.inner_point(mean)
+    low = np.where(bounded, moved - loss.floor, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        short = np.where(negative, -point / np.where(inner > 0, inner, np.nan), 0.0)
+        room = np.where(bounded, inner - loss.floor, 1.0)
+        short = np.where(low < 0, -low / np.where(room > 0, room, np.nan), 0.0)
     worst = float(np.max(short)) if np.all(np.isfinite(short)) else np.inf
+    # (1-e) low + e room >= 0 from the least e on.
     share = 1.0 if worst == np.inf else worst / (1.0 + worst)
-    return np.asarray((1.0 - share) * point + share * inner)
+    return np.asarray((1.0 - share) * moved + share * inner)

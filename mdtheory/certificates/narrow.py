@@ -17,7 +17,7 @@ _EPS = float(np.finfo(np.float64).eps)
 def narrow_bound(problem: UFM) -> float:
     """A lower bound on the optimum that knows `feature_dim`, for nonnegative features too; -inf where none is known."""
     loss = problem.loss
-    if not isinstance(loss, MeanSquaredError) or problem.bias_decay != 0 or problem.feature_dim is None:
+    if type(loss) is not MeanSquaredError or problem.bias_decay != 0 or problem.feature_dim is None:
         return -np.inf
     root = np.sqrt(duality.group_weights(problem))
     scaled = loss.target(duality.label_columns(problem).T).T * root

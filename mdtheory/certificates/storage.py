@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from mdtheory import strict_json
-from mdtheory.certificates.certificate import LOSSES, Certificate
+from mdtheory.certificates.certificate import Certificate
 from mdtheory.errors import AssumptionError, CertificateError
+from mdtheory.losses import LOSSES
 from mdtheory.problems import UFM
+from mdtheory.validation import fail
 
 FORMAT = "mdtheory certificate"
 VERSION = 1
@@ -33,6 +35,8 @@ _PROBLEM = (
 def save(certificate: Certificate, path: str | PathLike[str]) -> None:
     """Write a certificate; floats are written with the digits that restore them exactly."""
     problem, loss = certificate.problem, certificate.problem.loss
+    if LOSSES.get(type(loss).__name__) is not type(loss):
+        raise fail("loss", loss, f"must be one of {', '.join(LOSSES)} to be stored by name")
     record = {
         "format": FORMAT,
         "version": VERSION,
@@ -81,8 +85,7 @@ def _from_record(record: Any) -> Certificate:
 
 
 def _loss(record: Any) -> Any:
-    kinds = {kind.__name__: kind for kind in LOSSES}
-    name = record.get("name") if isinstance(record, dict) else None
+    kinds, name = LOSSES, record.get("name") if isinstance(record, dict) else None
     if not isinstance(name, str) or name not in kinds:
         raise CertificateError(f"loss: must be one of {', '.join(kinds)}")
     _same_keys("loss", record, ("name", *kinds[name].parameter_names()))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
+from mdtheory.errors import AssumptionError
 from mdtheory.frozen import Frozen, read_only
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 # Of the equation of a noisy margin: every third step halves the bracket once Newton's method has had its chance.
 _MOST_STEPS = 400
+# A ball has no type: python-flint has none.
+Column = list[Any]
+
+# What a loss is to its bounds: two values, and the conjugates that bound them.
+_FACES = ({"value", "target_value", "target"}, {"conjugate", "target_conjugate"}, {"profile"}, {"profile_conjugate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,9 @@ class Loss(Frozen, ABC):
     *Vector faces* act on logits: ``value``, ``gradient``, ``conjugate``, ``cvxpy_atom``. Logits carry the classes
     on their last axis, and ``label`` is an integer that broadcasts against the other axes.
 
+    *Proof faces* say where the conjugate is finite, how far to trust a rounded value, and repeat value and conjugate in
+    ball arithmetic. A loss without them is solved, but has no certificates.
+
     *Profile faces* act on the margin: at the symmetric logits :math:`z = s(e_n - 1/N)` of class n the loss is a
     function f(s) of the margin, the own logit minus any other. For N = 2 the profile is the margin loss
     :math:`\varphi(t)`, on all of R: every profile face takes ``num_classes=2`` by default. A loss that
@@ -81,8 +90,12 @@ class Loss(Frozen, ABC):
 
     #: Symbol of each parameter in formulas, e.g. ``{"smoothing": "alpha"}``.
     symbols: ClassVar[dict[str, str]] = {}
+    #: The methods in ball arithmetic that a loss with certificates states.
+    ball_faces: ClassVar[tuple[str, ...]] = ("ball_value", "ball_conjugate", "ball_floor")
     #: Whether adding a constant to all logits leaves the loss unchanged.
     shift_invariant: ClassVar[bool] = True
+    #: The modulus of strong convexity of the value in the logits.
+    strong_convexity: ClassVar[float] = 0.0
     #: Whether the slope of the profile is continuous.
     smooth_slope: ClassVar[bool] = True
     #: Whether the loss is defined for two classes only.
@@ -125,6 +138,64 @@ class Loss(Frozen, ABC):
     @abstractmethod
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         """The loss as a disciplined convex expression, with the constraints that define its auxiliary variables."""
+
+    # ------------------------------------------------------------------ proof faces
+
+    def dual_floor(self, label: ArrayLike, num_classes: int) -> FloatArray:
+        """The least entries (..., N) that the domain of the conjugate allows, at most zero.
+
+        The domain is ``v >= floor``, with the sum zero for a shift-invariant loss. Minus infinity, the default, is no
+        bound: dual points are then taken as they are, and are worth what `conjugate` says.
+        """
+        return np.full((*np.shape(label), num_classes), -np.inf)
+
+    def value_scale(self, logits: FloatArray, sizes: FloatArray, label: ArrayLike) -> FloatArray:
+        """The numbers whose rounding the value inherits: its error is a few eps times this (...).
+
+        `sizes` (..., N) is the same for the logits: each is wrong by a few eps times its size. The default is meant for
+        a loss with a slope of order one whose value is a difference of numbers of order one.
+        """
+        slope = np.sum(np.abs(self.gradient(logits, label)), axis=-1)
+        return np.asarray(np.abs(self.value(logits, label)) + (1.0 + np.max(sizes, axis=-1)) * (1.0 + slope))
+
+    def conjugate_scale(self, dual: FloatArray, label: ArrayLike) -> FloatArray:
+        """The numbers whose rounding the conjugate inherits, where each entry of the dual vector has a few eps (...)."""
+        return np.asarray(1.0 + np.sum(np.abs(dual), axis=-1) + np.abs(self.conjugate(dual, label)))
+
+    def logits_reach(self, logits: FloatArray, centre: FloatArray, budget: FloatArray) -> FloatArray:
+        r"""A bound (...) on the distance from logits (..., N) to all others of an equally small Fenchel-Young loss.
+
+        ``value(z) + conjugate(v) - <v, z> <= budget`` at both; `centre` is v plus the target. Infinite, the default,
+        for a loss that is not strictly convex, even up to a shift of all logits.
+        """
+        return np.full(np.shape(budget), np.inf)
+
+    def ball_value(self, logits: Column, label: int) -> Any:
+        """A ball around the value at balls; the default refuses."""
+        raise no_certificates(self)
+
+    def ball_conjugate(self, dual: Column, label: int) -> Any:
+        """A ball around the conjugate, for a dual vector in its domain; the entry of the label is not used."""
+        raise no_certificates(self)
+
+    def ball_floor(self, label: int, num_classes: int) -> list[Any]:
+        """`dual_floor` as balls, None for no bound; the default refuses."""
+        raise no_certificates(self)
+
+    @property
+    def has_certificates(self) -> bool:
+        """Whether the faces in ball arithmetic are written down in the loss's own class.
+
+        A subclass may have changed anything, so it inherits no proof: it states its own.
+        """
+        return all(name in vars(type(self)) for name in self.ball_faces)
+
+    @property
+    def coherent(self) -> bool:
+        """Whether value, profile and both conjugates come from one class, so that the ones can bound the others."""
+        kinds = type(self).__mro__
+        homes = {min(i for i, kind in enumerate(kinds) if not vars(kind).keys().isdisjoint(names)) for names in _FACES}
+        return len(homes) == 1
 
     # ------------------------------------------------------------------ profile faces
 
@@ -266,6 +337,8 @@ class TargetLoss(Loss):
 
     smoothing: Real
 
+    ball_faces: ClassVar[tuple[str, ...]] = ("ball_target_value", "ball_target_conjugate", "ball_target_floor")
+
     def target(self, distribution: FloatArray) -> FloatArray:
         """The smoothed label distribution (..., N)."""
         alpha = np.asarray(self.smoothing)[..., None]
@@ -282,6 +355,46 @@ class TargetLoss(Loss):
     @abstractmethod
     def target_conjugate(self, dual: FloatArray, target: FloatArray) -> FloatArray:
         """The conjugate at `dual`; inf outside its domain."""
+
+    def target_floor(self, target: FloatArray) -> FloatArray:
+        """`dual_floor` of a target."""
+        return np.full(target.shape, -np.inf)
+
+    def target_value_scale(self, logits: FloatArray, sizes: FloatArray, target: FloatArray) -> FloatArray:
+        """`value_scale` of a target."""
+        slope = np.sum(np.abs(self.target_gradient(logits, target)), axis=-1)
+        return np.asarray(np.abs(self.target_value(logits, target)) + (1.0 + np.max(sizes, axis=-1)) * (1.0 + slope))
+
+    def target_conjugate_scale(self, dual: FloatArray, target: FloatArray) -> FloatArray:
+        """`conjugate_scale` of a target."""
+        return np.asarray(1.0 + np.sum(np.abs(dual), axis=-1) + np.abs(self.target_conjugate(dual, target)))
+
+    def ball_target(self, label: Column) -> Column:
+        """`target` of one distribution, in balls."""
+        from flint import arb
+
+        alpha = arb(float(np.asarray(self.smoothing)))
+        return [(1 - alpha) * y + alpha / len(label) for y in label]
+
+    def ball_target_value(self, logits: Column, target: Column) -> Any:
+        """A ball around the value at balls; the default refuses."""
+        raise no_certificates(self)
+
+    def ball_target_conjugate(self, dual: Column, target: Column) -> Any:
+        """A ball around the conjugate, for a dual vector in its domain; see `anchor_of`."""
+        raise no_certificates(self)
+
+    def ball_target_floor(self, target: Column) -> list[Any]:
+        """`target_floor` as balls, None for no bound; the default refuses."""
+        raise no_certificates(self)
+
+    def dual_floor(self, label: ArrayLike, num_classes: int) -> FloatArray:
+        return self.target_floor(self.target(one_hot(label, num_classes)))
+
+    @property
+    def sees_targets(self) -> bool:
+        """Whether the value of a label is that of its target: not for a subclass with a value of its own."""
+        return type(self).value is TargetLoss.value and type(self).conjugate is TargetLoss.conjugate
 
     @abstractmethod
     def target_atom(self, logits: "cvxpy.Expression", target: FloatArray) -> "cvxpy.Expression":
@@ -301,6 +414,19 @@ class TargetLoss(Loss):
 
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         return self.target_atom(logits, self.target(one_hot(label, logits.size))), []
+
+
+def no_certificates(loss: Loss) -> AssumptionError:
+    """The error of a loss that does not state its own proof faces."""
+    return fail("loss", loss, f"has no certificates: {type(loss).__name__} does not state its own proof faces")
+
+
+def anchors(target: FloatArray) -> NDArray[np.bool_]:
+    """The mask (..., N) of the first of the likeliest classes: the entry that makes the sum of a dual vector zero.
+
+    Beside a target close to one, dual entries are the small numbers, and only they keep their digits.
+    """
+    return np.asarray(np.arange(target.shape[-1]) == np.argmax(target, axis=-1)[..., None])
 
 
 def margin_from_remaining(remaining: FloatArray, complement: FloatArray, num_classes: ArrayLike) -> FloatArray:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.losses.base import (
+    Column,
     Curvature,
     TargetLoss,
+    anchors,
     as_logits,
     entropy_of,
     logistic,
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 # Smoothing from which a slope near margin 0 loses a digit to cancellation.
 _STRONG = 0.9
+
+
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +72,69 @@ class CrossEntropy(TargetLoss):
     def target_value(self, logits: FloatArray, target: FloatArray) -> FloatArray:
         # The target sums to one, so a shift of the logits by their maximum cancels before anything large is formed.
         shifted = logits - logits.max(axis=-1, keepdims=True)
-        return np.asarray(np.log(np.exp(shifted).sum(axis=-1)) - (target * shifted).sum(axis=-1))
+        # The largest term of the sum is one: what exceeds it keeps its digits however small it is.
+        terms = np.exp(shifted)
+        np.put_along_axis(terms, logits.argmax(axis=-1)[..., None], 0.0, axis=-1)
+        return np.asarray(np.log1p(terms.sum(axis=-1)) - (target * shifted).sum(axis=-1))
 
     def target_gradient(self, logits: FloatArray, target: FloatArray) -> FloatArray:
-        return _softmax(logits) - target
+        # p - 1 loses the digits that the other probabilities keep; the sum is zero.
+        slope, anchor = _softmax(logits) - target, anchors(target)
+        return np.where(anchor, -np.sum(np.where(anchor, 0.0, slope), axis=-1, keepdims=True), slope)
 
     def target_conjugate(self, dual: FloatArray, target: FloatArray) -> FloatArray:
-        q = dual + target
-        inside = np.all(q >= -1e-12, axis=-1) & (np.abs(np.sum(q, axis=-1) - 1.0) <= 1e-12)
-        return np.asarray(np.where(inside, np.sum(x_log_x(np.maximum(q, 0.0)), axis=-1), np.inf))
+        q, anchor = dual + target, anchors(target)
+        rounding = 4.0 * np.finfo(np.float64).eps
+        inside = np.all(q >= -rounding * target, axis=-1)
+        inside &= np.abs(np.sum(dual, axis=-1)) <= rounding * (q.shape[-1] + np.sum(np.abs(dual), axis=-1))
+        rest = np.where(anchor, 0.0, np.maximum(q, 0.0))
+        wrong = np.minimum(np.sum(rest, axis=-1), 1.0)
+        # (1-w) log(1-w) of the largest entry from the small ones, so that a small entropy keeps its digits.
+        own = (1.0 - wrong) * np.log1p(-wrong, where=wrong < 1, out=np.zeros_like(wrong))
+        return np.asarray(np.where(inside, np.sum(x_log_x(rest), axis=-1) + own, np.inf))
+
+    def target_floor(self, target: FloatArray) -> FloatArray:
+        return -target
+
+    def target_value_scale(self, logits: FloatArray, sizes: FloatArray, target: FloatArray) -> FloatArray:
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        size = np.sum(np.abs(self.target_gradient(logits, target)) * sizes, axis=-1)
+        return np.asarray(self.target_value(logits, target) + size + np.sum(target * np.abs(shifted), axis=-1))
+
+    def target_conjugate_scale(self, dual: FloatArray, target: FloatArray) -> FloatArray:
+        numbers = np.abs(dual) + np.where(anchors(target), 0.0, target)
+        q = np.where(dual + target > 0, dual + target, 1.0)
+        return np.asarray(np.sum(numbers * (1.0 + np.abs(np.log(q))), axis=-1))
+
+    def logits_reach(self, logits: FloatArray, centre: FloatArray, budget: FloatArray) -> FloatArray:
+        # KL(q || softmax z) <= budget with q the centre: the binary divergence of each entry confines its logarithm.
+        shifted = logits - np.max(logits, axis=-1, keepdims=True)
+        stored = shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+        low, high = _log_intervals(np.clip(centre, 0.0, 1.0), budget[..., None])
+        reach = np.maximum(np.maximum(stored - low, high - stored), 0.0) + 64.0 * _EPS * (1.0 + np.abs(stored))
+        return np.asarray(np.linalg.norm(reach, axis=-1))
+
+    def ball_target_value(self, logits: Column, target: Column) -> Any:
+        from mdtheory import ball_arithmetic as balls
+
+        # The target sums to one: logits relative to one of them, so that a small loss is no difference of large numbers.
+        top = max(range(len(logits)), key=lambda j: float(logits[j].mid()))
+        rest = [y * (logits[top] - z) for j, (z, y) in enumerate(zip(logits, target, strict=True)) if j != top]
+        return balls.soft_excess(logits, top) + balls.total(rest)
+
+    def ball_target_conjugate(self, dual: Column, target: Column) -> Any:
+        from flint import arb
+
+        from mdtheory import ball_arithmetic as balls
+
+        anchor = max(range(len(target)), key=lambda j: float(target[j].mid()))
+        # Entries of the domain are nonnegative, whatever their balls say.
+        rest = [(v + y).max(arb(0)) for j, (v, y) in enumerate(zip(dual, target, strict=True)) if j != anchor]
+        wrong = balls.total(rest)
+        return balls.total([balls.x_log_x(q) for q in rest]) + balls.complement_log(wrong.min(arb(1)))
+
+    def ball_target_floor(self, target: Column) -> list[Any]:
+        return [-y for y in target]
 
     def target_atom(self, logits: "cvxpy.Expression", target: FloatArray) -> "cvxpy.Expression":
         import cvxpy as cp
@@ -166,3 +225,26 @@ def _softmax(logits: FloatArray) -> FloatArray:
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     return np.asarray(weights)
+
+
+def _log_intervals(q: FloatArray, budget: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The log-probabilities t with ``kl(q, e^t) <= budget``, rounded outward by bisection."""
+    allowed = budget + 64.0 * _EPS
+    with np.errstate(all="ignore"):
+        log_q, rest = np.log(q), np.where(q < 1, (1.0 - q) * np.log1p(-q), 0.0)
+
+        def divergence(t: FloatArray) -> FloatArray:
+            own = np.where(q > 0, q * (log_q - t), 0.0)
+            other = np.where(q < 1, rest - (1.0 - q) * np.log(-np.expm1(t)), 0.0)
+            return np.asarray(own + other)
+
+        low = np.where(q > 0, log_q - (allowed - rest) / q - 1.0, -np.inf)
+        high, inside_low, inside_high = np.zeros(q.shape), log_q, np.where(q > 0, log_q, -745.0)
+        for _ in range(100):
+            middle = 0.5 * (low + inside_low)
+            out = divergence(middle) > allowed
+            low, inside_low = np.where(out, middle, low), np.where(out, inside_low, middle)
+            middle = 0.5 * (high + inside_high)
+            out = divergence(middle) > allowed
+            high, inside_high = np.where(out, middle, high), np.where(out, inside_high, middle)
+    return np.where(q > 0, low, -np.inf), high

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.losses.base import Loss, as_logits, entropy_of, log_sum_exp, logistic, own_and_rest
+from mdtheory.losses.base import Curvature, Loss, as_logits, entropy_of, log_sum_exp, logistic, own_and_rest
+from mdtheory.losses.cross_entropy import CrossEntropy
 from mdtheory.losses.focal_roots import (
     exact_margin,
     log_odds_at_slope,
@@ -25,6 +26,9 @@ from mdtheory.validation import FloatArray, Real, fail, nonnegative
 if TYPE_CHECKING:
     import cvxpy
     import sympy
+
+# What the loss is without focusing.
+_ENTROPY = CrossEntropy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +84,19 @@ class Focal(Loss):
         return np.where(rest, -slope * weights, slope)
 
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
+        if self.is_convex:
+            return _ENTROPY.conjugate(dual, label)
         raise fail("loss", self, "has no useful conjugate: focal loss is not convex in the logits")
 
+    def curvature(self, logits: ArrayLike, label: ArrayLike) -> Curvature | None:
+        return _ENTROPY.curvature(logits, label) if self.is_convex else None
+
+    def dual_floor(self, label: ArrayLike, num_classes: int) -> FloatArray:
+        return _ENTROPY.dual_floor(label, num_classes) if self.is_convex else super().dual_floor(label, num_classes)
+
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
+        if self.is_convex:
+            return _ENTROPY.cvxpy_atom(logits, label)
         raise fail("loss", self, "has no cvxpy atom: focal loss is not convex in the logits; use a convex loss")
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mdtheory import double_double as dd
-from mdtheory.losses.base import Loss, as_logits, own_and_rest
+from mdtheory.losses.base import Column, Loss, as_logits, one_hot, own_and_rest
 from mdtheory.losses.soft_hinge import SoftHinge, SoftSquaredHinge
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray
@@ -16,6 +16,12 @@ from mdtheory.validation import FloatArray
 if TYPE_CHECKING:
     import cvxpy
     import sympy
+
+
+# What a few additions of doubles may be wrong by, relative to the largest.
+_ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
+# A violation this far below zero, relative to the logits, is none whatever was rounded.
+_NEAR = 1e-10
 
 
 class _UnitMargin(Loss):
@@ -29,6 +35,9 @@ class _UnitMargin(Loss):
 
     def kinks(self) -> FloatArray | None:
         return np.ones(())
+
+    def dual_floor(self, label: ArrayLike, num_classes: int) -> FloatArray:
+        return np.where(one_hot(label, num_classes) > 0, -self.steepest_dual, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +58,7 @@ class Hinge(_UnitMargin):
     """
 
     smooth_slope: ClassVar[bool] = False
+    steepest_dual: ClassVar[float] = 1.0
 
     def value(self, logits: ArrayLike, label: ArrayLike) -> FloatArray:
         return np.maximum(violation(as_logits(logits), label), 0.0)
@@ -59,7 +69,25 @@ class Hinge(_UnitMargin):
 
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
         tau, inside = simplex_dual(as_logits(dual), label)
-        return np.asarray(np.where(inside & (tau <= 1.0 + 1e-12), -tau, np.inf))
+        return np.asarray(np.where(inside & (tau <= 1.0 + _ROUNDING), -np.minimum(tau, 1.0), np.inf))
+
+    def value_scale(self, logits: FloatArray, sizes: FloatArray, label: ArrayLike) -> FloatArray:
+        size, excess = 1.0 + np.max(sizes, axis=-1), violation(logits, label)
+        return np.where(excess > -_NEAR * size, size, 0.0)
+
+    def conjugate_scale(self, dual: FloatArray, label: ArrayLike) -> FloatArray:
+        return np.asarray(np.sum(np.abs(dual), axis=-1))
+
+    def ball_value(self, logits: Column, label: int) -> Any:
+        return _ball_violation(logits, label)
+
+    def ball_conjugate(self, dual: Column, label: int) -> Any:
+        return -_ball_slope(dual, label)
+
+    def ball_floor(self, label: int, num_classes: int) -> list[Any]:
+        from flint import arb
+
+        return [arb(-1) if j == label else arb(0) for j in range(num_classes)]
 
     def softened(self, temperature: float) -> SoftHinge:
         return SoftHinge(temperature)
@@ -125,6 +153,27 @@ class SquaredHinge(_UnitMargin):
         tau, inside = simplex_dual(as_logits(dual), label)
         return np.asarray(np.where(inside, tau * (0.5 * tau - 1.0), np.inf))
 
+    def value_scale(self, logits: FloatArray, sizes: FloatArray, label: ArrayLike) -> FloatArray:
+        size, excess = 1.0 + np.max(sizes, axis=-1), np.maximum(violation(logits, label), 0.0)
+        return np.asarray(0.5 * excess**2 + (excess + np.finfo(np.float64).eps * size) * size)
+
+    def conjugate_scale(self, dual: FloatArray, label: ArrayLike) -> FloatArray:
+        tau = np.sum(np.abs(dual), axis=-1)
+        return np.asarray(tau * (1.0 + tau))
+
+    def ball_value(self, logits: Column, label: int) -> Any:
+        excess = _ball_violation(logits, label)
+        return excess * excess / 2
+
+    def ball_conjugate(self, dual: Column, label: int) -> Any:
+        tau = _ball_slope(dual, label)
+        return tau * (tau / 2 - 1)
+
+    def ball_floor(self, label: int, num_classes: int) -> list[Any]:
+        from flint import arb
+
+        return [None if j == label else arb(0) for j in range(num_classes)]
+
     def softened(self, temperature: float) -> SoftSquaredHinge:
         return SoftSquaredHinge(temperature)
 
@@ -189,7 +238,26 @@ def violation_gradient(logits: FloatArray, label: ArrayLike) -> FloatArray:
 
 
 def simplex_dual(dual: FloatArray, label: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """``tau = -v_n``, and whether v sums to zero with nonnegative entries off the label."""
-    own, rest = own_and_rest(dual, label)
-    inside = (np.abs(np.sum(dual, axis=-1)) <= 1e-12) & np.all(np.where(rest, dual, 0.0) >= -1e-12, axis=-1)
-    return np.maximum(-own, 0.0), inside
+    """``tau = -v_n``, and whether v sums to zero with nonnegative entries off the label, up to rounding of its size."""
+    _, rest = own_and_rest(dual, label)
+    others = np.where(rest, dual, 0.0)
+    allowed = _ROUNDING * dual.shape[-1] * np.max(np.abs(dual), axis=-1)
+    inside = (np.abs(np.sum(dual, axis=-1)) <= allowed) & np.all(others >= -allowed[..., None], axis=-1)
+    return np.sum(np.maximum(others, 0.0), axis=-1), inside
+
+
+def _ball_violation(logits: Column, label: int) -> Any:
+    """``max_{j != n} (1 + z_j - z_n)_+`` in balls."""
+    from flint import arb
+
+    from mdtheory import ball_arithmetic as balls
+
+    worst = balls.largest([z for j, z in enumerate(logits) if j != label])
+    return (1 + worst - logits[label]).max(arb(0))
+
+
+def _ball_slope(dual: Column, label: int) -> Any:
+    """tau in balls, from the entries off the label."""
+    from mdtheory import ball_arithmetic as balls
+
+    return balls.total([v for j, v in enumerate(dual) if j != label])

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from mdtheory import double_double as dd
 from mdtheory.losses.base import (
+    Column,
     Curvature,
     Loss,
     as_logits,
@@ -16,10 +17,12 @@ from mdtheory.losses.base import (
     log_sum_exp,
     logistic,
     margin_from_remaining,
+    one_hot,
     own_and_rest,
     softmax_pair,
     x_log_x,
 )
+from mdtheory.losses.hinge import simplex_dual
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, real
 
@@ -88,20 +91,69 @@ class LabelRelaxation(Loss):
         return Curvature(-slope[..., None] * weights, ((slope, weights), (bend, np.where(rest, -weights, 1.0))))
 
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
-        v = as_logits(dual)
-        own, rest = own_and_rest(v, label)
-        tau = -own
-        others = np.where(rest, v, 0.0)
-        inside = (
-            (np.abs(np.sum(v, axis=-1)) <= 1e-12)
-            & np.all(others >= -1e-12, axis=-1)
-            & (tau >= -1e-12)
-            & (tau <= 1.0 - self.relaxation + 1e-12)
-        )
-        tau = np.clip(tau, 0.0, 1.0 - np.asarray(self.relaxation))
-        spread = np.sum(x_log_x(np.maximum(others, 0.0)), axis=-1) - x_log_x(tau)
-        value = binary_entropy(self.relaxation) - binary_entropy(np.minimum(self.relaxation + tau, 1.0)) + spread
-        return np.asarray(np.where(inside, value, np.inf))
+        v, alpha = as_logits(dual), np.asarray(self.relaxation)
+        tau, inside = simplex_dual(v, label)
+        inside &= tau <= (1.0 - alpha) * (1.0 + 8.0 * np.finfo(np.float64).eps)
+        tau = np.minimum(tau, 1.0 - alpha)
+        _, rest = own_and_rest(v, label)
+        spread = np.sum(x_log_x(np.where(rest, np.maximum(v, 0.0), 0.0)), axis=-1) - x_log_x(tau)
+        # H(alpha) - H(alpha + tau), each difference of logarithms formed as one: a small tau keeps its digits.
+        left = np.maximum(1.0 - alpha - tau, 0.0)
+        shrink = np.minimum(tau / (1.0 - alpha), 1.0)
+        fall = left * np.log1p(-shrink, where=shrink < 1, out=np.zeros(np.shape(shrink)))
+        rise = (alpha + tau) * np.log1p(tau / alpha) + tau * (np.log(alpha) - np.log1p(-alpha))
+        return np.asarray(np.where(inside, rise + fall + spread, np.inf))
+
+    @property
+    def steepest_dual(self) -> FloatArray:  # type: ignore[override]  # an instance fact here, a class fact elsewhere
+        """``1 - alpha``."""
+        return np.asarray(np.subtract(1.0, self.relaxation))
+
+    def dual_floor(self, label: ArrayLike, num_classes: int) -> FloatArray:
+        return np.where(one_hot(label, num_classes) > 0, -self.steepest_dual[..., None], 0.0)
+
+    def conjugate_scale(self, dual: FloatArray, label: ArrayLike) -> FloatArray:
+        alpha, size = np.asarray(self.relaxation), np.abs(dual)
+        tau = np.sum(size, axis=-1)
+        logs = np.abs(np.log(alpha)) + np.abs(np.log1p(-alpha))
+        spread = np.sum(np.abs(x_log_x(size)), axis=-1) + np.abs(x_log_x(tau))
+        return np.asarray(spread + tau * (3.0 + logs + tau / alpha))
+
+    def ball_value(self, logits: Column, label: int) -> Any:
+        from flint import arb
+
+        from mdtheory import ball_arithmetic as balls
+
+        alpha = arb(float(np.asarray(self.relaxation)))
+        others = [z for j, z in enumerate(logits) if j != label]
+        # The loss is constant beyond the log-odds at which it reaches zero.
+        u, kink = logits[label] - balls.log_sum_exp(others), (1 - alpha).log() - alpha.log()
+        if u >= kink:
+            return arb(0)
+        u = u.min(kink)
+        entropy = -balls.x_log_x(alpha) - balls.x_log_x(1 - alpha)
+        return balls.log_sum_exp([arb(0), u]) - (1 - alpha) * u - entropy
+
+    def ball_conjugate(self, dual: Column, label: int) -> Any:
+        from flint import arb
+
+        from mdtheory import ball_arithmetic as balls
+
+        alpha = arb(float(np.asarray(self.relaxation)))
+        others = [v for j, v in enumerate(dual) if j != label]
+        tau = balls.total(others)
+        spread = balls.total([balls.x_log_x(v) for v in others]) - balls.x_log_x(tau)
+        left = (1 - alpha - tau).max(arb(0))
+        shrink = tau / (1 - alpha)
+        fall = left * (-shrink).log1p() if shrink < 1 else balls.x_log_x(left) - left * (1 - alpha).log()
+        rise = (alpha + tau) * (tau / alpha).log1p() + tau * (alpha.log() - (-alpha).log1p())
+        return rise + fall + spread
+
+    def ball_floor(self, label: int, num_classes: int) -> list[Any]:
+        from flint import arb
+
+        alpha = arb(float(np.asarray(self.relaxation)))
+        return [alpha - 1 if j == label else arb(0) for j in range(num_classes)]
 
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         import cvxpy as cp

@@ -115,7 +115,8 @@ class MarginLoss(Loss):
     def conjugate(self, dual: ArrayLike, label: ArrayLike) -> FloatArray:
         v = as_logits(dual)
         own, _ = own_and_rest(v, label)
-        return np.where(np.abs(np.sum(v, axis=-1)) <= 1e-12, self.profile_conjugate(own), np.inf)
+        allowed = 8.0 * np.finfo(np.float64).eps * np.max(np.abs(v), axis=-1)
+        return np.where(np.abs(np.sum(v, axis=-1)) <= allowed, self.profile_conjugate(own), np.inf)
 
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         raise fail(

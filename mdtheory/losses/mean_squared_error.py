@@ -1,12 +1,12 @@
 """Mean squared error with label smoothing."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.losses.base import Curvature, TargetLoss, smoothed_slope
+from mdtheory.losses.base import Column, Curvature, TargetLoss, smoothed_slope
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, unit_interval
 
@@ -47,6 +47,7 @@ class MeanSquaredError(TargetLoss):
 
     symbols: ClassVar[dict[str, str]] = {"smoothing": "alpha"}
     shift_invariant: ClassVar[bool] = False
+    strong_convexity: ClassVar[float] = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
@@ -59,6 +60,32 @@ class MeanSquaredError(TargetLoss):
 
     def target_conjugate(self, dual: FloatArray, target: FloatArray) -> FloatArray:
         return np.asarray(np.sum(dual * (0.5 * dual + target), axis=-1))
+
+    def target_value_scale(self, logits: FloatArray, sizes: FloatArray, target: FloatArray) -> FloatArray:
+        residual, numbers = np.abs(logits - target), sizes + target
+        rounding = np.finfo(np.float64).eps * numbers
+        return np.asarray(np.sum(0.5 * residual**2 + (residual + rounding) * numbers, axis=-1))
+
+    def target_conjugate_scale(self, dual: FloatArray, target: FloatArray) -> FloatArray:
+        return np.asarray(np.sum(np.abs(dual) * (np.abs(dual) + target), axis=-1))
+
+    def logits_reach(self, logits: FloatArray, centre: FloatArray, budget: FloatArray) -> FloatArray:
+        noise = 8.0 * np.finfo(np.float64).eps * logits.shape[-1] * (1.0 + np.linalg.norm(logits, axis=-1))
+        return np.asarray(np.sqrt(2.0 * budget) + np.linalg.norm(logits - centre, axis=-1) + noise)
+
+    def ball_target_value(self, logits: Column, target: Column) -> Any:
+        from mdtheory import ball_arithmetic as balls
+
+        residual = [z - y for z, y in zip(logits, target, strict=True)]
+        return balls.dot(residual, residual) / 2
+
+    def ball_target_conjugate(self, dual: Column, target: Column) -> Any:
+        from mdtheory import ball_arithmetic as balls
+
+        return balls.total([v * (v / 2 + y) for v, y in zip(dual, target, strict=True)])
+
+    def ball_target_floor(self, target: Column) -> list[Any]:
+        return [None] * len(target)
 
     def target_atom(self, logits: "cvxpy.Expression", target: FloatArray) -> "cvxpy.Expression":
         import cvxpy as cp

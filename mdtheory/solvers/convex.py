@@ -11,7 +11,6 @@ from typing import Any
 
 import cvxpy as cp
 import numpy as np
-from numpy.typing import NDArray
 
 from mdtheory.certificates.duality import group_weights, label_columns, mean_loss
 from mdtheory.logits_problem import logits_problem
@@ -145,36 +144,16 @@ def ufm_programme(problem: UFM) -> UFMAnswer:
     minimise_conic(programme)
     if copies:
         terms = np.column_stack([-np.asarray(equation.dual_value) for equation in copies])
-        dual = _into_domain(problem.loss, terms / loss.term_weights, loss.term_labels)
+        dual = loss.into_domain(terms / loss.term_weights)
     else:
         # Stationarity in the off-diagonal block of P: the multiplier's own is -V diag(sqrt pi)/2.
         columns = 2.0 * np.asarray(semidefinite.dual_value)[:n, n:] / np.sqrt(weights)
-        dual = _into_targets(problem.loss, columns, labels)
+        dual = loss.into_domain(columns)
     solved_bias = np.asarray(bias.value if isinstance(bias, cp.Variable) else bias)
     if problem.loss.shift_invariant:
         # The conic solver leaves a shift of all logits, which nothing determines, where it fell.
         solved_bias = solved_bias - np.mean(solved_bias)
     return UFMAnswer(np.asarray(logits.value), solved_bias, float(programme.value), dual)
-
-
-def _into_targets(loss: Loss, columns: FloatArray, labels: FloatArray) -> FloatArray:
-    """Dual columns of a target loss without the conic solver's rounding: ``Q = V + T`` is a distribution."""
-    if not isinstance(loss, CrossEntropy):
-        return columns
-    target = loss.target(labels.T).T
-    inside = np.maximum(columns + target, 0.0)
-    return np.asarray(inside / np.sum(inside, axis=0) - target)
-
-
-def _into_domain(loss: Loss, dual: FloatArray, label: NDArray[np.int64]) -> FloatArray:
-    """Dual terms without the conic solver's rounding: signs, zero sums and the steepest slope as they must be."""
-    own = np.arange(dual.shape[0])[:, None] == label
-    others = np.where(own, 0.0, np.maximum(dual, 0.0))
-    tau = np.sum(others, axis=0)
-    if isinstance(loss, (Hinge, LabelRelaxation)):
-        steepest = 1.0 if isinstance(loss, Hinge) else 1.0 - float(loss.relaxation)
-        others = others * np.minimum(1.0, steepest / np.where(tau > 0, tau, 1.0))
-    return np.asarray(others - own * np.sum(others, axis=0))
 
 
 def solve_md_convex(problem: MemorizationDilation) -> MDSolution:

@@ -76,7 +76,7 @@ def solution(
         # Nothing determines a shift of all logits; the one with mean zero is the least.
         blocks, bias = logits.split(point)
         point = logits.with_bias(blocks, bias - np.mean(bias))
-    bound, found = logits.dual_point(point)
+    bound, found = max(logits.dual_point(point), logits.polar_dual(point), key=lambda candidate: candidate[0])
     if dual is not None:
         given, scaled = logits.feasible_dual(dual)
         found = scaled if given > bound else found
