@@ -10,7 +10,7 @@ import numpy as np
 from mdtheory.losses import CrossEntropy
 from mdtheory.problems import MemorizationDilation
 from mdtheory.special import lambert_r_log
-from mdtheory.validation import FloatArray, Real, fail, scalar_or_array
+from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 
 
 def small_noise_dilation(problem: MemorizationDilation, order: int = 1) -> Real:
@@ -51,9 +51,9 @@ def small_noise_dilation(problem: MemorizationDilation, order: int = 1) -> Real:
     >>> bool(abs(ratio - 1) < 1e-6)
     True
     """
-    if order not in (1, 2):
-        raise fail("order", order, "must be 1 or 2")
     _needs_smooth_convex(problem)
+    if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or order not in (1, 2):
+        raise fail("order", order, "must be 1 or 2")
     if problem.nonnegative_noisy_features:
         raise fail("nonnegative_noisy_features", True, "must be False in the expansion for small noise")
     loss, c = problem.ufm.loss, problem.configuration
@@ -115,6 +115,7 @@ def cross_entropy_small_noise(problem: MemorizationDilation) -> Real:
     >>> bool(abs(cross_entropy_small_noise(md) / mdt.solve(md).normalized_dilation - 1) < 1e-7)
     True
     """
+    instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
     loss, c = problem.ufm.loss, problem.configuration
     if not isinstance(loss, CrossEntropy) or np.any(np.asarray(loss.smoothing) > 0):
         raise fail("loss", loss, "must be CrossEntropy(smoothing=0)")
@@ -183,6 +184,7 @@ def _clean_curvature(problem: MemorizationDilation) -> FloatArray:
 
 
 def _needs_smooth_convex(problem: MemorizationDilation) -> None:
+    instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
     loss = problem.ufm.loss
     if not loss.smooth_slope or not loss.is_convex:
         raise fail("loss", loss, "must be convex with a continuous slope")

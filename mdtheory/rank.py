@@ -18,6 +18,8 @@ from mdtheory.validation import FloatArray, fail, one_integer, one_number, one_p
 ROUNDING = 1e-14
 # Below what doubles can reach: the solver stops where it can get no further.
 _BEST = 1e-16
+# Relative width of an interval that bisection in doubles can still halve.
+_NARROWEST = 1e-14
 
 
 def required_width(problem: UFM) -> tuple[int, int]:
@@ -200,7 +202,9 @@ def rank_threshold(
     share, labels = smoothed_labels(loss, class_weights, label_distribution)
     full = min(labels.shape[0] - isinstance(loss, CrossEntropy), labels.shape[1])
     target = one_integer("rank", rank, 0, full - 1)
-    width = one_number("relative_width", relative_width, positive)
+    width = max(one_number("relative_width", relative_width, positive), _NARROWEST)
+    if solver is not None and not callable(solver):
+        raise fail("solver", solver, "must be a function from mu to logits")
     if isinstance(loss, MeanSquaredError):
         exact = 0.5 * float(np.linalg.svd(labels * np.sqrt(share), compute_uv=False)[target])
         return exact, exact

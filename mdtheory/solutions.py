@@ -207,7 +207,10 @@ class MDSolution(Solution):
     @property
     def test_error(self) -> Real:
         """Error rate of unseen clean examples, ``P(zeta > 1/(2 ND))``."""
-        return self.problem.spread.test_error(self.normalized_dilation)
+        dilation = np.asarray(self.normalized_dilation)
+        known = ~np.isnan(dilation)
+        error = self.problem.spread.test_error(np.where(known, dilation, 0.0))
+        return scalar_or_array(np.where(known, error, np.nan))
 
     @property
     def expansion_parameter(self) -> Real:

@@ -11,7 +11,8 @@ from typing import TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.errors import SolverError
+from mdtheory.validation import common_shape, fail
 
 _Array: TypeAlias = npt.NDArray[np.float64]
 _Kernel: TypeAlias = Callable[[_Array, _Array], _Array]
@@ -207,19 +208,23 @@ def _below_infinity(name: str, value: npt.ArrayLike) -> _Array:
 
 
 def _checked(name: str, value: npt.ArrayLike, low: float, domain: str) -> _Array:
-    array = np.asarray(value)
-    # NumPy would parse strings, and drop an imaginary part with no more than a warning.
-    if array.dtype.kind not in "biufO":
-        raise AssumptionError(f"{name} = {value!r}: {domain}")
-    array = array.astype(np.float64, copy=False)
+    try:
+        array = np.asarray(value)
+        # NumPy would parse strings, and drop an imaginary part with no more than a warning.
+        if array.dtype.kind not in "biufO" or np.ma.is_masked(value):
+            raise TypeError
+        array = array.astype(np.float64, copy=False)
+    except Exception:  # whatever an array-like of someone else's raises
+        raise fail(name, value, domain) from None
     holds = (array >= low) & (array < np.inf)
     if not np.all(holds):
-        raise AssumptionError(f"{name} = {float(array[~holds].flat[0])!r}: {domain}")
+        raise fail(name, float(array[~holds].flat[0]), domain)
     return array
 
 
 def _map(kernel: _Kernel, a: _Array, b: _Array) -> _Array | float:
     """Apply a kernel on contiguous one-dimensional arrays to the broadcast of `a` and `b`, chunk by chunk."""
+    common_shape(y=a, r=b)
     a, b = np.broadcast_arrays(a, b)
     shape, a, b = a.shape, a.ravel(), b.ravel()
     result = np.empty(a.size)

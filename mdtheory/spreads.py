@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from mdtheory.frozen import Frozen
-from mdtheory.validation import FloatArray, Real, fail, integer, scalar_or_array
+from mdtheory.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
 _LADDER: tuple[int, ...] = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
@@ -37,10 +37,7 @@ class Spread(Frozen, ABC):
     dim: int
 
     def __post_init__(self) -> None:
-        dim = integer("dim", self.dim, 1, 10**6)
-        if not isinstance(dim, int):
-            raise fail("dim", self.dim, "must be one integer, not an array; loop over dimensions")
-        object.__setattr__(self, "dim", dim)
+        object.__setattr__(self, "dim", one_integer("dim", self.dim, 1, 10**6))
 
     @property
     @abstractmethod
@@ -59,7 +56,7 @@ class Spread(Frozen, ABC):
 
     @abstractmethod
     def tail(self, x: ArrayLike) -> Real:
-        """``P(zeta > x)`` for x > 0 (1/2 at x = 0 for a continuous law)."""
+        """``P(zeta > x)`` for x >= 0, infinity included (1/2 at x = 0 for a continuous law); others are refused."""
 
     @abstractmethod
     def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
@@ -77,8 +74,8 @@ class Spread(Frozen, ABC):
         """
 
     def test_error(self, normalized_dilation: ArrayLike) -> Real:
-        """Error rate ``P(zeta > 1/(2 ND))`` of unseen clean examples at normalised dilation ND."""
-        nd = np.asarray(normalized_dilation, dtype=np.float64)
+        """Error rate ``P(zeta > 1/(2 ND))`` of unseen clean examples at normalised dilation ND, from 0 to infinity."""
+        nd = np.abs(_not_negative("normalized_dilation", normalized_dilation))  # the sign of a zero
         with np.errstate(divide="ignore", over="ignore"):
             threshold = 0.5 / nd
         return scalar_or_array(np.where(nd > 0, self.tail(threshold), 0.0))
@@ -100,8 +97,7 @@ class Sphere(Spread):
 
     @property
     def mean_absolute(self) -> float:
-        d = self.dim
-        return float(np.exp(special.gammaln(d / 2) - special.gammaln((d + 1) / 2)) / np.sqrt(np.pi))
+        return _sphere_mean_absolute(self.dim)
 
     @property
     def wide_scale(self) -> float:
@@ -127,7 +123,7 @@ class Ball(Spread):
 
     @property
     def mean_absolute(self) -> float:
-        return self.radius * Sphere(self.dim + 2).mean_absolute
+        return self.radius * _sphere_mean_absolute(self.dim + 2)
 
     @property
     def wide_scale(self) -> float:
@@ -163,7 +159,7 @@ class Gaussian(Spread):
         return float(8.0 * np.sqrt(self.dim))
 
     def tail(self, x: ArrayLike) -> Real:
-        return scalar_or_array(0.5 * special.erfc(np.asarray(x) * np.sqrt(self.dim / 2.0)))
+        return scalar_or_array(0.5 * special.erfc(_not_negative("x", x) * np.sqrt(self.dim / 2.0)))
 
     def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
         # Trapezoidal rule with step h on the real line: for a strip of half-width a (in standard deviations) the error
@@ -202,7 +198,7 @@ class TwoPoint(Spread):
         return np.inf
 
     def tail(self, x: ArrayLike) -> Real:
-        return scalar_or_array(np.where(np.less(x, self.radius), 0.5, 0.0))
+        return scalar_or_array(np.where(_not_negative("x", x) < self.radius, 0.5, 0.0))
 
     def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
         return np.array([self.radius]), np.array([1.0])
@@ -212,8 +208,21 @@ class TwoPoint(Spread):
         return np.broadcast_to(np.array([-self.radius, self.radius]), shape), np.full(shape, 0.5)
 
 
+def _not_negative(name: str, value: ArrayLike) -> FloatArray:
+    return np.asarray(real(name, value, lambda x: x >= 0, "be nonnegative"))
+
+
+def _sphere_mean_absolute(dim: int) -> float:
+    x = 0.5 * dim
+    if x >= 200.0:
+        # Gamma(x)/Gamma(x + 1/2), whose logarithms would cancel; the next term is below 5e-15.
+        ratio = 1.0 + 1.0 / (8.0 * x) + 1.0 / (128.0 * x**2) - 5.0 / (1024.0 * x**3) - 21.0 / (32768.0 * x**4)
+        return float(ratio / np.sqrt(np.pi * x))
+    return float(np.exp(special.gammaln(x) - special.gammaln(x + 0.5)) / np.sqrt(np.pi))
+
+
 def _scaled_tail(x: ArrayLike, radius: float, sphere_dim: int) -> Real:
-    y = np.asarray(x, dtype=np.float64) / radius
+    y = _not_negative("x", x) / radius
     if sphere_dim == 1:
         return scalar_or_array(np.where(y < 1, 0.5, 0.0))
     inside = np.clip(1.0 - y, 0.0, 1.0) * (1.0 + np.minimum(y, 1.0))

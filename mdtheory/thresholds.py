@@ -7,7 +7,7 @@ from mdtheory.losses import Hinge, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.closed_form import quadratic_response
 from mdtheory.solvers.reduced import Points, points_of
-from mdtheory.validation import FloatArray, Real, fail, scalar_or_array
+from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 
 _MOST_STEPS = 100
 # The lowest r that is looked at, relative to that at full noise.
@@ -39,6 +39,7 @@ def collapse_threshold(problem: UFM) -> Real:
     >>> round(collapse_threshold(ufm), 12)
     0.2
     """
+    instance("problem", problem, UFM, "a UFM")
     cost = problem.margin_cost
     unit = 2.0 * np.sqrt(cost.numerator / (cost.denominator * cost.proportion))
     threshold = problem.profile_loss.critical_cost(problem.num_classes) / unit
@@ -83,6 +84,7 @@ def critical_noise(problem: MemorizationDilation) -> Real:
     >>> abs(mdt.solve(at).noisy_margin) < 1e-9
     True
     """
+    instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
     loss = problem.ufm.loss
     if not loss.is_convex or isinstance(loss, Hinge):
         raise fail("loss", loss, "must be convex with a continuous slope, so that the noisy margin passes through zero")

@@ -82,7 +82,7 @@ def one_number(name: str, value: ArrayLike, check: Callable[[str, ArrayLike], Re
     """One number, not an array, that `check` (`positive`, `nonnegative`, ...) accepts."""
     number = check(name, value)
     if not isinstance(number, float):
-        raise fail(name, value, "must be one number, not an array")
+        raise fail(name, value, "must be one number, not an array; loop over the points")
     return number
 
 
@@ -90,7 +90,7 @@ def one_integer(name: str, value: ArrayLike, low: int, high: int) -> int:
     """One integer between `low` and `high`, not an array."""
     number = integer(name, value, low, high)
     if not isinstance(number, int):
-        raise fail(name, value, "must be one integer, not an array")
+        raise fail(name, value, "must be one integer, not an array; loop over the points")
     return number
 
 
@@ -98,6 +98,12 @@ def one_point(shape: tuple[int, ...], what: str = "must be one point") -> None:
     """Refuse a problem of more than one point."""
     if shape != ():
         raise fail("shape", shape, f"{what}; loop over the points")
+
+
+def instance(name: str, value: object, kind: type, wanted: str) -> None:
+    """Refuse what is not of a kind, which is named as `wanted`, for example "a UFM"."""
+    if not isinstance(value, kind):
+        raise fail(name, value, f"must be {wanted}")
 
 
 def flag(name: str, value: object) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from mdtheory import double_double as dd
 from mdtheory.errors import AssumptionError
 from mdtheory.frozen import Frozen, read_only
+from mdtheory.losses.faces import check_faces
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
 
@@ -304,6 +305,10 @@ class Loss(Frozen, ABC):
         """The profile as a sympy expression; `parameters` in the order of the fields."""
 
     # ------------------------------------------------------------------ shared by all
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_faces(cls)
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other, self.parameter_names())

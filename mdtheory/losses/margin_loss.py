@@ -11,7 +11,7 @@ from mdtheory.branch_and_bound import Curve, Minimum
 from mdtheory.losses.base import Curvature, Loss, as_logits, own_and_rest
 from mdtheory.losses.scalar import bisect
 from mdtheory.margin_cost import MarginCost
-from mdtheory.validation import FloatArray, Real, fail
+from mdtheory.validation import FloatArray, Real, fail, finite, one_number, real
 
 if TYPE_CHECKING:
     import cvxpy
@@ -73,11 +73,12 @@ class MarginLoss(Loss):
         symbols = getattr(self.expression, "free_symbols", None)
         if not isinstance(self.expression, sp.Expr) or not symbols or len(symbols) != 1:
             raise fail("expression", self.expression, "must be a sympy expression in exactly one symbol")
-        low, high = map(float, self.interval)
-        if not (np.isfinite(low) and np.isfinite(high) and low < 0.0 < high):
-            raise fail("interval", self.interval, "must be finite, with 0 inside")
-        if not self.strip > 0:
-            raise fail("strip", self.strip, "must be positive")
+        ends = np.asarray(finite("interval", self.interval))
+        if ends.shape != (2,) or not ends[0] < 0.0 < ends[1]:
+            raise fail("interval", self.interval, "must be two finite numbers, with 0 inside")
+        low, high = ends.tolist()
+        strip = one_number("strip", self.strip, lambda name, value: real(name, value, lambda x: x > 0, "be positive"))
+        object.__setattr__(self, "strip", strip)
         (symbol,) = symbols
         derivatives = [sp.diff(self.expression, symbol, order) for order in range(3)]
         _refuse_unknown_functions(self.expression)
