@@ -1,18 +1,26 @@
 """Input of every kind: what rounds to a distribution is one, and whatever is refused is refused in one short line."""
 
 import copy
+import dataclasses
+import inspect
 import pickle
 from fractions import Fraction
 
+import mpmath
 import numpy as np
+import pandas as pd
 import pytest
+import sympy as sp
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mdtheory as mdt
+from mdtheory import special
 from mdtheory.array_files import read_matrix
 from mdtheory.errors import AssumptionError, CertificateError, SolverError, one_line
 from mdtheory.imbalance import zero_collapse_threshold
+from mdtheory.losses.faces import TAKES
 from mdtheory.regression import regression_spectrum
 from mdtheory.solvers.max_margin import soft_label_limit
 from mdtheory.validation import columns, integer, positive, proportions
@@ -265,3 +273,277 @@ def test_integers_beyond_64_bits_are_numbers():
 def test_what_is_no_number_is_refused(value):
     assert refusal(positive, "x", value).startswith("x = ")
     assert refusal(ufm, weight_decay=value).startswith("weight_decay = ")
+
+
+# ------------------------------------------------------------------------------------------ every public function
+
+CE, DECAYS = mdt.CrossEntropy(), {"weight_decay": 0.01, "feature_decay": 0.01}
+TWO = mdt.UFM(CE, num_classes=2, nonnegative=True, **DECAYS)
+NOISY = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=0.0)
+SKEWED = ufm(class_weights=[0.5, 0.3, 0.2])
+SHARES, LABELS = [0.5, 0.3, 0.2], 0.7 * np.eye(3) + 0.1
+SIZES = {"num_classes": 4, "frequencies": {1: 0.6, 2: 0.4}}
+T = sp.Symbol("t")
+
+#: Arguments that are right, all of them, for everything that a user calls.
+CALLS = {
+    "UFM": (
+        mdt.UFM,
+        {
+            "loss": CE,
+            "num_classes": 3,
+            **DECAYS,
+            "nonnegative": False,
+            "bias": True,
+            "bias_decay": 0.1,
+            "class_weights": SHARES,
+            "label_distribution": LABELS,
+            "feature_dim": 3,
+        },
+    ),
+    "MaxMargin": (
+        mdt.MaxMargin,
+        {"num_classes": 3, "class_weights": SHARES, "nonnegative": False, "label_temperatures": [1.0, 2.0, 1.0]},
+    ),
+    "MemorizationDilation": (
+        mdt.MemorizationDilation,
+        {
+            "ufm": TWO,
+            "noise": 0.1,
+            "slope": 1.0,
+            "spread": mdt.Sphere(8),
+            "scaling": "absolute",
+            "noisy_feature_decay": 1e-4,
+            "nonnegative_noisy_features": False,
+        },
+    ),
+    "CrossEntropy": (mdt.CrossEntropy, {"smoothing": 0.1}),
+    "MeanSquaredError": (mdt.MeanSquaredError, {"smoothing": 0.1}),
+    "LabelRelaxation": (mdt.LabelRelaxation, {"relaxation": 0.1}),
+    "Focal": (mdt.Focal, {"focusing": 2.0}),
+    "MarginLoss": (mdt.MarginLoss, {"expression": sp.exp(-T), "interval": (-3.0, 3.0), "strip": 1.0}),
+    "Sphere": (mdt.Sphere, {"dim": 3}),
+    "Ball": (mdt.Ball, {"dim": 3}),
+    "Gaussian": (mdt.Gaussian, {"dim": 3}),
+    "TwoPoint": (mdt.TwoPoint, {"dim": 3}),
+    "collapse_threshold": (mdt.collapse_threshold, {"problem": TWO}),
+    "critical_noise": (mdt.critical_noise, {"problem": NOISY}),
+    "merge_threshold": (
+        mdt.merge_threshold,
+        {"loss": CE, "proportion": 0.2, "loss_weight": 1.0, "logit_scale": 1.0, "feature_decay_weight": 1.0},
+    ),
+    "class_collapse_threshold": (
+        mdt.class_collapse_threshold,
+        {"loss": CE, "proportion": 0.2, "num_classes": 3},
+    ),
+    "zero_collapse_threshold": (
+        mdt.zero_collapse_threshold,
+        {"loss": CE, "class_weights": SHARES, "label_distribution": LABELS, "bias": False},
+    ),
+    "required_width": (mdt.required_width, {"problem": SKEWED}),
+    "rank_bounds": (
+        mdt.rank_bounds,
+        {"loss": CE, "class_weights": SHARES, "logits": np.eye(3), "mu": 0.1, "label_distribution": LABELS},
+    ),
+    "rank_threshold": (
+        mdt.rank_threshold,
+        {
+            "loss": mdt.MeanSquaredError(),
+            "class_weights": SHARES,
+            "rank": 1,
+            "solver": None,
+            "label_distribution": LABELS,
+            "relative_width": 0.3,
+        },
+    ),
+    "regression_spectrum": (mdt.regression_spectrum, {"class_weights": SHARES, "bias": True}),
+    "regression_optimum": (
+        mdt.regression_optimum,
+        {"targets": np.eye(3), "sample_weights": SHARES, "bias": True, "feature_dim": 3, **DECAYS},
+    ),
+    "exchangeable_optimum": (
+        mdt.exchangeable_optimum,
+        {"label_distribution": LABELS, "weights": [1 / 3] * 3, "masses": [1.0] * 3, **DECAYS},
+    ),
+    "is_exchangeable": (
+        mdt.is_exchangeable,
+        {"label_distribution": LABELS, "weights": [1 / 3] * 3, "masses": [1.0] * 3},
+    ),
+    "multilabel_optimum": (mdt.multilabel_optimum, {**SIZES, **DECAYS}),
+    "pick_all_labels": (mdt.pick_all_labels, SIZES),
+    "soft_label_limit": (mdt.soft_label_limit, {"label_distribution": LABELS}),
+    "direction_distance": (mdt.direction_distance, {"logits": np.eye(3), "limit": LABELS}),
+    "arrangement": (mdt.arrangement, {"class_means": np.eye(3), "tolerance": 1e-6, "zero": 0.0}),
+    "collapse_measures": (
+        mdt.collapse_measures,
+        {
+            "weights": np.eye(3),
+            "class_means": np.eye(3),
+            "bias": [0.1, 0.2, 0.3],
+            "features": np.arange(12.0).reshape(4, 3) ** 2,
+            "labels": [0, 1, 2, 2],
+            "samples": "rows",
+            "proportions": SHARES,
+            "variability": "papyan",
+            "ddof": 0,
+        },
+    ),
+    "decays": (
+        mdt.conventions.decays,
+        {"name": "half-mean", **DECAYS, "samples_per_class": 100, "num_classes": 10},
+    ),
+    "to_paper": (
+        mdt.conventions.to_paper,
+        {"name": "half-mean", **DECAYS, "samples_per_class": 100, "num_classes": 10},
+    ),
+    "value_ratio": (
+        mdt.conventions.value_ratio,
+        {"name": "half-sum", "samples_per_class": 100, "num_classes": 10},
+    ),
+    "small_noise_dilation": (
+        mdt.asymptotics.small_noise_dilation,
+        {"problem": dataclasses.replace(NOISY, noisy_feature_decay=1e-4), "order": 1},
+    ),
+    "cross_entropy_small_noise": (mdt.asymptotics.cross_entropy_small_noise, {"problem": NOISY}),
+    "small_slope_dilation": (mdt.asymptotics.small_slope_dilation, {"problem": NOISY}),
+    "lambert_r": (special.lambert_r, {"y": 1.0, "r": 0.5}),
+    "lambert_r_log": (special.lambert_r_log, {"log_y": 1.0, "log_r": 0.5}),
+    "lambert_r_derivative": (special.lambert_r_derivative, {"y": 1.0, "r": 0.5}),
+}
+LOSSES = [
+    CE,
+    mdt.MeanSquaredError(0.1),
+    mdt.LabelRelaxation(0.1),
+    mdt.Focal(2.0),
+    mdt.Hinge(),
+    mdt.SquaredHinge(),
+    mdt.MarginLoss(sp.log(1 + sp.exp(-T)) + sp.exp(-T)),
+]
+for _loss in LOSSES:
+    for _face, _names in TAKES.items():
+        _good = {"logits": [0.3, -0.2], "dual": [-0.2, 0.2], "label": 0, "margin": 0.3, "slope": -0.2, "num_classes": 2}
+        # Without a curvature, or without a conjugate, there is nothing to give numbers to.
+        if (_face == "conjugate" and isinstance(_loss, mdt.Focal)) or getattr(type(_loss), _face) is getattr(
+            mdt.Loss, _face
+        ):
+            continue
+        CALLS[f"{type(_loss).__name__}.{_face}"] = (getattr(_loss, _face), {name: _good[name] for name in _names})
+for _spread in (mdt.Sphere(1), mdt.Sphere(3), mdt.Ball(2), mdt.Gaussian(4), mdt.TwoPoint(3)):
+    CALLS[f"{_spread}.tail"] = (_spread.tail, {"x": 0.2})
+    CALLS[f"{_spread}.test_error"] = (_spread.test_error, {"normalized_dilation": 0.7})
+
+# Answers and abstract classes are not made by users; these have tests of their own for what they take.
+ELSEWHERE = {"Box", "Claim", "Quantity", "check", "falsify", "phase", "solve", "sweep", "certify", "logits_error"}
+GIVEN_BY_OTHERS = {
+    "AssumptionError",
+    "CertificateError",
+    "SolverError",
+    "Hinge",
+    "Loss",
+    "Report",
+    "Spread",
+    "SquaredHinge",
+}
+
+HOSTILE = {
+    "nan": np.nan,
+    "none": None,
+    "true": True,
+    "text": "x",
+    "number in text": "0.1",
+    "complex": 1j,
+    "ragged": [[1.0], [1.0, 2.0]],
+    "empty list": [],
+    "objects": np.array([0.1, None]),
+    "masked": np.ma.masked_array([0.3, 0.7], [False, True]),
+    "series": pd.Series([0.3, np.nan]),
+    "data array": xr.DataArray([0.3, np.inf], dims="x"),
+    "cube": np.full((2, 2, 2), -0.3),
+    "huge integer": 10**400,
+    "long list": [0.1] * 1000 + ["x"],
+    "minus infinity": -np.inf,
+    "function": len,
+    "class": mdt.UFM,
+    "date": np.datetime64("2026-01-01"),
+    "broken": Broken(),
+}
+
+
+def test_the_table_holds_every_public_function_and_every_parameter():
+    public = {name for name in mdt.__all__ if callable(getattr(mdt, name)) or name == "phase"}
+    answers = {
+        name
+        for name in public
+        if name.endswith(("Solution", "Optimum", "Measures")) or name in ("Certificate", "Enclosure")
+    }
+    assert public - answers - ELSEWHERE - GIVEN_BY_OTHERS - {"Status", "Verdict"} <= set(CALLS)
+    for module in (mdt.conventions, mdt.asymptotics, special):
+        functions = [f for f in vars(module).values() if inspect.isfunction(f) and f.__module__ == module.__name__]
+        assert {f.__name__ for f in functions if not f.__name__.startswith("_")} <= set(CALLS)
+    for name, (call, right) in CALLS.items():
+        parameters = {p for p in inspect.signature(call).parameters if not p.startswith("_")}
+        assert parameters == set(right), name
+
+
+def has_nan(value):
+    if isinstance(value, dict):
+        return any(map(has_nan, value.values()))
+    if isinstance(value, (tuple, list)):
+        return any(map(has_nan, value))
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind == "f" and bool(np.isnan(value).any())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return any(has_nan(getattr(value, field.name)) for field in dataclasses.fields(value))
+    return isinstance(value, float) and np.isnan(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"), [(name, parameter) for name, (_, right) in CALLS.items() for parameter in right]
+)
+def test_no_argument_of_any_function_gives_nan_or_a_bare_error(name, parameter):
+    call, right = CALLS[name]
+    assert not has_nan(call(**right))
+    for value in HOSTILE.values():
+        try:
+            result = call(**{**right, parameter: value})
+        except (AssumptionError, SolverError) as error:
+            message = str(error)
+            assert len(message) < 300
+            assert message.splitlines() == [message]
+            # Of two that do not fit each other either may be named.
+            assert any(other in message for other in (parameter, *right)), message
+        else:
+            assert not has_nan(result), (parameter, value, result)
+
+
+@pytest.mark.parametrize("spread", [mdt.Sphere(1), mdt.Sphere(3), mdt.Ball(2), mdt.Gaussian(4), mdt.TwoPoint(3)])
+def test_spreads_refuse_negative_dilations_and_take_the_ends(spread):
+    for bad in (-1.0, np.nan, [0.3, -1e-300], -np.inf):
+        assert refusal(spread.test_error, bad).startswith("normalized_dilation = ")
+        assert refusal(spread.tail, bad).startswith("x = ")
+    assert spread.test_error(0.0) == spread.test_error(-0.0) == spread.test_error(5e-324) == spread.tail(np.inf) == 0.0
+    assert spread.test_error(np.inf) == spread.tail(0.0) == 0.5
+
+
+@pytest.mark.parametrize("dim", [1, 2, 398, 400, 10**4, 10**6])
+def test_the_mean_absolute_coordinate_is_known_in_every_dimension(dim):
+    with mpmath.workdps(40):
+
+        def ratio(d):
+            return mpmath.gamma(mpmath.mpf(d) / 2) / mpmath.gamma(mpmath.mpf(d + 1) / 2) / mpmath.sqrt(mpmath.pi)
+
+        sphere, ball = float(ratio(dim)), float(ratio(dim + 2) * mpmath.sqrt(mpmath.mpf(dim + 2) / dim))
+    assert mdt.Sphere(dim).mean_absolute == pytest.approx(sphere, rel=3e-13)
+    assert mdt.Ball(dim).mean_absolute == pytest.approx(ball, rel=3e-13)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_vector_faces_refuse_logits_and_labels_that_do_not_fit(loss):
+    for face in (loss.value, loss.gradient):
+        assert refusal(face, np.array([0.1, np.nan]), 0) == "logits = nan: must be finite (entry [1])"
+        assert refusal(face, [0.1, np.inf], 0).startswith("logits = inf")
+        assert "at least two classes" in refusal(face, [0.1], 0)
+        for label in (-1, 2, 0.5, "0", True, None, [0, "1"], 10**30):
+            assert refusal(face, [0.1, 0.2], label).startswith("label = ")
+        assert "must broadcast" in refusal(face, np.zeros((3, 2)), [0, 1])
+        assert np.shape(face(np.zeros((3, 2)), 1.0))[:1] == (3,)

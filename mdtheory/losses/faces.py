@@ -14,11 +14,12 @@ from mdtheory.validation import fail, fail_at, finite, integer
 
 # Squares of class counts must be exact doubles.
 _MAX_CLASSES = 2**26
+_SAFE = 1e100
 
 
 def check_faces(kind: type) -> None:
     """Wrap the faces that a class defines itself."""
-    for name, takes in _TAKES.items():
+    for name, takes in TAKES.items():
         face = vars(kind).get(name)
         if callable(face) and not hasattr(face, "is_checked"):
             setattr(kind, name, _vector_face(face, *takes) if takes[-1] == "label" else _profile_face(face, takes))
@@ -75,7 +76,10 @@ def _vector_and_label(name: str, vector: Any, label: Any) -> tuple[Any, Any]:
 
 
 def _margins(name: str, value: Any) -> Any:
-    return value if _of_doubles(value) else np.asarray(finite(name, value))
+    # Where squares stay in range, a number needs no care; solvers of one point use many.
+    if _of_doubles(value) or (type(value) in (float, np.float64) and -_SAFE < value < _SAFE):
+        return value
+    return np.asarray(finite(name, value))
 
 
 def _classes(value: Any) -> Any:
@@ -91,7 +95,7 @@ def _of_doubles(value: Any) -> bool:
 
 
 _PROFILE = ("margin", "num_classes")
-_TAKES = {
+TAKES = {
     "value": ("logits", "label"),
     "gradient": ("logits", "label"),
     "curvature": ("logits", "label"),
