@@ -12,7 +12,7 @@ from typing import Any, Literal
 import sympy as sp
 from flint import arb, ctx
 
-from mdtheory.claims.domains import Domain, Interval
+from mdtheory.claims.domains import Domain, Integers, Interval
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import (
     DIM,
@@ -52,6 +52,9 @@ VARIABLES: Mapping[sp.Symbol, Domain] = MappingProxyType(
     }
 )
 """Those of the problem, for claims that need no others."""
+nonnegative, relative, sphere, kind = sp.symbols("nonnegative relative sphere kind", integer=True, nonnegative=True)
+"""1 or 0: nonnegative features or free ones, relative scaling or absolute, sphere or two points; a loss of `CURVED`."""
+EITHER = Integers(0, 1)
 margin, mean_distance, weight_distance = sp.symbols("margin mean_distance weight_distance", positive=True)
 by_cross_entropy, by_smoothing = sp.symbols("ND_CE ND_LS", positive=True)
 
@@ -60,10 +63,16 @@ not_collapsed = sp.Lt(smoothing + 4 * mu, 1)
 not_collapsed_free = sp.Lt(smoothing + 2 * sp.sqrt(2) * mu, 1)
 """Nonzero class means, free features."""
 cross_entropy_not_collapsed = sp.Lt(4 * mu, 1)
+KAPPA = mu * (sp.sqrt(2) + (2 - sp.sqrt(2)) * nonnegative)
+"""The cost of a margin in either setting."""
+not_collapsed_either = sp.Lt(smoothing + 2 * KAPPA, 1)
+cross_entropy_not_collapsed_either = sp.Lt(2 * KAPPA, 1)
 
 # ---------------------------------------------------------------------- the problem at a point
 
 LossName = Literal["cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge", "hinge"]
+CURVED: tuple[LossName, ...] = ("cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge")
+"""Losses with phi'' > 0 left of the margin and of the noise-free noisy margin."""
 Slope = Callable[[arb], arb]
 Fixed = Mapping[str, Any]
 """Fields of a `Case` that do not come from the point."""
@@ -99,8 +108,14 @@ class Case:
 
     @classmethod
     def at(cls, point: Mapping[str, Any], fixed: Fixed = NOTHING, renamed: Renamed = NOTHING) -> "Case":
-        """The problem at a point; a variable ``decay`` stands for both decays."""
+        """The problem at a point; a variable ``decay`` stands for both decays, others for what they number."""
         both = {name: point["decay"] for name in ("weight_decay", "feature_decay") if "decay" in point}
+        if point.get("relative"):
+            both["scaling"] = "relative"
+        if point.get("sphere"):
+            both["spread"] = Sphere
+        if "kind" in point:
+            both["loss"] = CURVED[point["kind"]]
         known = {f.name for f in fields(cls)}
         own = {name: value for name, value in point.items() if name in known}
         moved = {name: point[other] for name, other in renamed.items()}

@@ -17,12 +17,12 @@ def total_margin(weight_decay: float, feature_decay: float) -> arb:
 def configuration(split: float, weight_decay: float, feature_decay: float) -> tuple[list[arb], arb]:
     """The lengths of the two class means, and the objective, where the first class has the share ``split``.
 
-    ``h_n = a_n e_n``, ``W h_n = s_n (e_n - 1/2)``, ``a_n^2 = s_n sqrt(lW/lH)``, biases ``b_1 - b_2 = (s_2 - s_1)/2``.
+    ``h_n = a_n e_n``, ``W h_n = s_n (e_n - 1/2)``, ``a_n^2 = |s_n| sqrt(lW/lH)``, biases ``b_1 - b_2 = (s_2 - s_1)/2``.
     """
     lw, lh = arb(weight_decay), arb(feature_decay)
     both = total_margin(weight_decay, feature_decay)
     margins = [arb(split) * both, (1 - arb(split)) * both]
-    lengths = [(s * (lw / lh).sqrt()).sqrt() for s in margins]
+    lengths = [(abs(s) * (lw / lh).sqrt()).sqrt() for s in margins]
     tilt = (margins[1] - margins[0]) / 4
     total = arb(0)
     for n in range(2):
@@ -30,8 +30,8 @@ def configuration(split: float, weight_decay: float, feature_decay: float) -> tu
         bias = (tilt, -tilt) if n == 0 else (-tilt, tilt)
         logits = [own + bias[0], other + bias[1]]
         total += (log_sum_exp(logits) - logits[0] + lh * lengths[n] ** 2) / 2
-        # The column of W is (s_n/a_n)(e_n - 1/2).
-        total += lw * (margins[n] / lengths[n]) ** 2 / 2
+        # The column of W is (s_n/a_n)(e_n - 1/2), whose square is |s_n| sqrt(lH/lW)/2.
+        total += lw * abs(margins[n]) * (lh / lw).sqrt() / 2
     return lengths, total
 
 

@@ -54,7 +54,7 @@ CLAIM = Claim(
     id="batching-failure",
     title="Classes that never share a batch may coincide at no cost",
     statement=(
-        r"Nonnegative features, supervised contrastive loss, $K$ samples a class, batches of classes {1, 2} and {2, 3} only: the orthogonal "
+        r"Nonnegative features, supervised contrastive loss, $K \geq 2$ samples in each of three classes, batches of classes {1, 2} and {2, 3} only: the orthogonal "
         r"frame ties exactly with $h_1 = h_3$, both at $2 \log(K - 1 + K e^{-1/T})$. With the full batch coinciding "
         r"costs strictly more."
     ),

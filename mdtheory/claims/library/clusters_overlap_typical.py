@@ -11,7 +11,7 @@ CLAIM = one_loss(
     title="Clean classes overlap: errors on unseen examples on a box",
     statement=(
         r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = 0$: $\mathrm{ND} > 1/2$, so some unseen clean examples are misclassified, "
-        r"for decays in $[0.002, 0.01]$, noise in $[0.1, 0.5]$, slope in $[0.1, 0.3]$, dimension 8."
+        r"for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.1, 0.5]$, slope in $[0.1, 0.3]$, clean examples on the unit sphere of dimension 8."
     ),
     quantity={excess: over_half(FAMILY.solved())},
     relation=greater(excess, 0),

@@ -24,7 +24,7 @@ CLAIM = Claim(
     id="conditioning-at-the-etf",
     title="Condition number of the classifier's Hessian at the simplex solution",
     statement=(
-        r"Balanced cross-entropy with smoothing, at the optimum: the regularised Hessian in $W$ has the condition number "
+        r"Balanced cross-entropy with smoothing, free features, no bias, at an optimum that is not zero ($\alpha + 2\sqrt{N}\mu < 1$): the regularised Hessian in $W$ has the condition number "
         r"$1 + p q a/\tau$, with $\tau = 2\mu/\sqrt{N}$, $q = \alpha/N + \tau$, $p = 1 - (N-1) q$ and the margin "
         r"$a = \log(p/q)$; its least eigenvalue is $2\lambda_W$."
     ),

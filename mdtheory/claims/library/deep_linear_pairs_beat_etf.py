@@ -11,7 +11,7 @@ CLAIM = Claim(
     id="deep-linear-pairs-beat-etf",
     title="When antipodal pairs beat the simplex frame in deep linear networks",
     statement=(
-        r"For even $N$ and $L$ linear layers with cross-entropy, small decay: if $(N/2)\,2^{2/(L+1)} < N - 1$, which holds "
+        r"For even $N$ and $L \geq 2$ linear layers on free features with cross-entropy, balanced classes and small enough decay: if $(N/2)\,2^{2/(L+1)} < N - 1$, which holds "
         r"for $N \geq 6$, and for $N = 4$ from three layers on, antipodal pairs of classes cost less than the simplex frame."
     ),
     source=Source("this project", "sufficient test as the decay vanishes; low rank: garrod2024"),

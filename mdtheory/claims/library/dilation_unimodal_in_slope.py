@@ -3,7 +3,16 @@
 import sympy as sp
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import NO_DECAY, VARIABLES, not_collapsed, solved
+from mdtheory.claims.library._noisy import (
+    EITHER,
+    NO_DECAY,
+    VARIABLES,
+    nonnegative,
+    not_collapsed_either,
+    relative,
+    solved,
+    sphere,
+)
 from mdtheory.claims.library._symbols import noisy_decay, slope
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import at_least
@@ -16,7 +25,8 @@ CLAIM = Claim(
     id="dilation-unimodal-in-slope",
     title="Over the memorization-dilation slope the dilation has one peak",
     statement=(
-        r"Cross-entropy with smoothing, noisy features without decay: for slopes $C_1 < C_2 < C_3$, "
+        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, absolute or relative scaling, noisy "
+        r"features without decay: for slopes $C_1 < C_2 < C_3$, "
         r"$\mathrm{ND}(C_2) \geq \min(\mathrm{ND}(C_1), \mathrm{ND}(C_3))$."
     ),
     source=Source("this project", "dilation over the slope"),
@@ -25,8 +35,11 @@ CLAIM = Claim(
         slope: SLOPE,
         between: SLOPE,
         largest: SLOPE,
+        nonnegative: EITHER,
+        relative: EITHER,
+        sphere: EITHER,
     },
-    assumptions=(not_collapsed, sp.Lt(slope, between), sp.Lt(between, largest)),
+    assumptions=(not_collapsed_either, sp.Lt(slope, between), sp.Lt(between, largest)),
     quantities={
         at_small: solved("normalized", NO_DECAY),
         at_between: solved("normalized", NO_DECAY, {"slope": "between"}),

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from mdtheory.claims.domains import Interval
+from mdtheory.claims.domains import Integers, Interval
 from mdtheory.claims.library._noisy import (
     EQUAL_DECAYS,
     FREE,
@@ -31,12 +31,19 @@ CLAIM = Claim(
     id="equal-decay-boundary",
     title="Equal decays, relative scaling, free features: what decides at small noise",
     statement=(
-        r"With $h(e) = e(1-e)\log((1-e)/e)$ and $x_e = h(e)/\kappa$, $\kappa = \sqrt{2}\mu$, as $\eta \to 0$: "
-        r"$\mathrm{ND}_{LS} - \mathrm{ND}_{CE} \sim (\eta^2/C^3) (g(x_\kappa) - g(x_{\alpha/2+\kappa}))$, "
-        r"$g(x) = (1 + x/d)/(1+x)$. For $d > 1$ it is positive if and only if $h(\alpha/2+\kappa) > h(\kappa)$."
+        r"Free features, relative scaling, $\lambda = \lambda_H$, cross-entropy without and with smoothing $\alpha$, nonzero class "
+        r"means: with $h(e) = e(1-e)\log((1-e)/e)$ and $x_e = h(e)/\kappa$, $\kappa = \sqrt{2}\mu$, as $\eta \to 0$ "
+        r"$\mathrm{ND}_{LS} - \mathrm{ND}_{CE} = (\eta^2/C^3) (g(x_\kappa) - g(x_{\alpha/2+\kappa}) + O(\eta))$, "
+        r"$g(x) = (1 + x/d)/(1+x)$. So for $d > 1$ and small noise it is positive if $h(\alpha/2+\kappa) > h(\kappa)$, and negative "
+        r"if $h(\alpha/2+\kappa) < h(\kappa)$."
     ),
     source=Source("this project", "boundary of the order at equal decays"),
-    variables={**WITHOUT_DECAY, noise: Interval(1e-10, 1e-9, log=True), slope: Interval(0.1, 10.0, log=True)},
+    variables={
+        **WITHOUT_DECAY,
+        noise: Interval(1e-10, 1e-9, log=True),
+        slope: Interval(0.1, 10.0, log=True),
+        dim: Integers(1, 32),
+    },
     definitions={
         kappa: sp.sqrt(2) * mu,
         stiff_ce: _stiffness(kappa),
@@ -49,8 +56,9 @@ CLAIM = Claim(
     },
     relations=(
         asymptotic(
-            by_smoothing - by_cross_entropy,
-            noise**2 / slope**3 * ((1 + stiff_ce / dim) / (1 + stiff_ce) - (1 + stiff_ls / dim) / (1 + stiff_ls)),
+            # One is added on both sides: in one dimension, and where both stiffnesses agree, the limit is zero.
+            1 + (by_smoothing - by_cross_entropy) * slope**3 / noise**2,
+            1 + (1 + stiff_ce / dim) / (1 + stiff_ce) - (1 + stiff_ls / dim) / (1 + stiff_ls),
             noise,
             rate=1,
         ),

@@ -40,7 +40,7 @@ CLAIM = Claim(
     id="equal-decay-boundary-peak",
     title="The function that decides the order at equal decays has its peak at margin 1.5434",
     statement=(
-        r"$h(e) = e(1-e)\log((1-e)/e) \leq (s - 1/s)/4$, attained at $e = 1/(1+e^s)$, where $s \tanh(s/2) = 1$: "
+        r"For $e \in [10^{-6}, .999]$, $h(e) = e(1-e)\log((1-e)/e) \leq (s - 1/s)/4$, attained at $e = 1/(1+e^s)$, where $s \tanh(s/2) = 1$: "
         r"$h \leq .223872$ at $e = .176041$, $s = 1.543405$."
     ),
     source=Source("this project", "boundary of the order at equal decays"),

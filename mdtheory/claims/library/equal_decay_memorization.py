@@ -7,15 +7,25 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import EQUAL_DECAYS, FREE, Case, configured, mean_distance, not_collapsed, solved
+from mdtheory.claims.library._noisy import (
+    EITHER,
+    EQUAL_DECAYS,
+    Case,
+    configured,
+    kind,
+    mean_distance,
+    nonnegative,
+    relative,
+    solved,
+)
 from mdtheory.claims.library._points import Computed
-from mdtheory.claims.library._small import WITHOUT_DECAY
+from mdtheory.claims.library._small import OF_CURVED_LOSSES, ROOM, WITHOUT_DECAY, room
 from mdtheory.claims.library._symbols import feature_decay, noise, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import asymptotic, greater
 
-memorization, free_memorization, free_distance, overshoot = sp.symbols("rho free_rho free_D k", positive=True)
+memorization, overshoot = sp.symbols("rho k", positive=True)
 
 
 def _overshoot(point: Mapping[str, Any]) -> arb:
@@ -30,9 +40,10 @@ CLAIM = Claim(
     id="equal-decay-memorization",
     title="Equal decays: how far a noisy example moves as noise vanishes",
     statement=(
-        r"If noisy features have the decay of the others, then as $\eta \to 0$ free noisy features end at the class mean of "
-        r"their label, $\rho \to D$, for every smoothing. Nonnegative class means: $\rho \to D (1/4 + (k+1)^2/4)^{1/2}$ "
-        r"with $\mu k + \varphi'(k s) = 0$, $k > 1$."
+        r"A loss with $\varphi'' > 0$ left of the margin (cross-entropy with any smoothing, label relaxation, squared error with a "
+        r"bias, squared hinge), nonzero class means: if noisy features have the decay of the others, then as $\eta \to 0$ free noisy "
+        r"features end at the class mean of their label, $\rho \to D$. Nonnegative class means, unconstrained noisy features: "
+        r"$\rho \to D (1/4 + (k+1)^2/4)^{1/2}$ with $\mu k + \varphi'(k s) = 0$, $k > 1$."
     ),
     source=Source("this project", "asymptotics for small noise"),
     variables={
@@ -41,22 +52,28 @@ CLAIM = Claim(
         feature_decay: Interval(1e-3, 0.1, log=True),
         smoothing: Interval(0.0, 0.9),
         noise: Interval(1e-11, 1e-9, log=True),
+        nonnegative: EITHER,
+        relative: EITHER,
+        kind: OF_CURVED_LOSSES,
     },
-    assumptions=(not_collapsed,),
+    assumptions=(sp.Gt(room, 0),),
     quantities={
         mean_distance: configured("mean_distance"),
-        free_distance: configured("mean_distance", FREE),
+        room: ROOM,
         memorization: solved("memorization", renamed=EQUAL_DECAYS),
-        free_memorization: solved("memorization", FREE, EQUAL_DECAYS),
         overshoot: Quantity(at=Computed(_overshoot), route="root of a monotone equation, by proved signs"),
     },
     relations=(
-        asymptotic(free_memorization, free_distance, noise, rate=1),
-        asymptotic(memorization, mean_distance * sp.sqrt(sp.Rational(1, 4) + (overshoot + 1) ** 2 / 4), noise, rate=1),
-        greater(overshoot, 1),
+        asymptotic(
+            memorization,
+            mean_distance * sp.sqrt(1 - nonnegative + nonnegative * (1 + (overshoot + 1) ** 2) / 4),
+            noise,
+            rate=1,
+        ),
+        greater(overshoot, nonnegative),
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",
     most_samples=500,
-    notes="So the losses differ at the next order only: see equal-decay-boundary.",
+    notes="So curved losses differ at the next order only: see equal-decay-boundary. The hinge moves noisy examples less far.",
 )

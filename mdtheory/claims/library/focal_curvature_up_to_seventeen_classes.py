@@ -33,7 +33,7 @@ CLAIM = Claim(
     id="focal-curvature-up-to-seventeen-classes",
     title="The curvature of the focal profile is positive for up to 17 classes: a box",
     statement=(
-        r"The profile of focal loss has $f''(s) > 0$ wherever $1/17 \leq p < 1$, for $\gamma \leq 20$: it is convex on "
+        r"The profile of focal loss has $f''(s) > 0$ wherever $1/17 \leq p < 1$, for $0 \leq \gamma \leq 20$: it is convex on "
         r"$s \geq 0$ for $N \leq 17$ classes."
     ),
     source=Source("this project", "convexity of the focal profile"),

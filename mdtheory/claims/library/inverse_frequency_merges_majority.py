@@ -40,7 +40,7 @@ CLAIM = Claim(
     id="inverse-frequency-merges-majority",
     title="Inverse-frequency loss weights merge the largest classes first",
     statement=(
-        r"With loss weights $1/(Np)$ classes coincide from $1/(N\sqrt{p}) \leq 2\mu$ on: for proportions "
+        r"Cross-entropy, free features: with loss weights $1/(Np)$ equal classes coincide from $1/(N\sqrt{p}) \leq 2\mu$ on: for proportions "
         r"$(.4, .4, .0\overline{6}, .0\overline{6}, .0\overline{6})$ and $2\mu = 0.5$ the majority coincides, the minority does not."
     ),
     source=Source("this project", "threshold with weights, inverse-frequency weighting"),

@@ -8,7 +8,17 @@ import sympy as sp
 from flint import arb
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import NOTHING, UNSMOOTHED, Case, Fixed, configured, not_collapsed
+from mdtheory.claims.library._noisy import (
+    EITHER,
+    NOTHING,
+    UNSMOOTHED,
+    Case,
+    Fixed,
+    configured,
+    nonnegative,
+    not_collapsed_either,
+    relative,
+)
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import WITHOUT_DECAY, curvature
 from mdtheory.claims.library._symbols import dim, noise, slope, smoothing
@@ -19,7 +29,8 @@ from mdtheory.errors import AssumptionError
 
 nepers, large = sp.symbols("nepers L", positive=True)
 ratio = sp.Symbol("ratio", positive=True)
-margin_ce, margin_ls, weights_ce, weights_ls, distance_ce = sp.symbols("s_CE s_LS kap_CE kap_LS D_CE", positive=True)
+margin_ce, margin_ls, weights_ce, weights_ls = sp.symbols("s_CE s_LS kap_CE kap_LS", positive=True)
+distance_ce, distance_ls = sp.symbols("D_CE D_LS", positive=True)
 
 
 def _problem(point: Mapping[str, Any], fixed: Fixed = NOTHING) -> NoisyProblem:
@@ -33,7 +44,7 @@ def _travelled_by_cross_entropy(problem: NoisyProblem) -> arb:
 
     def residual(travelled: arb) -> arb:
         r = problem.dilation(travelled - c.margin)
-        force = problem.pull(c.margin, c.weight_distance * r) * c.mean_distance / problem.slope
+        force = problem.pull(c.margin, c.weight_distance * r) * c.mean_distance**problem.exponent / problem.slope
         return force.log() + (1 + (travelled - c.margin).exp()).log()
 
     return positive_root(residual)
@@ -49,29 +60,36 @@ def _travelled_by_smoothing(problem: NoisyProblem, alpha: arb) -> arb:
 
 
 def _ratio(point: Mapping[str, Any]) -> arb:
-    """ND of cross-entropy over ND of label smoothing; both are eta (t + s)/(C kap)."""
+    """ND of cross-entropy over ND of label smoothing; both are ``eta D^(q-1) (t + s)/(C kap)``."""
     by_smoothing = _problem(point)
     by_cross_entropy = _problem(point, UNSMOOTHED)
     top = _travelled_by_cross_entropy(by_cross_entropy) / by_cross_entropy.classes.weight_distance
     alpha = arb(point["smoothing"])
-    return top / (_travelled_by_smoothing(by_smoothing, alpha) / by_smoothing.classes.weight_distance)
+    ratio = top / (_travelled_by_smoothing(by_smoothing, alpha) / by_smoothing.classes.weight_distance)
+    farther = by_cross_entropy.classes.mean_distance / by_smoothing.classes.mean_distance
+    return ratio if by_smoothing.exponent == 1 else ratio / farther
 
 
 CLAIM = Claim(
     id="log-growth-of-cross-entropy",
     title="Cross-entropy over label smoothing grows like the logarithm of the noise",
     statement=(
-        r"Noisy features without decay, absolute scaling, $\eta = e^{-n}$: as $n \to \infty$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} "
-        r"\sim (L - \log L)\, \kappa_{w,LS}/(\kappa_{w,CE} (\log((2-\alpha)/\alpha) + s_{LS}))$, "
-        r"$L = n + s_{CE} + \log(d C^2/(\varphi''(s_{CE}) D_{CE}^2))$."
+        r"Cross-entropy without smoothing against smoothing $\alpha > 0$, same decays, each with its own nonzero class means, free or "
+        r"nonnegative; noisy features without decay, $\eta = e^{-n}$, $q = 1$ in absolute and 0 in relative scaling: as $n \to \infty$, "
+        r"$\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \sim (L - \log L)\, \kappa_{w,LS} D_{LS}^{1-q}/(\kappa_{w,CE} D_{CE}^{1-q} "
+        r"(\log((2-\alpha)/\alpha) + s_{LS}))$, $L = n + s_{CE} + \log(d C^2/(\varphi''(s_{CE}) D_{CE}^{2q}))$."
     ),
     source=Source("this project", "asymptotics for small noise"),
     variables={
         **{v: domain for v, domain in WITHOUT_DECAY.items() if v is not noise},
         nepers: Interval(300.0, 3000.0, log=True),
+        nonnegative: EITHER,
+        relative: EITHER,
     },
-    definitions={large: nepers + margin_ce + sp.log(dim * slope**2 / (curvature(margin_ce) * distance_ce**2))},
-    assumptions=(not_collapsed,),
+    definitions={
+        large: nepers + margin_ce + sp.log(dim * slope**2 / (curvature(margin_ce) * distance_ce ** (2 - 2 * relative)))
+    },
+    assumptions=(not_collapsed_either,),
     quantities={
         ratio: Quantity(at=Computed(_ratio), route="roots of stationarity by proved signs, two-point spread"),
         margin_ce: configured("margin", UNSMOOTHED),
@@ -79,11 +97,15 @@ CLAIM = Claim(
         weights_ce: configured("weight_distance", UNSMOOTHED),
         weights_ls: configured("weight_distance"),
         distance_ce: configured("mean_distance", UNSMOOTHED),
+        distance_ls: configured("mean_distance"),
     },
     relations=(
         asymptotic(
             ratio,
-            (large - sp.log(large)) * weights_ls / (weights_ce * (sp.log((2 - smoothing) / smoothing) + margin_ls)),
+            (large - sp.log(large))
+            * weights_ls
+            / (weights_ce * (sp.log((2 - smoothing) / smoothing) + margin_ls))
+            * (distance_ls / distance_ce) ** relative,
             nepers,
             rate=1.9,
             toward="infinity",

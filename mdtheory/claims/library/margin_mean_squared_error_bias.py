@@ -29,8 +29,10 @@ CLAIM = Claim(
     id="margin-mean-squared-error-bias",
     title="Squared error with a bias: margin and optimal value, balanced classes",
     statement=(
-        r"The optimal margin is $(1 - \alpha - 2\sqrt{N}\mu)_+$ for free and $(1 - \alpha - 2N\mu/\sqrt{N-1})_+$ for "
-        r"nonnegative features; the value is $\frac{N-1}{2N} (1 - \alpha - s)^2 + \kappa s$."
+        r"Squared error, balanced classes with smoothed labels, unregularised bias: the optimal margin is "
+        r"$s = (1 - \alpha - 2\sqrt{N}\mu)_+$ for free features, and $(1 - \alpha - 2N\mu/\sqrt{N-1})_+$ for nonnegative ones, where "
+        r"for $N = 2$ it is the mean of the two margins that is determined; with $\kappa$ the cost of a margin the value is "
+        r"$\frac{N-1}{2N} (1 - \alpha - s)^2 + \kappa s$."
     ),
     source=Source("this project", "closed form of the balanced features model, squared error"),
     variables=SOLVER_VARIABLES,

@@ -19,8 +19,8 @@ CLAIM = Claim(
     id="merge-threshold",
     title="When equal minority classes coincide",
     statement=(
-        r"Cross-entropy, free features: two or more classes of the same proportion $p$ coincide at the optimum if and only "
-        r"if $\sqrt{p} \leq 2\mu$, whatever the other classes are."
+        r"Cross-entropy without smoothing, free features of dimension at least $N - 1$: two or more classes of the same proportion $p$ "
+        r"coincide at the optimum if and only if $\sqrt{p} \leq 2\mu$, whatever the other classes are."
     ),
     source=Source("hong2024", "minority collapse of cross-entropy with imbalanced data; the threshold in this form"),
     variables=STEP_IMBALANCE,

@@ -46,8 +46,9 @@ CLAIM = Claim(
     id="merge-threshold-general",
     title="When equal classes coincide: loss weights, temperatures, weighted decay, smoothing",
     statement=(
-        r"With loss weight $\omega$, logit scale $\Delta$, feature decay weight $\rho$ and smoothing $\alpha$, equal "
-        r"classes of proportion $p$ coincide if and only if $(1-\alpha)\,\omega\Delta\sqrt{p/\rho} \leq 2\mu$."
+        r"Cross-entropy, free features of dimension at least $N - 1$, smoothed one-hot labels: with loss weight $\omega$, logit scale "
+        r"$\Delta$, feature decay weight $\rho$ and smoothing $\alpha < 1$, two or more classes that share these and the proportion $p$ "
+        r"coincide at the optimum if and only if $(1-\alpha)\,\omega\Delta\sqrt{p/\rho} \leq 2\mu$."
     ),
     source=Source("this project", "threshold with weights and temperatures"),
     variables={
@@ -66,5 +67,8 @@ CLAIM = Claim(
     expected=Verdict.PROVED,
     derivation="derivations/merge_threshold.py",
     most_samples=300,
-    notes="An additive adjustment of the logits changes nothing; inverse-frequency weights: inverse-frequency-merges-majority.",
+    notes=(
+        "An additive adjustment of the logits changes nothing; inverse-frequency weights: inverse-frequency-merges-majority. "
+        "False for nonnegative features: merge-threshold-nonnegative."
+    ),
 )

@@ -26,7 +26,7 @@ CLAIM = Claim(
     id="minority-collapse-nonnegative",
     title="Nonnegative features: the share below which a class collapses to zero",
     statement=(
-        r"Nonnegative features, cross-entropy with smoothing $\alpha$, no bias: class $n$ has a nonzero mean if and only if "
+        r"Nonnegative features of dimension at least $N$, cross-entropy with smoothing $\alpha < 1$, no bias: class $n$ has a nonzero mean if and only if "
         r"$\pi_n > 4\mu^2 N/((N-1)(1-\alpha)^2)$."
     ),
     source=Source("dang2024", "minority collapse of nonnegative features; with smoothing: this project"),

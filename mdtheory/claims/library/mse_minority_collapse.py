@@ -16,7 +16,10 @@ kept = [sp.Max(0, 1 - 2 * mu / sp.sqrt(p)) for p in shares]
 CLAIM = Claim(
     id="mse-minority-collapse",
     title="Squared error, one-hot labels: class n collapses to zero exactly if its share is at most 4 mu^2",
-    statement=r"Without a bias $z_n = (1 - 2\mu/\sqrt{\pi_n})_+ e_n$, so class $n$ is zero if and only if $\sqrt{\pi_n} \leq 2\mu$.",
+    statement=(
+        r"Squared error, one-hot labels, any proportions, no bias, free or nonnegative features: $z_n = (1 - 2\mu/\sqrt{\pi_n})_+ e_n$, "
+        r"so class $n$ is zero if and only if $\sqrt{\pi_n} \leq 2\mu$."
+    ),
     source=Source("dang2023", "orthogonal frame of unequal lengths for the squared error; the threshold in this form"),
     variables={weight_decay: SOLVER_DECAY, feature_decay: SOLVER_DECAY, pi: Proportions(3, smallest=0.01)},
     quantities={

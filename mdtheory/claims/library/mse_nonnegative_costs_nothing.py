@@ -14,8 +14,8 @@ CLAIM = Claim(
     id="mse-nonnegative-costs-nothing",
     title="Squared error without a bias: asking for nonnegative features costs nothing",
     statement=(
-        r"With smoothed labels and $N \leq 4$ classes of any proportions, free and nonnegative features have the same "
-        r"optimal value; for balanced classes or $\alpha = 0$ with any $N$."
+        r"Squared error, smoothed one-hot labels, no bias, features of dimension at least $N$: with $N \leq 4$ classes of any "
+        r"proportions free and nonnegative features have the same optimal value; for balanced classes or $\alpha = 0$ with any $N$."
     ),
     source=Source("this project", "squared error: when nonnegativity is free"),
     variables={weight_decay: SOLVER_DECAY, feature_decay: SOLVER_DECAY, smoothing: SMOOTHING, pi: Proportions(3)},

@@ -11,7 +11,7 @@ CLAIM = one_loss(
     title="Mislabelled examples are memorised: a box of typical training parameters",
     statement=(
         r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = \lambda_H$: the noisy margin is positive "
-        r"for decays in $[0.001, 0.02]$, noise in $[0.001, 0.1]$, slope in $[0.7, 2]$, dimension 8."
+        r"for equal decays $\lambda_W = \lambda_H$ in $[0.001, 0.02]$, noise in $[0.001, 0.1]$, slope in $[0.7, 2]$, clean examples on the unit sphere of dimension 8."
     ),
     quantity={noisy_margin: FAMILY.solved(part="noisy_margin")},
     relation=greater(noisy_margin, 0),

@@ -8,12 +8,16 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import (
+    EITHER,
     NO_DECAY,
     VARIABLES,
     Case,
     configured,
     margin,
-    not_collapsed,
+    mean_distance,
+    nonnegative,
+    not_collapsed_either,
+    relative,
     solved,
     weight_distance,
 )
@@ -36,18 +40,22 @@ CLAIM = Claim(
     id="noisy-margin-at-most-the-minimiser",
     title="An upper bound on memorization and dilation for all noise",
     statement=(
-        r"Label smoothing, noisy features without decay, absolute scaling: for every noise $t \leq \log((2-\alpha)/\alpha)$, "
-        r"where $\mathrm{ND} = \eta (t+s)/(C \kappa_w)$ and $\kappa_w = \Vert w_1 - w_2 \Vert$."
+        r"Cross-entropy with smoothing $\alpha > 0$, nonzero class means, free or nonnegative features, noisy features without "
+        r"decay: for every noise $t \leq \log((2-\alpha)/\alpha)$, where $\mathrm{ND} = \eta D^{q-1} (t+s)/(C \kappa_w)$, "
+        r"$\kappa_w = \Vert w_1 - w_2 \Vert$ ($q = 1$ in absolute, 0 in relative scaling)."
     ),
     source=Source("this project", "bounds for all noise levels"),
     variables={
         **{v: d for v, d in VARIABLES.items() if v is not noisy_decay},
-        smoothing: Interval(0.01, 0.95),
+        smoothing: Interval(1e-6, 0.99, log=True),
         noise: Interval(1e-9, 1e6, log=True),
+        nonnegative: EITHER,
+        relative: EITHER,
     },
-    assumptions=(not_collapsed,),
+    assumptions=(not_collapsed_either,),
     quantities={
         margin: configured("margin"),
+        mean_distance: configured("mean_distance"),
         weight_distance: configured("weight_distance"),
         noisy_margin: solved("noisy_margin", NO_DECAY),
         normalized: solved("normalized", NO_DECAY),
@@ -56,7 +64,7 @@ CLAIM = Claim(
     relations=(
         at_most(noisy_margin, minimiser),
         equal(minimiser, sp.log((2 - smoothing) / smoothing)),
-        equal(normalized, noise * (noisy_margin + margin) / (slope * weight_distance)),
+        equal(normalized, noise * (noisy_margin + margin) / (slope * weight_distance * mean_distance**relative)),
     ),
     expected=Verdict.PROVED,
     derivation="derivations/noise_and_slope.py",

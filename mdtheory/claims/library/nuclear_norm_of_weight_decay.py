@@ -45,7 +45,9 @@ def _factors(point: Mapping[str, Any]) -> tuple[Rows, Rows]:
     large, small = (e * e + h * h).sqrt() + (f * f + g * g).sqrt(), (e * e + h * h).sqrt() - (f * f + g * g).sqrt()
     one, other = arb.atan2(g, f), arb.atan2(h, e)
     scale = (arb(point["feature_decay"]) / arb(point["weight_decay"])).root(4)
-    root, signed = abs(small).sqrt(), small / abs(small).sqrt()
+    # Balls around zero, where Z is singular, may reach below it.
+    root = abs(small).max(arb(0)).sqrt()
+    signed = root * small.sgn()
     weights = _times(_turn((other + one) / 2), ((scale * large.sqrt(), arb(0)), (arb(0), scale * root)))
     means = _times(((large.sqrt() / scale, arb(0)), (arb(0), signed / scale)), _turn((other - one) / 2))
     return weights, means
@@ -85,7 +87,7 @@ CLAIM = Claim(
     id="nuclear-norm-of-weight-decay",
     title="Weight decay on classifier and features is a nuclear norm of the logits",
     statement=(
-        r"For $W H = Z$ the decay $\lambda_W \Vert W \Vert^2 + \lambda_H \sum_n \pi_n \Vert h_n \Vert^2$ is at least "
+        r"Free features of dimension at least the rank of $Z$, $\lambda_W, \lambda_H > 0$: for $W H = Z$ the decay $\lambda_W \Vert W \Vert^2 + \lambda_H \sum_n \pi_n \Vert h_n \Vert^2$ is at least "
         r"$2\mu \Vert Z\, \mathrm{diag}(\sqrt{\pi}) \Vert_*$, and the factors of the singular value decomposition attain it."
     ),
     source=Source("zhu2021", "nuclear-norm form of the features model; with class proportions: this project"),

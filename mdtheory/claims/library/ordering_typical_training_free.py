@@ -8,7 +8,7 @@ CLAIM = ordering(
     title="Cross-entropy dilates more for typical training parameters, free features",
     statement=(
         r"Free features, absolute scaling, noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
-        r"for decays in $[0.002, 0.01]$, noise in $[0.01, 0.2]$, slope in $[0.7, 2]$, smoothing in $[0.05, 0.2]$, dimension 8."
+        r"for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.01, 0.2]$, slope in $[0.7, 2]$, smoothing in $[0.05, 0.2]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(nonnegative=False),
     sides=noisy_sides("0.002 0.01", "0.01 0.2", "0.7 2", smoothing="0.05 0.2"),

@@ -9,11 +9,14 @@ from flint import arb
 
 from mdtheory.claims.library._noisy import (
     BY_SIGNS,
+    EITHER,
     VARIABLES,
     Case,
     configured,
-    cross_entropy_not_collapsed,
+    cross_entropy_not_collapsed_either,
     margin,
+    nonnegative,
+    relative,
     solved,
 )
 from mdtheory.claims.library._points import Computed
@@ -37,7 +40,7 @@ def _problem_at_peak(point: Mapping[str, Any]) -> NoisyProblem:
         return bound * bound.sinh() / (classes.margin.cosh() + bound.cosh()) - 2 * problem.noise * most
 
     dilation = positive_root(excess) / (classes.weight_distance * case.zeta)
-    slope = problem.noise * (1 + most) / classes.weight_distance * classes.mean_distance / dilation
+    slope = problem.noise * (1 + most) / classes.weight_distance * classes.mean_distance**problem.exponent / dilation
     return replace(problem, slope=slope)
 
 
@@ -57,12 +60,17 @@ CLAIM = Claim(
     id="peak-over-slope",
     title="The largest dilation over all slopes, cross-entropy",
     statement=(
-        r"For cross-entropy with $\lambda = 0$ the largest dilation over all slopes $C$ solves "
+        r"For cross-entropy without smoothing, nonzero class means, free or nonnegative features, absolute or relative scaling, "
+        r"$\lambda = 0$ and $\eta > 0$ the largest dilation over all slopes $C$ solves "
         r"$r F'(r) = 2 \eta W_0(e^{s-1})$; there $t = 1 - s + W_0(e^{s-1})$."
     ),
     source=Source("this project", "peak of the dilation over the slope"),
-    variables={v: VARIABLES[v] for v in (weight_decay, feature_decay, noise, slope, dim)},
-    assumptions=(cross_entropy_not_collapsed,),
+    variables={
+        **{v: VARIABLES[v] for v in (weight_decay, feature_decay, noise, slope, dim)},
+        nonnegative: EITHER,
+        relative: EITHER,
+    },
+    assumptions=(cross_entropy_not_collapsed_either,),
     quantities={
         margin: configured("margin"),
         dilation: solved("dilation"),

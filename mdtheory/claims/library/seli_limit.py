@@ -53,7 +53,7 @@ CLAIM = Claim(
     id="seli-limit",
     title="The small-decay limit is the max-margin solution, reached logarithmically slowly",
     statement=(
-        r"As $t = 2\mu \to 0$, margins are $z_{kk} - z_{jk} = \log(1/t) - \log \ell_{jk} + o(1)$ with "
+        r"Cross-entropy without smoothing, free features, no bias: as $t = 2\mu \to 0$, margins are $z_{kk} - z_{jk} = \log(1/t) - \log \ell_{jk} + o(1)$ with "
         r"$\ell = -((CPC)^+)^{1/2}$ off the diagonal, and the value is "
         r"$t\,[v(1 + \log(1/t)) - \sum_{j \neq k} p_k \ell_{jk} \log \ell_{jk} + o(1)]$, $v = \mathrm{tr}\,(CPC)^{1/2}$."
     ),

@@ -71,7 +71,8 @@ CLAIM = Claim(
     id="seli-needs-no-step",
     title="Max-margin logits for any proportions",
     statement=(
-        r"Whatever the proportions, the max-margin problem has the optimal logits $C = I - J/N$: the bound of weak "
+        r"Free features of dimension at least $N - 1$: whatever the proportions, the max-margin problem has the optimal logits "
+        r"$C = I - J/N$: the bound of weak "
         r"duality equals $\Vert C P^{1/2} \Vert_*$. For three classes that is $\sqrt{2/3 + 2 \sqrt{e_2/3}}$, "
         r"$e_2 = p_1 p_2 + p_1 p_3 + p_2 p_3$."
     ),

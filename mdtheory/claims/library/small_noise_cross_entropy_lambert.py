@@ -3,12 +3,15 @@
 import sympy as sp
 
 from mdtheory.claims.library._noisy import (
+    EITHER,
     NO_DECAY,
     UNSMOOTHED,
     configured,
-    cross_entropy_not_collapsed,
+    cross_entropy_not_collapsed_either,
     margin,
     mean_distance,
+    nonnegative,
+    relative,
     solved,
     weight_distance,
 )
@@ -23,13 +26,18 @@ CLAIM = Claim(
     id="small-noise-cross-entropy-lambert",
     title="Cross-entropy at small noise: the Lambert function",
     statement=(
-        r"Cross-entropy, noisy features without decay, absolute scaling: as $\eta \to 0$, "
-        r"$\mathrm{ND} \sim \eta W_0(e^s/\beta)/(C \Vert w_1 - w_2 \Vert)$ with $\beta = \varphi''(s) \eta D^2/(d C^2)$."
+        r"Cross-entropy without smoothing, nonzero class means, free or nonnegative features, noisy features without decay, "
+        r"$q = 1$ in absolute and 0 in relative scaling: as $\eta \to 0$, $\mathrm{ND} \sim \eta D^{q-1} "
+        r"W_0(e^s/\beta)/(C \Vert w_1 - w_2 \Vert)$ with $\beta = \varphi''(s) \eta D^{2q}/(d C^2)$."
     ),
     source=Source("this project", "asymptotics for small noise"),
-    variables={v: domain for v, domain in WITHOUT_DECAY.items() if v is not smoothing},
-    definitions={beta: curvature(margin) * noise * mean_distance**2 / (dim * slope**2)},
-    assumptions=(cross_entropy_not_collapsed,),
+    variables={
+        **{v: domain for v, domain in WITHOUT_DECAY.items() if v is not smoothing},
+        nonnegative: EITHER,
+        relative: EITHER,
+    },
+    definitions={beta: curvature(margin) * noise * mean_distance ** (2 - 2 * relative) / (dim * slope**2)},
+    assumptions=(cross_entropy_not_collapsed_either,),
     quantities={
         margin: configured("margin", UNSMOOTHED),
         weight_distance: configured("weight_distance", UNSMOOTHED),
@@ -37,7 +45,12 @@ CLAIM = Claim(
         normalized: solved("normalized", {**NO_DECAY, **UNSMOOTHED}),
     },
     relations=(
-        asymptotic(normalized, noise / (slope * weight_distance) * sp.LambertW(sp.exp(margin) / beta), noise, rate=1),
+        asymptotic(
+            normalized,
+            noise / (slope * weight_distance * mean_distance**relative) * sp.LambertW(sp.exp(margin) / beta),
+            noise,
+            rate=1,
+        ),
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",

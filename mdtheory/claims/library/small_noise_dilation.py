@@ -1,14 +1,26 @@
-"""Dilation is proportional to the noise as the noise vanishes, with a known factor."""
+"""Dilation is proportional to the noise as the noise vanishes, with a known factor, for every loss that is curved there."""
 
 import sympy as sp
 
-from mdtheory.claims.library._noisy import CONFIGURATION, margin, mean_distance, not_collapsed, weight_distance
+from mdtheory.claims.library._noisy import (
+    CONFIGURATION,
+    EITHER,
+    kind,
+    margin,
+    mean_distance,
+    nonnegative,
+    relative,
+    weight_distance,
+)
 from mdtheory.claims.library._small import (
     LIMIT_MARGIN,
     NORMALIZED_WITH_DECAY,
+    OF_CURVED_LOSSES,
+    ROOM,
     WITH_DECAY,
     limit_margin,
     normalized_with_decay,
+    room,
 )
 from mdtheory.claims.library._symbols import noise, slope
 from mdtheory.claims.model import Claim, Source, Verdict
@@ -18,26 +30,35 @@ CLAIM = Claim(
     id="small-noise-dilation",
     title="Dilation at small noise: the leading term",
     statement=(
-        r"Noisy features with decay $\lambda > 0$: as $\eta \to 0$, $\mathrm{ND} \sim (\eta/C)\, (D^2/4 + (t+s)^2/\kappa_w^2)^{1/2}$ in absolute scaling with "
-        r"nonnegative features, where $\lambda t + \kappa_w^2 \varphi'(t)/2 = 0$ and $\kappa_w = \Vert w_1 - w_2 \Vert$."
+        r"A loss with $\varphi'' > 0$ left of the margins $s$ and $t$ (cross-entropy with any smoothing, label relaxation, squared "
+        r"error with a bias, squared hinge), nonzero class means, noisy features with decay $\lambda > 0$: as $\eta \to 0$, "
+        r"$\mathrm{ND} \sim (\eta D^{q-1}/C)\, (m^2 + (t+s)^2/\kappa_w^2)^{1/2}$, where $\lambda t + \kappa_w^2 \varphi'(t)/2 = 0$, "
+        r"$\kappa_w = \Vert w_1 - w_2 \Vert$, $m = D/2$ for nonnegative and 0 for free features, $q = 1$ in absolute and 0 in "
+        r"relative scaling."
     ),
     source=Source("this project", "asymptotics for small noise"),
-    variables=WITH_DECAY,
-    assumptions=(not_collapsed,),
+    variables={**WITH_DECAY, nonnegative: EITHER, relative: EITHER, kind: OF_CURVED_LOSSES},
+    assumptions=(sp.Gt(room, 0),),
     quantities={
         **CONFIGURATION,
+        room: ROOM,
         limit_margin: LIMIT_MARGIN,
         normalized_with_decay: NORMALIZED_WITH_DECAY,
     },
     relations=(
         asymptotic(
             normalized_with_decay,
-            noise / slope * sp.sqrt(mean_distance**2 / 4 + ((limit_margin + margin) / weight_distance) ** 2),
+            noise
+            / (slope * mean_distance**relative)
+            * sp.sqrt(nonnegative * mean_distance**2 / 4 + ((limit_margin + margin) / weight_distance) ** 2),
             noise,
             rate=1,
         ),
     ),
     expected=Verdict.PROVED,
     derivation="derivations/small_noise.py",
-    notes="Without decay of noisy features: small-noise-second-term, and small-noise-cross-entropy-lambert.",
+    notes=(
+        "False for the hinge: small-noise-dilation-any-loss. Without decay of noisy features: small-noise-second-term, and "
+        "small-noise-cross-entropy-lambert."
+    ),
 )

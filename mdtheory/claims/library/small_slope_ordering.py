@@ -4,16 +4,19 @@ import sympy as sp
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import (
+    EITHER,
+    KAPPA,
     NO_DECAY,
     RELATIVE,
     UNSMOOTHED,
     by_cross_entropy,
     by_smoothing,
-    not_collapsed,
+    nonnegative,
+    not_collapsed_either,
     solved,
 )
 from mdtheory.claims.library._small import WITHOUT_DECAY
-from mdtheory.claims.library._symbols import mu, noise, slope, smoothing
+from mdtheory.claims.library._symbols import noise, slope, smoothing
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
@@ -30,23 +33,26 @@ CLAIM = Claim(
     id="small-slope-ordering",
     title="Cross-entropy against label smoothing at a small slope",
     statement=(
-        r"Nonnegative features, noisy features without decay, $\kappa = 2\mu$, $e = \alpha/2 + \kappa$: as $C \to 0$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \to "
-        r"e(1-e)\, s_{LS}^{1+q/2} / (\kappa (1-2e+\kappa)\, s_{CE}^{1+q/2})$. So cross-entropy dilates more if this "
-        r"exceeds 1, and less if it does not reach 1."
+        r"Cross-entropy without and with smoothing $\alpha$, same decays, each with its own nonzero class means, free ($\kappa = "
+        r"\sqrt{2}\mu$) or nonnegative ($\kappa = 2\mu$); noisy features without decay, $\eta > 0$, $e = \alpha/2 + \kappa$: as "
+        r"$C \to 0$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \to "
+        r"e(1-e)\, s_{LS}^{1+q/2} / (\kappa (1-2e+\kappa)\, s_{CE}^{1+q/2})$ ($q = 1$ in absolute, 0 in relative scaling). So for "
+        r"small $C$ cross-entropy dilates more if this exceeds 1, and less if it does not reach 1."
     ),
     source=Source("this project", "asymptotics for a small slope"),
     variables={
         **WITHOUT_DECAY,
         noise: Interval(0.01, 0.5, log=True),
         slope: Interval(1e-6, 1e-5, log=True),
+        nonnegative: EITHER,
     },
     definitions={
-        kappa: 2 * mu,
+        kappa: KAPPA,
         rest: smoothing / 2 + kappa,
         margin_ce: sp.log(1 / kappa - 1),
         margin_ls: sp.log(1 / rest - 1),
     },
-    assumptions=(not_collapsed,),
+    assumptions=(not_collapsed_either,),
     quantities={
         by_cross_entropy: solved("normalized", {**NO_DECAY, **UNSMOOTHED}),
         by_smoothing: solved("normalized", NO_DECAY),

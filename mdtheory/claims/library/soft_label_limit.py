@@ -35,7 +35,7 @@ CLAIM = Claim(
     id="soft-label-limit",
     title="Small decay and labels of full support: logits are log-labels",
     statement=(
-        r"If all label entries are positive, then $Z \to (I - J/N) \log Y$ as $t = 2\mu \to 0$, linearly in $t$; for two "
+        r"Cross-entropy, free features, no bias: if all label entries are positive, then $Z \to (I - J/N) \log Y$ as $t = 2\mu \to 0$, linearly in $t$; for two "
         r"classes the logit differences tend to $\log(y/(1-y))$."
     ),
     source=Source("this project", "small-decay limit with labels of full support"),

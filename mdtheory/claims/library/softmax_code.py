@@ -60,7 +60,7 @@ def _one_vs_rest(angles: list[arb]) -> arb:
     least = arb(4)
     for k, point in enumerate(points):
         others = [p for j, p in enumerate(points) if j != k]
-        nearest = arb(4)
+        nearest = _to_segment(point, others[0], others[0])  # for two points there is no chord
         for i, one in enumerate(others):
             for other in others[i + 1 :]:
                 nearest = nearest.min(_to_segment(point, one, other))
@@ -96,12 +96,12 @@ CLAIM = Claim(
     title="One-vs-rest distances: simplex frame and regular polygon",
     statement=(
         r"The largest one-vs-rest distance $\min_k \mathrm{dist}(w_k, \mathrm{conv}\{w_j\}_{j \neq k})$ of $N$ unit vectors "
-        r"is $N/(N-1)$ for $N \leq M + 1$, at the simplex frame, and $1 - \cos(2\pi/N)$ in the plane, $N \geq 3$, at the "
-        r"regular polygon."
+        r"in dimension $M$ is $N/(N-1)$ for $2 \leq N \leq M + 1$, at the simplex frame, and $1 - \cos(2\pi/N)$ in the plane, "
+        r"$N \geq 3$, at the regular polygon."
     ),
     source=Source("jiang2024", "softmax codes, values for few classes and for the plane"),
     variables={
-        num_classes: Integers(3, 8),
+        num_classes: Integers(2, 8),
         disturbance: Interval(1e-4, 3.0, log=True),
         seed: Integers(1, 10_000),
     },

@@ -33,8 +33,8 @@ CLAIM = Claim(
     id="spherical-cross-entropy-value",
     title="Cross-entropy on the unit sphere",
     statement=(
-        r"For unit class means and weights at inverse temperature $s$ the least cross-entropy is "
-        r"$\log(1 + (N-1) e^{-s N/(N-1)})$, attained by the simplex frame."
+        r"For unit class means and weights in dimension $M \geq N - 1$, balanced classes and inverse temperature $s > 0$ the least "
+        r"cross-entropy is $\log(1 + (N-1) e^{-s N/(N-1)})$, attained by the simplex frame; in a smaller dimension that is a lower bound."
     ),
     source=Source("lu2022", "minimum of cross-entropy on the sphere"),
     variables={

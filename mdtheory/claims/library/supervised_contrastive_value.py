@@ -54,9 +54,9 @@ CLAIM = Claim(
     id="supervised-contrastive-value",
     title="Supervised contrastive loss with the full batch",
     statement=(
-        r"With $K$ unit features in each of $N$ classes and temperature $T$ the least value is "
-        r"$\log(K - 1 + (N-1) K e^{-N/((N-1)T)})$, at the simplex frame; with nonnegative features the exponent is $-1/T$, "
-        r"at an orthogonal frame."
+        r"With $K \geq 2$ unit features in each of $N \geq 2$ classes and temperature $T > 0$ the least value is "
+        r"$\log(K - 1 + (N-1) K e^{-N/((N-1)T)})$, at the simplex frame, in dimension $M \geq N - 1$; with nonnegative features the "
+        r"exponent is $-1/T$, at an orthogonal frame, $M \geq N$."
     ),
     source=Source("graf2021", "minimum of the supervised contrastive loss; nonnegative features: kini2024"),
     variables={

@@ -14,12 +14,12 @@ from mdtheory.claims.relation import equal
 
 normalized = sp.Symbol("normalized", positive=True)
 error, in_one, in_three, incomplete_beta = sp.symbols("error in_one in_three incomplete_beta", nonnegative=True)
-threshold = sp.Symbol("threshold", positive=True)
+at_one, at_three = sp.symbols("y_1 y_3", positive=True)
 
 
 def _angle(dim: int, normalized: float) -> arb:
     """Where ``R sin(angle) = 1/(2 ND)``."""
-    return (1 / (2 * arb(normalized)) / ((arb(dim) + 2) / dim).sqrt()).asin()
+    return (1 / (2 * arb(normalized)) / ((arb(dim) + 2) / dim).sqrt()).min(arb(1)).asin()
 
 
 def _error_in(dimension: int | None = None) -> Computed:
@@ -35,33 +35,34 @@ def _error_in(dimension: int | None = None) -> Computed:
 
 def _incomplete_beta(dim: int, normalized: float) -> arb:
     """I_{1-(x/R)^2}((d+1)/2, 1/2), regularised."""
-    y = _angle(dim, normalized).cos() ** 2
-    return y.beta_lower((arb(dim) + 1) / 2, arb(1) / 2, regularized=True)
+    x = (1 / (2 * arb(normalized)) / ((arb(dim) + 2) / dim).sqrt()).min(arb(1))
+    return (1 - x**2).beta_lower((arb(dim) + 1) / 2, arb(1) / 2, regularized=True)
 
 
 CLAIM = Claim(
     id="test-error-ball",
     title="Error rate of unseen clean examples in a ball",
     statement=(
-        r"For clean examples uniform in a ball of radius $R = \sqrt{(d+2)/d}$, $y = 1/(2R\,\mathrm{ND}) < 1$: the error rate "
+        r"For clean examples uniform in a ball of radius $R = \sqrt{(d+2)/d}$ and $y = \min(1, 1/(2R\,\mathrm{ND}))$ the error rate "
         r"is $\frac{1}{2} I_{1-y^2}(\frac{d+1}{2}, \frac{1}{2})$; for $d = 1$, $(1-y)/2$, and for $d = 3$, $(1-y)^2(2+y)/4$."
     ),
     source=Source("this project", "error rate from the normalised dilation"),
-    variables={normalized: Interval(0.51, 50.0, log=True), dim: Integers(1, 64)},
+    variables={normalized: Interval(0.1, 50.0, log=True), dim: Integers(1, 64)},
     quantities={
         error: Quantity(at=_error_in(), route="Arb integration of the density"),
         in_one: Quantity(at=_error_in(1), route="Arb integration of the density"),
         in_three: Quantity(at=_error_in(3), route="Arb integration of the density"),
         incomplete_beta: Quantity(at=_incomplete_beta, route="hypergeometric series"),
     },
-    definitions={threshold: 1 / (2 * normalized)},
+    definitions={
+        at_one: sp.Min(1, 1 / (2 * sp.sqrt(3) * normalized)),
+        at_three: sp.Min(1, sp.sqrt(sp.Rational(3, 5)) / (2 * normalized)),
+    },
     relations=(
-        equal(error, incomplete_beta / 2),
-        equal(in_one, (1 - threshold / sp.sqrt(3)) / 2),
-        equal(
-            in_three,
-            (1 - threshold / sp.sqrt(sp.Rational(5, 3))) ** 2 * (2 + threshold / sp.sqrt(sp.Rational(5, 3))) / 4,
-        ),
+        # One is added: below the radius both sides are zero.
+        equal(1 + error, 1 + incomplete_beta / 2),
+        equal(1 + in_one, 1 + (1 - at_one) / 2),
+        equal(1 + in_three, 1 + (1 - at_three) ** 2 * (2 + at_three) / 4),
     ),
     expected=Verdict.PROVED,
     derivation="derivations/test_error.py",

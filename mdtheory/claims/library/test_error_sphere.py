@@ -19,7 +19,7 @@ threshold = sp.Symbol("threshold", positive=True)
 
 def _error(dimension: int, normalized: float) -> arb:
     """P(zeta > 1/(2 ND)), zeta = sin(angle) with density proportional to cos(angle)^(d-2)."""
-    x = 1 / (2 * arb(normalized))
+    x = (1 / (2 * arb(normalized))).min(arb(1))
 
     def density(angle: acb, analytic: bool) -> acb:
         return angle.cos() ** (dimension - 2)
@@ -41,7 +41,7 @@ def _error_in(dimension: int | None = None) -> Computed:
 
 def _incomplete_beta(dim: int, normalized: float) -> arb:
     """I_{1-x^2}((d-1)/2, 1/2), regularised."""
-    x = 1 / (2 * arb(normalized))
+    x = (1 / (2 * arb(normalized))).min(arb(1))
     return (1 - x**2).beta_lower((arb(dim) - 1) / 2, arb(1) / 2, regularized=True)
 
 
@@ -49,13 +49,12 @@ CLAIM = Claim(
     id="test-error-sphere",
     title="Error rate of unseen clean examples on the sphere",
     statement=(
-        r"With $x = 1/(2\,\mathrm{ND}) < 1$ the error rate is $\frac{1}{2} I_{1-x^2}(\frac{d-1}{2}, \frac{1}{2})$: "
+        r"For clean examples uniform on the unit sphere of dimension $d \geq 2$ and $x = \min(1, 1/(2\,\mathrm{ND}))$ the error rate is $\frac{1}{2} I_{1-x^2}(\frac{d-1}{2}, \frac{1}{2})$: "
         r"$(1-x)/2$ for $d = 3$ and $(1-x)^2 (2+x)/4$ for $d = 5$."
     ),
     source=Source("this project", "error rate from the normalised dilation"),
-    variables={normalized: Interval(0.4, 50.0, log=True), dim: Integers(2, 64)},
-    definitions={threshold: 1 / (2 * normalized)},
-    assumptions=(sp.Lt(threshold, 1),),
+    variables={normalized: Interval(0.1, 50.0, log=True), dim: Integers(2, 64)},
+    definitions={threshold: sp.Min(1, 1 / (2 * normalized))},
     quantities={
         error: Quantity(at=_error_in(), route="Arb integration of the density"),
         in_three: Quantity(at=_error_in(3), route="Arb integration of the density"),
@@ -63,9 +62,10 @@ CLAIM = Claim(
         incomplete_beta: Quantity(at=_incomplete_beta, route="hypergeometric series"),
     },
     relations=(
-        equal(error, incomplete_beta / 2),
-        equal(in_three, (1 - threshold) / 2),
-        equal(in_five, (1 - threshold) ** 2 * (2 + threshold) / 4),
+        # One is added: up to ND = 1/2 both sides are zero.
+        equal(1 + error, 1 + incomplete_beta / 2),
+        equal(1 + in_three, 1 + (1 - threshold) / 2),
+        equal(1 + in_five, 1 + (1 - threshold) ** 2 * (2 + threshold) / 4),
     ),
     expected=Verdict.PROVED,
     derivation="derivations/test_error.py",

@@ -9,7 +9,8 @@ from mdtheory.claims.library._two_nonnegative import objective, optimum
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 
-split, margin = sp.symbols("split s", positive=True)
+split = sp.Symbol("split", nonnegative=True)
+margin = sp.Symbol("s", positive=True)
 value, best = sp.symbols("value best", positive=True)
 cost = 2 * mu
 
@@ -18,12 +19,13 @@ CLAIM = Claim(
     id="two-classes-nonnegative-bias-flat",
     title="Two classes with a free bias: a flat family of optima",
     statement=(
-        r"Nonnegative features, two classes, unregularised bias, cross-entropy: every split $s_1 + s_2 = 2s$ of the margins "
-        r"is optimal, with the value $\log(1 + e^{-s}) + 2\mu s$, $s = \log(1/(2\mu) - 1)$."
+        r"Nonnegative features, two balanced classes, unregularised bias, cross-entropy without smoothing, $4\mu < 1$: every split "
+        r"$s_1 + s_2 = 2s$ of the margins with $s_1, s_2 \geq 0$ is optimal, with the value $\log(1 + e^{-s}) + 2\mu s$, "
+        r"$s = \log(1/(2\mu) - 1)$."
     ),
     source=Source("this project", "two classes, nonnegative features and a bias"),
     variables={
-        split: Interval(0.01, 0.99),
+        split: Interval(0.0, 1.0),
         weight_decay: Interval(1e-4, 0.2, log=True),
         feature_decay: Interval(1e-4, 0.2, log=True),
     },
@@ -40,5 +42,8 @@ CLAIM = Claim(
     expected=Verdict.PROVED,
     derivation="derivations/bias_penalty.py",
     most_samples=300,
-    notes="So equal lengths of the class means are not necessary: see equal-norms-nonnegative-bias.",
+    notes=(
+        "So equal lengths of the class means are not necessary: see equal-norms-nonnegative-bias. A negative margin is not optimal: "
+        "two-classes-nonnegative-bias-any-split."
+    ),
 )

@@ -23,7 +23,7 @@ CLAIM = Claim(
     id="unequal-classes-nonnegative",
     title="Nonnegative features, any proportions: the classes decouple",
     statement=(
-        r"Without a bias $z_n = s_n (e_n - 1/N)$ with $s_n = \log\max(1, (N-1)(1-e_n)/e_n)$, $e_n = (N-1)\alpha/N + \kappa_n$, "
+        r"Cross-entropy with smoothing, nonnegative features of dimension at least $N$, no bias: $z_n = s_n (e_n - 1/N)$ with $s_n = \log\max(1, (N-1)(1-e_n)/e_n)$, $e_n = (N-1)\alpha/N + \kappa_n$, "
         r"$\kappa_n = 2\mu\sqrt{(N-1)/(N\pi_n)}$; the value is $\sum_n \pi_n (f(s_n) + \kappa_n s_n)$ and the class means are orthogonal."
     ),
     source=Source("dang2024", "closed form for nonnegative features and imbalanced classes"),

@@ -27,7 +27,7 @@ CLAIM = Claim(
     id="unequal-classes-stay-apart",
     title="Classes of different proportions never coincide",
     statement=(
-        r"Cross-entropy without a bias: at every stationary point with $h_k = h_l$ also $p_k h_k = p_l h_l$. So classes of "
+        r"Cross-entropy with smoothing $\alpha < 1$, free features, no bias: at every stationary point with $h_k = h_l$ also $p_k h_k = p_l h_l$. So classes of "
         r"different proportions coincide only at zero, even where $\sqrt{p_k}, \sqrt{p_l} \leq 2\mu$. Checked for two "
         r"minorities beside two equal classes."
     ),

@@ -75,7 +75,7 @@ CLAIM = Claim(
     id="zero-collapse-any-labels",
     title="Total collapse for any labels",
     statement=(
-        r"Cross-entropy with any label distributions $Y$: $Z = 0$ is optimal if and only if "
+        r"Cross-entropy with any label distributions $Y$ and proportions, free features, no bias: $Z = 0$ is optimal if and only if "
         r"$\Vert (11'/N - Y) P^{1/2} \Vert \leq 2\mu$; for two classes, $2 \sum_k p_k (y_k - 1/2)^2 \leq 4\mu^2$."
     ),
     source=Source("this project", "total collapse for any labels and proportions"),
@@ -96,5 +96,8 @@ CLAIM = Claim(
     expected=Verdict.PROVED,
     derivation="derivations/zero_collapse.py",
     most_samples=100,
-    notes="Checked for two classes and three kinds of labels. An unregularised bias replaces 1/N by the mean label.",
+    notes=(
+        "Checked for two classes and three kinds of labels. An unregularised bias replaces 1/N by the mean label: with it the "
+        "criterion is false, see zero-collapse-with-bias. It is false for nonnegative features: merge-threshold-nonnegative."
+    ),
 )
