@@ -41,19 +41,22 @@ PROVES = {
         "definitions": {
             "u": "sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay)/factor",
         },
-        "conclusion": (
-            "own == 1 - u",
-            "mean == 1 - u*(bias_decay + factor)/bias_decay",
-        ),
+        "conclusion": ("own == 1 - u", "mean == 1 - u*(bias_decay + factor)/bias_decay"),
         "quantities": {
             "own": "linear system of stationarity in all entries of Z and b, in balls",
             "mean": "linear system of stationarity in all entries of Z and b, in balls",
         },
     },
     "two-classes-nonnegative-bias-flat": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "balanced classes",
+            "nonnegative features",
+            "unregularised bias",
+        ),
         "assumptions": (
-            "split > 0",
+            "split >= 0",
             "weight_decay > 0",
             "feature_decay > 0",
             "4*sqrt(feature_decay)*sqrt(weight_decay) < 1",
@@ -61,10 +64,7 @@ PROVES = {
         "definitions": {
             "s": "log(-1 + 1/(2*sqrt(feature_decay)*sqrt(weight_decay)))",
         },
-        "conclusion": (
-            "value == 2*sqrt(feature_decay)*s*sqrt(weight_decay) + log(1 + exp(-s))",
-            "best == value",
-        ),
+        "conclusion": ("value == 2*sqrt(feature_decay)*s*sqrt(weight_decay) + log(1 + exp(-s))", "best == value"),
         "quantities": {
             "value": "the objective of a configuration, term by term",
             "best": "between a dual bound and the objective, in balls",

@@ -44,14 +44,8 @@ from _invariant import N
 
 PROVES = {
     "merge-threshold": {
-        "hypotheses": (),
-        "assumptions": (
-            "majority >= 1",
-            "minority >= 2",
-            "share > 0",
-            "weight_decay > 0",
-            "feature_decay > 0",
-        ),
+        "hypotheses": ("cross-entropy", "one-hot labels", "free features", "enough features"),
+        "assumptions": ("majority >= 1", "minority >= 2", "share > 0", "weight_decay > 0", "feature_decay > 0"),
         "conclusion": (
             "gain iff-positive -2*sqrt(feature_decay)*sqrt(weight_decay) + sqrt(1 - share)/sqrt(minority)",
             "pull == sqrt(1 - share)/sqrt(minority)",
@@ -62,7 +56,7 @@ PROVES = {
         },
     },
     "merge-threshold-general": {
-        "hypotheses": (),
+        "hypotheses": ("cross-entropy", "one-hot labels", "free features", "enough features"),
         "assumptions": (
             "majority >= 1",
             "minority >= 2",

@@ -13,7 +13,9 @@ Theorem 4. Let w0 = (kap_CE/kap_LS) (D_LS/D_CE)^(q-1) (t_inf + s_LS), each loss 
     eta <= 4 d C^2 sigma(s_CE - w0)/(D_CE^(2q) w0)
 then cross-entropy without smoothing dilates more than with smoothing: ND_CE > ND_LS.
 Theorem 5. The leading coefficient of ND as eta -> 0, (t_inf + s) D^(q-1)/(C kap) with D and kap of the features model,
-grows with alpha > 0 iff (1-q/2)(t_inf + s) > s (1 + e(1-e)/(e0(1-e0))), where e0 = alpha/2 and 1 - e = sigma(s).
+grows with alpha > 0 iff (1-q/2)(t_inf + s) > s (1 + e(1-e)/(e0(1-e0))), where e0 = alpha/2 and 1 - e = sigma(s). For q in
+{0, 1} the difference of both sides over s increases strictly, from -infinity to infinity as alpha runs from 0 to total
+collapse: the coefficient falls, then grows, and is least where the sides are equal, at exactly one alpha.
 
 Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^q/(kap C) (step "stationarity").
 1. F' >= 0, so phi'(t) <= 0. zeta is symmetric, so F'(r) = kap E |zeta| (phi'(s + kap r |zeta|) - phi'(s - kap r
@@ -30,7 +32,13 @@ Proof. Stationarity with lam = 0 is -phi'(t) = F'(r) D^q/(2 kap C), r = eta w D^
    eta D^(2q) w0/(4 d C^2) <= sigma(s-w0): were w <= w0, then sigma(s-w) >= sigma(s-w0) and the right side is at most its
    value at w0, a contradiction. So ND_CE = eta w D_CE^(q-1)/(C kap_CE) is larger than the bound of theorem 1 for label
    smoothing, eta (t_inf + s_LS) D_LS^(q-1)/(C kap_LS).
-5. D and kap are proportional to sqrt(s), with factors free of alpha, and e = alpha/2 + kappa.
+5. D and kap are proportional to sqrt(s), with factors free of alpha, and e = alpha/2 + kappa. With a = e0(1-e0),
+   b = e(1-e), h(x) = x(1-x) log((1-x)/x) the difference over s is g = (1-q/2)(t_inf/s + 1) - 1 - b/a, and
+   g' = (1-q/2)(h(e0) - h(e))/(a b s^2) + kappa (1 - e - e0 + 2 e e0)/a^2 (step "one zero"). The second term is positive.
+   If h(e) <= h(e0), so is g'. Otherwise t_inf > 1.5434..., as h falls beyond its peak (`small_noise.py`), and a <= b s, as
+   b s < a would give h(e) = b s < a < a t_inf = h(e0). Since t_inf > s, h(e) - h(e0) = b s - a t_inf < (b - a) s =
+   kappa (1 - e - e0) s, so the first term exceeds -kappa (1 - e - e0)/(a b s) >= -kappa (1 - e - e0)/a^2. Ends: b/a ~
+   kappa(1-kappa)/e0 outgrows t_inf ~ log(1/e0) as alpha -> 0, and s -> 0 at collapse, where t_inf stays positive.
 """
 
 import sympy as sp
@@ -38,7 +46,14 @@ from _check import identity, positive
 
 PROVES = {
     "always-memorized-slope": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -47,8 +62,8 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
-            "sqrt(dim)*slope*(1 - smoothing) >= mean_distance",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
+            "sqrt(dim)*slope*(1 - smoothing) >= mean_distance**(1 - relative)",
         ),
         "conclusion": ("noisy_margin > 0",),
         "quantities": {
@@ -57,7 +72,14 @@ PROVES = {
         },
     },
     "dilation-unimodal-in-slope": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -68,7 +90,7 @@ PROVES = {
             "dim >= 2",
             "between > 0",
             "largest > 0",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
             "slope < between",
             "between < largest",
         ),
@@ -80,25 +102,40 @@ PROVES = {
         },
     },
     "least-dilation-over-smoothing": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
             "smoothing > 0",
             "smoothing < 1",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "smoothing < more_smoothing",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + more_smoothing < 1",
         ),
         "definitions": {
             "e_0": "smoothing/2",
-            "e": "2*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2",
+            "e": "sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing/2",
             "s": "log(-1 + 1/e)",
             "reach": "s + log(-1 + 1/e_0)",
             "scale": "2*e*reach*s*(1 - e)",
             "share": "e*(1 - e)/(e_0*(1 - e_0)) + 1",
+            "more_e_0": "more_smoothing/2",
+            "more_e": "sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + more_smoothing/2",
+            "more_s": "log(-1 + 1/more_e)",
+            "more_reach": "more_s + log(-1 + 1/more_e_0)",
+            "more_share": "more_e*(1 - more_e)/(more_e_0*(1 - more_e_0)) + 1",
         },
         "conclusion": (
             "growth == (reach/2 - s*share)/scale",
             "relative_growth == (reach - s*share)/scale",
+            "reach/(2*s) - share < more_reach/(2*more_s) - more_share",
+            "reach/s - share < more_reach/more_s - more_share",
         ),
         "quantities": {
             "growth": "power series in ball arithmetic",
@@ -106,7 +143,14 @@ PROVES = {
         },
     },
     "memorized-below-critical-noise": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -115,13 +159,13 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
         ),
         "definitions": {
-            "reach": "margin*mean_distance*noise/(sqrt(dim)*slope)",
+            "reach": "margin*mean_distance**(1 - relative)*noise/(sqrt(dim)*slope)",
         },
         "conclusion": (
-            "noisy_margin iff-positive sqrt(dim)*slope*(1 - smoothing) - mean_distance*sinh(reach)/(cosh(margin) + cosh(reach))",
+            "noisy_margin iff-positive sqrt(dim)*slope*(1 - smoothing) - mean_distance**(1 - relative)*sinh(reach)/(cosh(margin) + cosh(reach))",
         ),
         "quantities": {
             "margin": "closed form of the configuration",
@@ -130,7 +174,14 @@ PROVES = {
         },
     },
     "noisy-margin-at-least-for-all-noise": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -139,16 +190,13 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
             "left_over > 0",
         ),
         "definitions": {
-            "left_over": "-smoothing/2 + 1 - mean_distance/(2*sqrt(dim)*slope)",
+            "left_over": "-smoothing/2 + 1 - mean_distance**(1 - relative)/(2*sqrt(dim)*slope)",
         },
-        "conclusion": (
-            "noisy_margin >= least",
-            "least == log(left_over/(1 - left_over))",
-        ),
+        "conclusion": ("noisy_margin >= least", "least == log(left_over/(1 - left_over))"),
         "quantities": {
             "mean_distance": "closed form of the configuration",
             "noisy_margin": "root of stationarity by proved signs, two-point spread",
@@ -156,7 +204,14 @@ PROVES = {
         },
     },
     "noisy-margin-at-most-the-minimiser": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -165,15 +220,16 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
         ),
         "conclusion": (
             "noisy_margin <= minimiser",
             "minimiser == log((2 - smoothing)/smoothing)",
-            "normalized == noise*(margin + noisy_margin)/(slope*weight_distance)",
+            "normalized == noise*(margin + noisy_margin)/(mean_distance**relative*slope*weight_distance)",
         ),
         "quantities": {
             "margin": "closed form of the configuration",
+            "mean_distance": "closed form of the configuration",
             "weight_distance": "closed form of the configuration",
             "noisy_margin": "root of stationarity by proved signs, two-point spread",
             "normalized": "root of stationarity by proved signs, two-point spread",
@@ -181,7 +237,14 @@ PROVES = {
         },
     },
     "ordering-small-noise": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -190,11 +253,11 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
-            "noise <= 4*dim*slope**2/(D_CE**2*reach*(exp(reach - s_CE) + 1))",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
+            "noise <= 4*D_CE**(2*relative - 2)*dim*slope**2/(reach*(exp(reach - s_CE) + 1))",
         ),
         "definitions": {
-            "reach": "kap_CE*(s_LS + log((2 - smoothing)/smoothing))/kap_LS",
+            "reach": "kap_CE*(D_CE/D_LS)**relative*(s_LS + log((2 - smoothing)/smoothing))/kap_LS",
         },
         "conclusion": ("ND_CE > ND_LS",),
         "quantities": {
@@ -203,19 +266,27 @@ PROVES = {
             "kap_CE": "closed form of the configuration",
             "kap_LS": "closed form of the configuration",
             "D_CE": "closed form of the configuration",
+            "D_LS": "closed form of the configuration",
             "ND_CE": "root of stationarity by proved signs, two-point spread",
             "ND_LS": "root of stationarity by proved signs, two-point spread",
         },
     },
     "peak-over-slope": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) < 1",
         ),
         "conclusion": (
             "dilation <= largest",
@@ -340,10 +411,29 @@ def least_dilation() -> None:
     a, b = e0 * (1 - e0), e * (1 - e)
     stated = ((1 - q / 2) * (free + margin) - margin * (1 + b / a)) / (b * margin * (free + margin))  # claim
     identity("growth with the smoothing", sp.simplify(sp.diff(coefficient, e0) - stated), 0)
+    one_zero()
     lw_over_lh = sp.Symbol("R", positive=True)
     distance, weights = sp.sqrt(2 * lw_over_lh * s), sp.sqrt(2 * s / lw_over_lh)
     power = distance ** (q - 1) / weights / s ** (q / 2 - 1)
     identity("D^(q-1)/kap is a multiple of s^(q/2-1)", sp.diff(sp.log(sp.powsimp(power)), s))
+
+
+def one_zero() -> None:
+    """The derivative of g = (1-q/2)(t_inf/s + 1) - 1 - b/a in e0, and the bound of its first term."""
+    e0, kappa, t_inf, s_ls = sp.symbols("e0 kappa t_inf s", positive=True)
+    e = e0 + kappa
+    a, b = e0 * (1 - e0), e * (1 - e)
+    g = (1 - q / 2) * (sp.log((1 - e0) / e0) / sp.log((1 - e) / e) + 1) - 1 - b / a
+    h0, h1 = a * sp.log((1 - e0) / e0), b * sp.log((1 - e) / e)
+    first = (1 - q / 2) * (h0 - h1) / (a * b * sp.log((1 - e) / e) ** 2)  # claim
+    second = kappa * (1 - e - e0 + 2 * e * e0) / a**2  # claim
+    identity("one zero: g'", sp.simplify(sp.diff(g, e0) - first - second))
+    identity("b - a", b - a, kappa * (1 - e - e0))  # claim
+    identity("h(e) - h(e0) for t_inf = s", (b * s_ls - a * t_inf).subs(t_inf, s_ls), kappa * (1 - e - e0) * s_ls)
+    # e0 + e < 1 as both are below 1/2: e = 1/2 - gap, e0 = e - kappa.
+    gap = sp.Symbol("gap", positive=True)
+    positive("1 - e - e0", (1 - e - e0).subs(e0, sp.Rational(1, 2) - gap - kappa))
+    positive("what is left of g'", kappa * 2 * e * e0 / a**2 * a**2)
 
 
 if __name__ == "__main__":

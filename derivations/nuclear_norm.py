@@ -31,13 +31,8 @@ from _check import identity, nonnegative
 
 PROVES = {
     "nuclear-norm-of-weight-decay": {
-        "hypotheses": (),
-        "assumptions": (
-            "weight_decay > 0",
-            "feature_decay > 0",
-            "t_11 > 0",
-            "t_22 > 0",
-        ),
+        "hypotheses": ("free features", "enough features"),
+        "assumptions": ("weight_decay > 0", "feature_decay > 0", "t_11 > 0", "t_22 > 0"),
         "conclusion": (
             "cost >= least",
             "least == 2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(2*sqrt(pi_1)*sqrt(pi_2)*Abs(z_11*z_22 - z_12*z_21) + pi_1*(z_11**2 + z_21**2) + pi_2*(z_12**2 + z_22**2))",

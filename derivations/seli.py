@@ -63,7 +63,7 @@ from _invariant import N
 
 PROVES = {
     "seli-needs-no-step": {
-        "hypotheses": (),
+        "hypotheses": ("max-margin problem", "one-hot labels", "free features", "enough features"),
         "assumptions": (),
         "conclusion": (
             "optimum == sqrt(2*pi_1/3 + 2*pi_2/3 + 2*pi_3/3 + 2*sqrt(pi_1*pi_2/3 + pi_1*pi_3/3 + pi_2*pi_3/3))",

@@ -1,7 +1,8 @@
 """Small noise and small slope: leading terms of the normalised dilation, and where the losses change places.
 
-Setting: the reduced problem of `md_reduction.py` for a loss with phi'' > 0 on (-infinity, s], smooth near s and near
-the noise-free margin t below (one-sided from the left there is enough). Let F2 = 2 (phi''(s) kap^2/d + 2 lam), and let
+Setting: the reduced problem of `md_reduction.py` for a loss with phi'' > 0 on (-infinity, s] and on (-infinity, t) (not
+the hinge, whose clean examples resist with a force that does not vanish at r = 0), smooth near s and near the noise-free
+margin t below (one-sided from the left there is enough). Let F2 = 2 (phi''(s) kap^2/d + 2 lam), and let
 t be the noise-free noisy margin: lam t + (kap^2/2) phi'(t) = 0 if lam > 0, t = t_inf (the smallest minimiser of phi)
 if lam = 0; w = t + s and rho_inf^2 = ||m||^2 [lam > 0] + (w/kap)^2.
 
@@ -14,7 +15,7 @@ Theorem 2. Cross-entropy without smoothing, lam = 0: with y = kap rho and beta =
 y e^y + e^s y = e^s/beta exactly, and ND = (eta D^(q-1)/(C kap)) W_0(e^s/beta) (1 + o(1)).
 Theorem 3. Hence for lam = 0 the ratio ND(cross-entropy)/ND(label smoothing), each at its own configuration, tends to
 infinity like log(1/eta): cross-entropy dilates more once eta is small enough, whatever the other parameters.
-Theorem 4. If lam = lambda_H, then rho_inf = D for every loss, for free features and for nonnegative features with
+Theorem 4. If lam = lambda_H, then rho_inf = D for every loss of this setting, for free features and for nonnegative features with
 u >= 0 imposed. For nonnegative features without it, rho_inf/D = sqrt(1/4 + ((k+1)/2)^2) where mu k + phi'(k s) = 0,
 k > 1.
 Theorem 5. Free features, q = 0, lam = lambda_H, d > 1: as eta -> 0 label smoothing alpha dilates more than
@@ -36,7 +37,15 @@ from _check import agrees, identity, negative, positive
 
 PROVES = {
     "equal-decay-boundary": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "free features",
+            "relative scaling",
+            "noisy features with the decay of all",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -44,7 +53,7 @@ PROVES = {
             "smoothing < 1",
             "noise > 0",
             "slope > 0",
-            "dim >= 2",
+            "dim >= 1",
             "2*sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
         ),
         "definitions": {
@@ -53,7 +62,7 @@ PROVES = {
             "x_LS": "(kappa + smoothing/2)*(-kappa - smoothing/2 + 1)*log((-kappa - smoothing/2 + 1)/(kappa + smoothing/2))/kappa",
         },
         "conclusion": (
-            "-ND_CE + ND_LS ~ noise**2*((1 + x_CE/dim)/(x_CE + 1) - (1 + x_LS/dim)/(x_LS + 1))/slope**3, noise to zero, rate 1",
+            "1 + slope**3*(-ND_CE + ND_LS)/noise**2 ~ (1 + x_CE/dim)/(x_CE + 1) - (1 + x_LS/dim)/(x_LS + 1) + 1, noise to zero, rate 1",
         ),
         "quantities": {
             "ND_CE": "root of stationarity by proved signs, two-point spread",
@@ -61,7 +70,14 @@ PROVES = {
         },
     },
     "equal-decay-memorization": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "curved margin loss",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features with the decay of all",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -70,23 +86,28 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "room > 0",
         ),
         "conclusion": (
-            "free_rho ~ free_D, noise to zero, rate 1",
-            "rho ~ mean_distance*sqrt((k + 1)**2/4 + 1/4), noise to zero, rate 1",
-            "k > 1",
+            "rho ~ mean_distance*sqrt(nonnegative*((k + 1)**2 + 1)/4 - nonnegative + 1), noise to zero, rate 1",
+            "k > nonnegative",
         ),
         "quantities": {
             "mean_distance": "closed form of the configuration",
-            "free_D": "closed form of the configuration",
+            "room": "closed form of the configuration",
             "rho": "root of stationarity by proved signs, two-point spread",
-            "free_rho": "root of stationarity by proved signs, two-point spread",
             "k": "root of a monotone equation, by proved signs",
         },
     },
     "log-growth-of-cross-entropy": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -95,13 +116,13 @@ PROVES = {
             "slope > 0",
             "dim >= 2",
             "nepers > 0",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
         ),
         "definitions": {
-            "L": "nepers + s_CE + log(4*dim*slope**2*cosh(s_CE/2)**2/D_CE**2)",
+            "L": "nepers + s_CE + log(4*D_CE**(2*relative - 2)*dim*slope**2*cosh(s_CE/2)**2)",
         },
         "conclusion": (
-            "ratio ~ kap_LS*(L - log(L))/(kap_CE*(s_LS + log((2 - smoothing)/smoothing))), nepers to infinity, rate 1.9",
+            "ratio ~ kap_LS*(D_LS/D_CE)**relative*(L - log(L))/(kap_CE*(s_LS + log((2 - smoothing)/smoothing))), nepers to infinity, rate 1.9",
         ),
         "quantities": {
             "ratio": "roots of stationarity by proved signs, two-point spread",
@@ -110,22 +131,32 @@ PROVES = {
             "kap_CE": "closed form of the configuration",
             "kap_LS": "closed form of the configuration",
             "D_CE": "closed form of the configuration",
+            "D_LS": "closed form of the configuration",
         },
     },
     "small-noise-cross-entropy-lambert": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) < 1",
         ),
         "definitions": {
-            "beta": "mean_distance**2*noise/(4*dim*slope**2*cosh(margin/2)**2)",
+            "beta": "mean_distance**(2 - 2*relative)*noise/(4*dim*slope**2*cosh(margin/2)**2)",
         },
-        "conclusion": ("normalized ~ noise*LambertW(exp(margin)/beta)/(slope*weight_distance), noise to zero, rate 1",),
+        "conclusion": (
+            "normalized ~ noise*LambertW(exp(margin)/beta)/(mean_distance**relative*slope*weight_distance), noise to zero, rate 1",
+        ),
         "quantities": {
             "margin": "closed form of the configuration",
             "weight_distance": "closed form of the configuration",
@@ -134,7 +165,13 @@ PROVES = {
         },
     },
     "small-noise-dilation": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "curved margin loss",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -144,21 +181,28 @@ PROVES = {
             "slope > 0",
             "dim >= 2",
             "noisy_decay > 0",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "room > 0",
         ),
         "conclusion": (
-            "normalized_with_decay ~ noise*sqrt(mean_distance**2/4 + (limit_margin + margin)**2/weight_distance**2)/slope, noise to zero, rate 1",
+            "normalized_with_decay ~ noise*sqrt(mean_distance**2*nonnegative/4 + (limit_margin + margin)**2/weight_distance**2)/(mean_distance**relative*slope), noise to zero, rate 1",
         ),
         "quantities": {
             "margin": "closed form of the configuration",
             "weight_distance": "closed form of the configuration",
             "mean_distance": "closed form of the configuration",
+            "room": "closed form of the configuration",
             "limit_margin": "root of a monotone equation, by proved signs",
             "normalized_with_decay": "root of stationarity by proved signs, two-point spread",
         },
     },
     "small-noise-second-term": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "curved margin loss",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -168,32 +212,44 @@ PROVES = {
             "slope > 0",
             "dim >= 2",
             "noisy_decay > 0",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "room > 0",
         ),
         "definitions": {
-            "far": "margin + log((2 - smoothing)/smoothing)",
+            "far": "free_margin + margin",
+            "centre": "mean_distance**2*nonnegative/4",
             "free_reach": "far/weight_distance",
-            "free_fall": "8*far*cosh(log((2 - smoothing)/smoothing)/2)**2/weight_distance**3",
-            "free_stiffness": "weight_distance**2/(2*dim*cosh(margin/2)**2)",
-            "reach": "sqrt(mean_distance**2/4 + (limit_margin + margin)**2/weight_distance**2)",
-            "stiffness": "4*noisy_decay + weight_distance**2/(2*dim*cosh(margin/2)**2)",
-            "fall": "(mean_distance**2/(4*noisy_decay) + (limit_margin + margin)**2/(weight_distance**2*(noisy_decay + weight_distance**2/(8*cosh(limit_margin/2)**2))))/reach",
+            "free_fall": "2*far/(bend_of_free*weight_distance**3)",
+            "free_stiffness": "2*bend_of_clean*weight_distance**2/dim",
+            "reach": "sqrt(centre + (limit_margin + margin)**2/weight_distance**2)",
+            "stiffness": "2*bend_of_clean*weight_distance**2/dim + 4*noisy_decay",
+            "fall": "(centre/noisy_decay + (limit_margin + margin)**2/(weight_distance**2*(bend_of_noisy*weight_distance**2/2 + noisy_decay)))/reach",
         },
         "conclusion": (
-            "normalized ~ noise*(-free_fall*free_stiffness*mean_distance**2*noise/(4*slope**2) + free_reach)/slope, noise to zero, rate 2",
-            "normalized_with_decay ~ noise*(-fall*mean_distance**2*noise*stiffness/(4*slope**2) + reach)/slope, noise to zero, rate 2",
+            "normalized ~ noise*(-free_fall*free_stiffness*mean_distance**(2 - 2*relative)*noise/(4*slope**2) + free_reach)/(mean_distance**relative*slope), noise to zero, rate 2",
+            "normalized_with_decay ~ noise*(-fall*mean_distance**(2 - 2*relative)*noise*stiffness/(4*slope**2) + reach)/(mean_distance**relative*slope), noise to zero, rate 2",
         ),
         "quantities": {
             "margin": "closed form of the configuration",
             "weight_distance": "closed form of the configuration",
             "mean_distance": "closed form of the configuration",
+            "bend_of_clean": "second derivative of the loss",
+            "bend_of_noisy": "second derivative of the loss",
+            "bend_of_free": "second derivative of the loss",
+            "room": "closed form of the configuration",
             "limit_margin": "root of a monotone equation, by proved signs",
+            "free_margin": "root of the slope of the loss, by proved signs",
             "normalized": "root of stationarity by proved signs, two-point spread",
             "normalized_with_decay": "root of stationarity by proved signs, two-point spread",
         },
     },
     "small-slope-dilation": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -203,14 +259,14 @@ PROVES = {
             "slope > 0",
             "dim >= 2",
             "noisy_decay > 0",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
         ),
         "definitions": {
             "force": "-smoothing/2 + 1/(1 + exp(-margin))",
         },
         "conclusion": (
-            "normalized ~ 2*dim*force*slope*cosh(margin/2)**2/(margin*mean_distance), slope to zero, rate 2",
-            "normalized_with_decay ~ slope*sqrt(mean_distance**2*noisy_decay**2 + (force*weight_distance + mean_distance*noisy_decay)**2)/(mean_distance**2*(2*noisy_decay + weight_distance**2/(4*dim*cosh(margin/2)**2))), slope to zero, rate 2",
+            "normalized ~ 2*dim*force*mean_distance**(relative - 1)*slope*cosh(margin/2)**2/margin, slope to zero, rate 2",
+            "normalized_with_decay ~ mean_distance**(relative - 2)*slope*sqrt(mean_distance**2*noisy_decay**2*nonnegative + (force*weight_distance + mean_distance*noisy_decay)**2)/(2*noisy_decay + weight_distance**2/(4*dim*cosh(margin/2)**2)), slope to zero, rate 2",
         ),
         "quantities": {
             "margin": "closed form of the configuration",
@@ -221,7 +277,14 @@ PROVES = {
         },
     },
     "small-slope-ordering": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "isotropic spread",
+            "noisy features without decay",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -230,10 +293,10 @@ PROVES = {
             "noise > 0",
             "slope > 0",
             "dim >= 2",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
         ),
         "definitions": {
-            "kappa": "2*sqrt(feature_decay)*sqrt(weight_decay)",
+            "kappa": "sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2))",
             "e": "kappa + smoothing/2",
             "s_CE": "log(-1 + 1/kappa)",
             "s_LS": "log(-1 + 1/e)",

@@ -10,7 +10,8 @@ replaced by (sigma - 2 mu)_+.
   nonnegative setting too (M >= N).
 Theorem 2. With an unregularised bias, free features: X = SVT(Y Dpi (I - q q')), q = sqrt(pi), and b = Y pi.
   Balanced: Z = s (I - J/N) with s = (1 - alpha - 2 sqrt N mu)_+. With nonnegative features, balanced:
-  s = (1 - alpha - 2 N mu/sqrt(N-1))_+ (`balanced_nonnegative.py`).
+  s = (1 - alpha - 2 N mu/sqrt(N-1))_+ (`balanced_nonnegative.py`); for N = 2 that is the mean of the two margins, and
+  each split into margins >= 0 is optimal (`bias_penalty.py`).
 Theorem 3. Smoothed labels (0 < alpha < 1), any proportions, no bias: the Gram matrix of H Dpi at the free optimum of
   theorem 1 is doubly nonnegative. So the doubly nonnegative relaxation has the same value as free features, and for
   N <= 4, where doubly nonnegative matrices are completely positive, so has the model with nonnegative features (M
@@ -38,7 +39,13 @@ from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
 
 PROVES = {
     "margin-mean-squared-error-bias": {
-        "hypotheses": (),
+        "hypotheses": (
+            "squared error",
+            "one-hot labels",
+            "balanced classes",
+            "unregularised bias",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -62,7 +69,7 @@ PROVES = {
         },
     },
     "mse-balanced-spectrum": {
-        "hypotheses": (),
+        "hypotheses": ("squared error", "one-hot labels", "balanced classes", "no bias", "enough features"),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -86,11 +93,8 @@ PROVES = {
         },
     },
     "mse-minority-collapse": {
-        "hypotheses": (),
-        "assumptions": (
-            "weight_decay > 0",
-            "feature_decay > 0",
-        ),
+        "hypotheses": ("squared error", "one-hot labels", "no bias", "enough features"),
+        "assumptions": ("weight_decay > 0", "feature_decay > 0"),
         "conclusion": (
             "value == 2*sqrt(feature_decay)*sqrt(pi_1)*sqrt(weight_decay)*Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_1) + 1) + 2*sqrt(feature_decay)*sqrt(pi_2)*sqrt(weight_decay)*Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_2) + 1) + 2*sqrt(feature_decay)*sqrt(pi_3)*sqrt(weight_decay)*Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_3) + 1) + pi_1*(1 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_1) + 1))**2/2 + pi_2*(1 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_2) + 1))**2/2 + pi_3*(1 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_3) + 1))**2/2",
             "own + 1 == Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay)/sqrt(pi_1) + 1) + 1",
@@ -101,13 +105,8 @@ PROVES = {
         },
     },
     "mse-nonnegative-costs-nothing": {
-        "hypotheses": (),
-        "assumptions": (
-            "weight_decay > 0",
-            "feature_decay > 0",
-            "smoothing >= 0",
-            "smoothing < 1",
-        ),
+        "hypotheses": ("squared error", "one-hot labels", "no bias", "enough features"),
+        "assumptions": ("weight_decay > 0", "feature_decay > 0", "smoothing >= 0", "smoothing < 1"),
         "conclusion": ("nonnegative == free",),
         "quantities": {
             "free": "general convex solver, bounds proved in ball arithmetic",
@@ -115,14 +114,8 @@ PROVES = {
         },
     },
     "mse-soft-thresholding": {
-        "hypotheses": (),
-        "assumptions": (
-            "weight_decay > 0",
-            "feature_decay > 0",
-            "y_1 > 0",
-            "y_2 > 0",
-            "y_3 > 0",
-        ),
+        "hypotheses": ("squared error", "free features", "no bias", "enough features"),
+        "assumptions": ("weight_decay > 0", "feature_decay > 0", "y_1 > 0", "y_2 > 0", "y_3 > 0"),
         "conclusion": (
             "value == 2*sqrt(feature_decay)*sqrt(weight_decay)*(larger - Min(larger, 2*sqrt(feature_decay)*sqrt(weight_decay))) + 2*sqrt(feature_decay)*sqrt(weight_decay)*(smaller - Min(smaller, 2*sqrt(feature_decay)*sqrt(weight_decay))) + Min(larger, 2*sqrt(feature_decay)*sqrt(weight_decay))**2/2 + Min(smaller, 2*sqrt(feature_decay)*sqrt(weight_decay))**2/2",
         ),

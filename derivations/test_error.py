@@ -27,18 +27,16 @@ from _check import identity, negative, positive
 
 PROVES = {
     "test-error-ball": {
-        "hypotheses": (),
-        "assumptions": (
-            "normalized > 0",
-            "dim >= 1",
-        ),
+        "hypotheses": ("two classes", "nonzero class means", "spread in a ball"),
+        "assumptions": ("normalized > 0", "dim >= 1"),
         "definitions": {
-            "threshold": "1/(2*normalized)",
+            "y_1": "Min(1, sqrt(3)/(6*normalized))",
+            "y_3": "Min(1, sqrt(15)/(10*normalized))",
         },
         "conclusion": (
-            "error == incomplete_beta/2",
-            "in_one == -sqrt(3)*threshold/6 + 1/2",
-            "in_three == (-sqrt(15)*threshold/5 + 1)**2*(sqrt(15)*threshold/5 + 2)/4",
+            "error + 1 == incomplete_beta/2 + 1",
+            "in_one + 1 == 3/2 - y_1/2",
+            "in_three + 1 == (1 - y_3)**2*(y_3 + 2)/4 + 1",
         ),
         "quantities": {
             "error": "Arb integration of the density",
@@ -48,18 +46,15 @@ PROVES = {
         },
     },
     "test-error-gaussian": {
-        "hypotheses": (),
-        "assumptions": (
-            "normalized > 0",
-            "dim >= 2",
-        ),
+        "hypotheses": ("two classes", "nonzero class means", "Gaussian spread"),
+        "assumptions": ("normalized > 0", "dim >= 1"),
         "conclusion": ("error == erfc(sqrt(2)*sqrt(dim)/(4*normalized))/2",),
         "quantities": {
             "error": "Arb integration of the density",
         },
     },
     "test-error-of-dilation-alone": {
-        "hypotheses": (),
+        "hypotheses": ("two classes", "nonzero class means", "isotropic spread"),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -68,13 +63,10 @@ PROVES = {
             "dim >= 2",
             "normalized > 0",
             "more > 0",
-            "4*sqrt(feature_decay)*sqrt(weight_decay) + smoothing < 1",
+            "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
             "normalized < more",
         ),
-        "conclusion": (
-            "error_of_more >= error",
-            "in_three == 1/2 - 1/(4*normalized)",
-        ),
+        "conclusion": ("error_of_more >= error", "in_three + 1 == Max(0, 1 - 1/(2*normalized))/2 + 1"),
         "quantities": {
             "error": "Arb integration of the density",
             "error_of_more": "Arb integration of the density",
@@ -82,19 +74,15 @@ PROVES = {
         },
     },
     "test-error-sphere": {
-        "hypotheses": (),
-        "assumptions": (
-            "normalized > 0",
-            "dim >= 2",
-            "threshold < 1",
-        ),
+        "hypotheses": ("two classes", "nonzero class means", "spread on a sphere"),
+        "assumptions": ("normalized > 0", "dim >= 2"),
         "definitions": {
-            "threshold": "1/(2*normalized)",
+            "threshold": "Min(1, 1/(2*normalized))",
         },
         "conclusion": (
-            "error == incomplete_beta/2",
-            "in_three == 1/2 - threshold/2",
-            "in_five == (1 - threshold)**2*(threshold + 2)/4",
+            "error + 1 == incomplete_beta/2 + 1",
+            "in_three + 1 == 3/2 - threshold/2",
+            "in_five + 1 == (1 - threshold)**2*(threshold + 2)/4 + 1",
         ),
         "quantities": {
             "error": "Arb integration of the density",
@@ -104,11 +92,8 @@ PROVES = {
         },
     },
     "test-error-two-point": {
-        "hypotheses": (),
-        "assumptions": (
-            "normalized > 0",
-            "dim >= 2",
-        ),
+        "hypotheses": ("two classes", "nonzero class means", "two-point spread"),
+        "assumptions": ("normalized > 0", "dim >= 1"),
         "conclusion": ("error + 1 == Piecewise((1/2, sqrt(dim) < 2*normalized), (0, True)) + 1",),
         "quantities": {
             "error": "counting of the examples nearer to the other class mean",

@@ -18,7 +18,7 @@ from _check import identity
 
 PROVES = {
     "unequal-classes-stay-apart": {
-        "hypotheses": (),
+        "hypotheses": ("cross-entropy", "one-hot labels", "free features", "no bias"),
         "assumptions": (
             "larger > 0",
             "smaller > 0",

@@ -39,7 +39,7 @@ from _invariant import N
 
 PROVES = {
     "minority-collapse-nonnegative": {
-        "hypotheses": (),
+        "hypotheses": ("cross-entropy", "one-hot labels", "nonnegative features", "no bias", "enough features"),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -56,13 +56,8 @@ PROVES = {
         },
     },
     "unequal-classes-nonnegative": {
-        "hypotheses": (),
-        "assumptions": (
-            "weight_decay > 0",
-            "feature_decay > 0",
-            "smoothing >= 0",
-            "smoothing < 1",
-        ),
+        "hypotheses": ("cross-entropy", "one-hot labels", "nonnegative features", "no bias", "enough features"),
+        "assumptions": ("weight_decay > 0", "feature_decay > 0", "smoothing >= 0", "smoothing < 1"),
         "conclusion": (
             "value == pi_1*((2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) + 2*smoothing/3 - 1)*log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) + 2*smoothing/3))) + log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_1)) + 2*smoothing/3)) + 2)) + pi_2*((2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) + 2*smoothing/3 - 1)*log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) + 2*smoothing/3))) + log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_2)) + 2*smoothing/3)) + 2)) + pi_3*((2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) + 2*smoothing/3 - 1)*log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) + 2*smoothing/3))) + log(Max(1, (-4*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) - 4*smoothing/3 + 2)/(2*sqrt(6)*sqrt(feature_decay)*sqrt(weight_decay)/(3*sqrt(pi_3)) + 2*smoothing/3)) + 2))",
         ),

@@ -39,11 +39,8 @@ from _check import holds, identity, negative, positive
 
 PROVES = {
     "batching-failure": {
-        "hypotheses": (),
-        "assumptions": (
-            "samples >= 2",
-            "temperature > 0",
-        ),
+        "hypotheses": ("unit vectors",),
+        "assumptions": ("samples >= 2", "temperature > 0"),
         "conclusion": (
             "apart == 2*log(samples + samples*exp(-1/temperature) - 1)",
             "coinciding == apart",
@@ -57,12 +54,8 @@ PROVES = {
         },
     },
     "softmax-code": {
-        "hypotheses": (),
-        "assumptions": (
-            "num_classes >= 3",
-            "disturbance > 0",
-            "seed >= 1",
-        ),
+        "hypotheses": ("unit vectors", "enough features"),
+        "assumptions": ("num_classes >= 2", "disturbance > 0", "seed >= 1"),
         "conclusion": (
             "of_simplex == num_classes/(num_classes - 1)",
             "near_simplex <= of_simplex",
@@ -77,13 +70,8 @@ PROVES = {
         },
     },
     "spherical-cross-entropy-value": {
-        "hypotheses": (),
-        "assumptions": (
-            "num_classes >= 2",
-            "inverse_temperature > 0",
-            "disturbance > 0",
-            "seed >= 1",
-        ),
+        "hypotheses": ("unit vectors", "cross-entropy", "balanced classes", "enough features"),
+        "assumptions": ("num_classes >= 2", "inverse_temperature > 0", "disturbance > 0", "seed >= 1"),
         "conclusion": (
             "value == log((num_classes - 1)*exp(-inverse_temperature*num_classes/(num_classes - 1)) + 1)",
             "other_value >= value",
@@ -94,14 +82,8 @@ PROVES = {
         },
     },
     "supervised-contrastive-value": {
-        "hypotheses": (),
-        "assumptions": (
-            "num_classes >= 2",
-            "samples >= 2",
-            "temperature > 0",
-            "disturbance > 0",
-            "seed >= 1",
-        ),
+        "hypotheses": ("unit vectors", "balanced classes", "enough features"),
+        "assumptions": ("num_classes >= 2", "samples >= 2", "temperature > 0", "disturbance > 0", "seed >= 1"),
         "conclusion": (
             "value == log(samples*(num_classes - 1)*exp(-num_classes/(temperature*(num_classes - 1))) + samples - 1)",
             "nonnegative_value == log(samples*(num_classes - 1)*exp(-1/temperature) + samples - 1)",

@@ -10,7 +10,9 @@ unregularised one) is globally optimal iff some choice of subgradients v_k of th
     label relaxation, one-hot       V = -(1 - alpha - 1/N)_+ N/(N-1) P,  P = I - J/N
     hinges, one-hot                 V = -N/(N-1) P is one choice, the best one for balanced classes and for N = 2
 
-One-hot labels: the squared singular values of P Dpi are the roots x of sum 1/(pi_k - x) = 0, for distinct
+One-hot labels: the squared singular values of P Dpi are 0 and the zeros of the derivative of prod (x - pi_k), with
+multiplicity: the roots of sum 1/(pi_k - x) = 0, and m - 1 times each proportion that m classes share. So the largest is
+the largest proportion if two classes share it, and otherwise the largest root of the sum, between the two largest
 proportions. Balanced classes give the thresholds of `collapse_threshold.py`.
 
 Proof. Convexity: 0 must be a subgradient of the objective, and the subgradients of 2 mu ||X||_* at X = 0 are the
@@ -18,7 +20,9 @@ matrices of operator norm at most 2 mu. The bias adds V pi = 0; for cross-entrop
 softmax(b) = ybar (ybar > 0 is needed for b to exist), for squared error b = ybar. Hinges at equal logits: the
 subgradients of class n are the convex combinations of e_j - e_n, j != n. For balanced classes the norm is convex and
 does not change under relabelling, so averaging makes it no larger, and leaves only the uniform combination; for N = 2
-there is only one. The feature dimension does not matter: if Z = 0 is optimal among all Z, it is so among those of
+there is only one. The spectrum: det(x I - Dpi P Dpi) = prod (x - pi_k) (1 + (1/N) sum pi_k/(x - pi_k)) by the determinant
+lemma, and the bracket is (x/N) sum 1/(x - pi_k) (step "one-hot spectrum"): x/N times the derivative of the product, an
+identity of polynomials, so for shared proportions too. The feature dimension does not matter: if Z = 0 is optimal among all Z, it is so among those of
 any rank; and if ||V Dpi||_op > 2 mu for the unique V, the rank-one direction of its top singular vectors descends.
 
 Theorem 2 (rank from a gap; cross-entropy, no bias). Let F be the objective, F* its minimum, F(Z) - F* <= gap,
@@ -45,14 +49,8 @@ from _invariant import IDENTITY, ONES, E, Invariant, N, P, check_algebra
 
 PROVES = {
     "zero-collapse-any-labels": {
-        "hypotheses": (),
-        "assumptions": (
-            "label_1 >= 0",
-            "label_2 >= 0",
-            "label_3 >= 0",
-            "weight_decay > 0",
-            "feature_decay > 0",
-        ),
+        "hypotheses": ("cross-entropy", "free features", "no bias"),
+        "assumptions": ("label_1 >= 0", "label_2 >= 0", "label_3 >= 0", "weight_decay > 0", "feature_decay > 0"),
         "definitions": {
             "norm_square": "2*pi_1*(label_1 - 1/2)**2 + 2*pi_2*(label_2 - 1/2)**2 + 2*pi_3*(label_3 - 1/2)**2",
         },
@@ -62,24 +60,23 @@ PROVES = {
         },
     },
     "zero-collapse-proportions": {
-        "hypotheses": (),
-        "assumptions": (
-            "minority >= 2",
-            "share > 0",
-            "weight_decay > 0",
-            "feature_decay > 0",
-            "share >= (1 - share)/minority",
-        ),
+        "hypotheses": ("cross-entropy", "one-hot labels", "free features", "no bias"),
+        "assumptions": ("minority >= 1", "share > 0", "weight_decay > 0", "feature_decay > 0", "majority >= 1"),
         "definitions": {
-            "x": "(minority*share + (1 - share)/minority)/(minority + 1)",
+            "a": "share/majority",
+            "b": "(1 - share)/minority",
+            "x": "Piecewise((a, (a >= b) & (majority >= 2)), (b, (minority >= 2) & (a <= b)), ((a*minority + b)/(minority + 1), a >= b), ((a + b*majority)/(majority + 1), True))",
+            "e_2": "pi_1*pi_2 + pi_1*pi_3 + pi_2*pi_3",
         },
         "conclusion": (
             "gain iff-positive -4*feature_decay*weight_decay + steepest",
             "steepest == x",
+            "steepest_of_three == pi_1/3 + pi_2/3 + pi_3/3 + sqrt(Max(0, -3*e_2 + (pi_1 + pi_2 + pi_3)**2))/3",
         ),
         "quantities": {
             "gain": "optimum of the symmetry-reduced convex problem: Newton's method, primal and dual value in balls; what is below 1e-20 counts as nothing",
             "steepest": "singular values of the gradient at zero, in balls",
+            "steepest_of_three": "eigenvalues in balls",
         },
     },
 }
@@ -134,13 +131,23 @@ def bias_projects() -> None:
 
 
 def one_hot_spectrum() -> None:
-    """det(x I - Dpi P Dpi) = prod(x - pi_k) (x/N) sum 1/(x - pi_k), for three classes, where sum pi = 1."""
+    """det(x I - Dpi P Dpi) is x/N times the derivative of prod(x - pi_k): term by term for every N, and for three classes."""
+    share = sp.Symbol("pi_k", positive=True)
+    identity("one term of the bracket", 1 + share / (x - share), x / (x - share))  # claim
     p1, p2 = sp.symbols("p1 p2", positive=True)
     weights = [p1, p2, 1 - p1 - p2]
     root = sp.diag(*map(sp.sqrt, weights))
     gram = root * (sp.eye(3) - sp.ones(3, 3) / 3) * root
-    secular = sp.prod(x - w for w in weights) * x / 3 * sum(1 / (x - w) for w in weights)  # claim
-    identity("characteristic polynomial", (x * sp.eye(3) - gram).det(), sp.together(secular))
+    secular = sp.diff(sp.prod(x - w for w in weights), x) * x / 3
+    identity("characteristic polynomial", (x * sp.eye(3) - gram).det(), secular)
+    shared = [p1, p1, 1 - 2 * p1]
+    derivative = sp.diff(sp.prod(x - w for w in shared), x)
+    identity("a shared proportion is an eigenvalue", derivative.subs(x, p1))
+    largest = (1 + sp.sqrt(1 - 3 * (p1 * p2 + (p1 + p2) * (1 - p1 - p2)))) / 3
+    identity("three classes", sp.diff(sp.prod(x - w for w in weights), x).subs(x, largest))
+    a, b, k = sp.symbols("a b k", positive=True)
+    single = (k * a + b) / (k + 1)  # claim
+    identity("one class of a and k of b", (1 / (a - single) + k / (b - single)))
 
 
 def balanced_thresholds() -> None:

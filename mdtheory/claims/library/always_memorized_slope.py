@@ -24,7 +24,7 @@ CLAIM = Claim(
     id="always-memorized-slope",
     title="A slope above which noisy examples are memorised whatever the noise",
     statement=(
-        r"Cross-entropy with smoothing $\alpha < 1$, nonzero class means, free or nonnegative features, noisy features without "
+        r"Cross-entropy with smoothing $\alpha < 1$, nonzero class means, free or nonnegative features, unconstrained noisy features without "
         r"decay: if $C \geq D^q\, \mathrm{E}|\zeta|/(1-\alpha)$ ($q = 1$ in absolute, 0 in relative scaling) then the noisy "
         r"margin is positive for every noise level."
     ),
@@ -45,6 +45,14 @@ CLAIM = Claim(
     },
     relations=(greater(noisy_margin, 0),),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="Tested on the two-point spread, where the mean of the absolute coordinate is one over the root of d.",
 )

@@ -72,6 +72,7 @@ CLAIM = Claim(
         greater(full_coinciding, full_apart),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("unit vectors",),
     derivation="derivations/unit_vectors.py",
     most_samples=300,
     notes="The value for the full batch: supervised-contrastive-value.",

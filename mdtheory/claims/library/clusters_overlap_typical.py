@@ -10,7 +10,7 @@ CLAIM = one_loss(
     id="clusters-overlap-typical",
     title="Clean classes overlap: errors on unseen examples on a box",
     statement=(
-        r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = 0$: $\mathrm{ND} > 1/2$, so some unseen clean examples are misclassified, "
+        r"Cross-entropy, nonnegative features, absolute scaling, unconstrained noisy features, $\lambda = 0$: $\mathrm{ND} > 1/2$, so some unseen clean examples are misclassified, "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.1, 0.5]$, slope in $[0.1, 0.3]$, clean examples on the unit sphere of dimension 8."
     ),
     quantity={excess: over_half(FAMILY.solved())},

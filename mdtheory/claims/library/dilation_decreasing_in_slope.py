@@ -15,7 +15,7 @@ CLAIM = Claim(
     id="dilation-decreasing-in-slope",
     title="The dilation falls as the memorization-dilation slope grows (false)",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features without decay: $\mathrm{ND}$ falls as the slope $C$ "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: $\mathrm{ND}$ falls as the slope $C$ "
         r"grows."
     ),
     source=Source("nguyen2023", "the role of the slope, taken as monotone"),

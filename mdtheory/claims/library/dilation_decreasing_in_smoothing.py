@@ -15,7 +15,7 @@ CLAIM = Claim(
     id="dilation-decreasing-in-smoothing",
     title="More smoothing dilates less (false)",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features without decay: with more smoothing $\alpha$, each "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: with more smoothing $\alpha$, each "
         r"with its own class means, $\mathrm{ND}$ is smaller."
     ),
     source=Source("nguyen2023", "the claim that label smoothing dilates less, taken as monotone in the smoothing"),

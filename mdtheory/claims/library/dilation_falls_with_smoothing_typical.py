@@ -9,7 +9,7 @@ CLAIM = comparison(
     id="dilation-falls-with-smoothing-typical",
     title="More smoothing dilates less: a box of typical training parameters",
     statement=(
-        r"Nonnegative features, absolute scaling, $\lambda = 0$: smoothing in $[0.15, 0.3]$ dilates less than smoothing in "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features, $\lambda = 0$: smoothing in $[0.15, 0.3]$ dilates less than smoothing in "
         r"$[0.02, 0.05]$ for equal decays $\lambda_W = \lambda_H$ in $[0.004, 0.01]$, noise in $[0.01, 0.1]$, slope in $[0.7, 1.5]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(),

@@ -47,6 +47,14 @@ CLAIM = Claim(
     },
     relations=(at_least(at_between, sp.Min(at_small, at_large)),),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="Where the peak is: peak-over-slope. That the dilation falls throughout is false: dilation-decreasing-in-slope.",
 )

@@ -31,7 +31,7 @@ CLAIM = Claim(
     id="equal-decay-boundary",
     title="Equal decays, relative scaling, free features: what decides at small noise",
     statement=(
-        r"Free features, relative scaling, $\lambda = \lambda_H$, cross-entropy without and with smoothing $\alpha$, nonzero class "
+        r"Free features, relative scaling, unconstrained noisy features, $\lambda = \lambda_H$, cross-entropy without and with smoothing $\alpha$, nonzero class "
         r"means: with $h(e) = e(1-e)\log((1-e)/e)$ and $x_e = h(e)/\kappa$, $\kappa = \sqrt{2}\mu$, as $\eta \to 0$ "
         r"$\mathrm{ND}_{LS} - \mathrm{ND}_{CE} = (\eta^2/C^3) (g(x_\kappa) - g(x_{\alpha/2+\kappa}) + O(\eta))$, "
         r"$g(x) = (1 + x/d)/(1+x)$. So for $d > 1$ and small noise it is positive if $h(\alpha/2+\kappa) > h(\kappa)$, and negative "
@@ -64,6 +64,15 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "free features",
+        "relative scaling",
+        "noisy features with the decay of all",
+    ),
     derivation="derivations/small_noise.py",
     notes="Hence the order is false at small noise when the decays are equal: ordering-equal-decay.",
 )

@@ -15,7 +15,7 @@ CLAIM = Claim(
     id="equal-decay-memorization-any-loss",
     title="Equal decays: a noisy example ends at the class mean of its label, for every convex loss (false)",
     statement=(
-        r"Every convex loss, free features, noisy features with the decay of the others: as $\eta \to 0$, $\rho \to D$. "
+        r"Every convex loss, free features, unconstrained noisy features with the decay of the others: as $\eta \to 0$, $\rho \to D$. "
         r"False for the hinge."
     ),
     source=Source("this project", "asymptotics for small noise, the loss left out"),

@@ -17,13 +17,9 @@ from mdtheory.errors import AssumptionError
 growth, relative_growth = sp.symbols("growth relative_growth", real=True)
 free_rest, rest, margin, reach, share, scale = sp.symbols("e_0 e s reach share scale", positive=True)
 more_smoothing = sp.Symbol("more_smoothing", positive=True)
-
-
-def _sign(alpha: sp.Expr, power: sp.Expr) -> sp.Expr:
-    """The rate over a positive factor: ``(1 - q/2) w/s - 1 - e(1-e)/(e_0(1-e_0))``."""
-    own, all_rest = alpha / 2, alpha / 2 + KAPPA
-    s = sp.log(1 / all_rest - 1)
-    return power * (sp.log(1 / own - 1) / s + 1) - 1 - all_rest * (1 - all_rest) / (own * (1 - own))
+more_free_rest, more_rest, more_margin, more_reach, more_share = sp.symbols(
+    "more_e_0 more_e more_s more_reach more_share", positive=True
+)
 
 
 def _growth(exponent: int) -> Computed:
@@ -51,7 +47,7 @@ CLAIM = Claim(
     title="The smoothing that dilates least at small noise",
     statement=(
         r"Cross-entropy with smoothing $\alpha > 0$, nonzero class means, free ($\kappa = \sqrt{2}\mu$) or nonnegative ($\kappa = "
-        r"2\mu$), noisy features without decay, $e_0 = \alpha/2$, $e = e_0 + \kappa$, $w = \log(1/e_0 - 1) + s$, $q = 1$ in absolute "
+        r"2\mu$), unconstrained noisy features without decay, $e_0 = \alpha/2$, $e = e_0 + \kappa$, $w = \log(1/e_0 - 1) + s$, $q = 1$ in absolute "
         r"and 0 in relative scaling: the leading coefficient of $\mathrm{ND}$ as $\eta \to 0$ grows with $\alpha$ at the relative rate "
         r"$((1 - q/2) w - s (1 + e(1-e)/(e_0(1-e_0))))/(2 e(1-e) s w)$. The numerator over $s$ increases strictly, from $-\infty$ to "
         r"$\infty$: the coefficient is least where it vanishes, at one smoothing."
@@ -71,6 +67,11 @@ CLAIM = Claim(
         reach: sp.log(1 / free_rest - 1) + margin,
         scale: 2 * rest * (1 - rest) * margin * reach,
         share: 1 + rest * (1 - rest) / (free_rest * (1 - free_rest)),
+        more_free_rest: more_smoothing / 2,
+        more_rest: more_smoothing / 2 + KAPPA,
+        more_margin: sp.log(1 / more_rest - 1),
+        more_reach: sp.log(1 / more_free_rest - 1) + more_margin,
+        more_share: 1 + more_rest * (1 - more_rest) / (more_free_rest * (1 - more_free_rest)),
     },
     assumptions=(sp.Lt(smoothing, more_smoothing), not_collapsed_either.subs(smoothing, more_smoothing)),
     quantities={
@@ -80,10 +81,18 @@ CLAIM = Claim(
     relations=(
         equal(growth, (reach / 2 - margin * share) / scale),
         equal(relative_growth, (reach - margin * share) / scale),
-        less(_sign(smoothing, sp.Rational(1, 2)), _sign(more_smoothing, sp.Rational(1, 2))),
-        less(_sign(smoothing, sp.Integer(1)), _sign(more_smoothing, sp.Integer(1))),
+        less(reach / (2 * margin) - share, more_reach / (2 * more_margin) - more_share),
+        less(reach / margin - share, more_reach / more_margin - more_share),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="So more smoothing is not always better: see dilation-decreasing-in-smoothing.",
 )

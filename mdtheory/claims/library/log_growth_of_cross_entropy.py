@@ -75,7 +75,7 @@ CLAIM = Claim(
     title="Cross-entropy over label smoothing grows like the logarithm of the noise",
     statement=(
         r"Cross-entropy without smoothing against smoothing $\alpha > 0$, same decays, each with its own nonzero class means, free or "
-        r"nonnegative; noisy features without decay, $\eta = e^{-n}$, $q = 1$ in absolute and 0 in relative scaling: as $n \to \infty$, "
+        r"nonnegative; unconstrained noisy features without decay, $\eta = e^{-n}$, $q = 1$ in absolute and 0 in relative scaling: as $n \to \infty$, "
         r"$\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \sim (L - \log L)\, \kappa_{w,LS} D_{LS}^{1-q}/(\kappa_{w,CE} D_{CE}^{1-q} "
         r"(\log((2-\alpha)/\alpha) + s_{LS}))$, $L = n + s_{CE} + \log(d C^2/(\varphi''(s_{CE}) D_{CE}^{2q}))$."
     ),
@@ -112,6 +112,14 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/small_noise.py",
     equivalent=dict.fromkeys(
         ("constant-nudged-2", "integer-shifted-1", "half-dropped-1", "constant-nudged-3"),

@@ -51,6 +51,7 @@ CLAIM = Claim(
         equal(value, _value(s, free_cost)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "one-hot labels", "balanced classes", "unregularised bias", "enough features"),
     derivation="derivations/squared_loss.py",
     most_samples=MOST_OPTIMA,
 )

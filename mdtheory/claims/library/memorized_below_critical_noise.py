@@ -26,7 +26,7 @@ CLAIM = Claim(
     id="memorized-below-critical-noise",
     title="The critical noise: below it noisy examples are memorised, above it not",
     statement=(
-        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, noisy features without decay: the noisy "
+        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, unconstrained noisy features without decay: the noisy "
         r"margin $t$ is positive if and only if $F'(\eta D^{1+q}/(2C)) < (1-\alpha) C \Vert w_1 - w_2 \Vert / D^q$ ($q = 1$ in "
         r"absolute, 0 in relative scaling); with two-point spread, "
         r"$D^q \sinh K/(\cosh s + \cosh K) < (1-\alpha) C \sqrt{d}$ with $K = s \eta D^q/(C\sqrt{d})$."
@@ -53,5 +53,13 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
 )

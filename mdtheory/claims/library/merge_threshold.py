@@ -30,6 +30,7 @@ CLAIM = Claim(
         equal(pull, sp.sqrt(minority_proportion)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "free features", "enough features"),
     derivation="derivations/merge_threshold.py",
     most_samples=300,
     notes="Classes of different proportions never coincide unless they vanish: minority-collapse-unequal.",

@@ -65,6 +65,7 @@ CLAIM = Claim(
     quantities={gain: gain_quantity(_problem), pull: pull_quantity(_problem)},
     relations=(positive_iff(gain, threshold - nuclear), equal(pull, threshold)),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "free features", "enough features"),
     derivation="derivations/merge_threshold.py",
     most_samples=300,
     notes=(

@@ -40,6 +40,7 @@ CLAIM = Claim(
     quantities={pull: Quantity(at=Computed(_pull), route="slope of the objective of the class at zero margin")},
     relations=(positive_iff(pull, share - 4 * mu**2 * num_classes / ((num_classes - 1) * (1 - smoothing) ** 2)),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "nonnegative features", "no bias", "enough features"),
     derivation="derivations/unequal_weights_nonnegative.py",
     notes="Other classes do not matter, since they decouple: see unequal-classes-nonnegative.",
 )

@@ -49,6 +49,7 @@ CLAIM = Claim(
         equal(1 + other, 1 + (common - spread) / num_classes),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "one-hot labels", "balanced classes", "no bias", "enough features"),
     derivation="derivations/squared_loss.py",
     resolution=1e-2,
     most_samples=MOST_OPTIMA,

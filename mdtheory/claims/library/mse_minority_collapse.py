@@ -34,6 +34,7 @@ CLAIM = Claim(
         equal(1 + own, 1 + kept[0]),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "one-hot labels", "no bias", "enough features"),
     derivation="derivations/squared_loss.py",
     resolution=1e-2,
     most_samples=MOST_OPTIMA,

@@ -25,6 +25,7 @@ CLAIM = Claim(
     },
     relations=(equal(nonnegative, free),),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "one-hot labels", "no bias", "enough features"),
     derivation="derivations/squared_loss.py",
     most_samples=10,
     notes="Checked with three classes. For unbalanced smoothed labels and five or more classes it is open.",

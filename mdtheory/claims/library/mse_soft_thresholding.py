@@ -59,6 +59,7 @@ CLAIM = Claim(
     },
     relations=(equal(value, thresholded(larger) + thresholded(smaller)),),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "free features", "no bias", "enough features"),
     derivation="derivations/squared_loss.py",
     most_samples=MOST_OPTIMA,
     notes="Checked with two classes and three label groups.",

@@ -10,7 +10,7 @@ CLAIM = one_loss(
     id="noise-memorized-typical",
     title="Mislabelled examples are memorised: a box of typical training parameters",
     statement=(
-        r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = \lambda_H$: the noisy margin is positive "
+        r"Cross-entropy, nonnegative features, absolute scaling, unconstrained noisy features, $\lambda = \lambda_H$: the noisy margin is positive "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.001, 0.02]$, noise in $[0.001, 0.1]$, slope in $[0.7, 2]$, clean examples on the unit sphere of dimension 8."
     ),
     quantity={noisy_margin: FAMILY.solved(part="noisy_margin")},

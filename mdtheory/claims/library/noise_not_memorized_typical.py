@@ -10,7 +10,7 @@ CLAIM = one_loss(
     id="noise-not-memorized-typical",
     title="Mislabelled examples are not memorised: a box of large noise and small slopes",
     statement=(
-        r"Cross-entropy, nonnegative features, absolute scaling, $\lambda = \lambda_H$: the noisy margin is negative "
+        r"Cross-entropy, nonnegative features, absolute scaling, unconstrained noisy features, $\lambda = \lambda_H$: the noisy margin is negative "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.2, 0.5]$, slope in $[0.07, 0.18]$, clean examples on the unit sphere of dimension 8."
     ),
     quantity={noisy_margin: FAMILY.solved(part="noisy_margin")},

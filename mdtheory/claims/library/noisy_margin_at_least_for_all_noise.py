@@ -41,7 +41,7 @@ CLAIM = Claim(
     id="noisy-margin-at-least-for-all-noise",
     title="A lower bound on memorization for all noise",
     statement=(
-        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, noisy features without decay: for every "
+        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, unconstrained noisy features without decay: for every "
         r"noise $t \geq \log(x/(1-x))$ with $x = 1 - \alpha/2 - D^q\, \mathrm{E}|\zeta|/(2C)$, where $x > 0$ ($q = 1$ in absolute, "
         r"0 in relative scaling)."
     ),
@@ -62,6 +62,14 @@ CLAIM = Claim(
     },
     relations=(at_least(noisy_margin, least), equal(least, sp.log(left_over / (1 - left_over)))),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="Tested on the two-point spread, where the mean of the absolute coordinate is one over the root of d.",
 )

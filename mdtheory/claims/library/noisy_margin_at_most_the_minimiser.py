@@ -40,7 +40,7 @@ CLAIM = Claim(
     id="noisy-margin-at-most-the-minimiser",
     title="An upper bound on memorization and dilation for all noise",
     statement=(
-        r"Cross-entropy with smoothing $\alpha > 0$, nonzero class means, free or nonnegative features, noisy features without "
+        r"Cross-entropy with smoothing $\alpha > 0$, nonzero class means, free or nonnegative features, unconstrained noisy features without "
         r"decay: for every noise $t \leq \log((2-\alpha)/\alpha)$, where $\mathrm{ND} = \eta D^{q-1} (t+s)/(C \kappa_w)$, "
         r"$\kappa_w = \Vert w_1 - w_2 \Vert$ ($q = 1$ in absolute, 0 in relative scaling)."
     ),
@@ -67,6 +67,14 @@ CLAIM = Claim(
         equal(normalized, noise * (noisy_margin + margin) / (slope * weight_distance * mean_distance**relative)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="Approached as the noise vanishes: see small-noise-dilation. The lower bound: noisy-margin-at-least-for-all-noise.",
 )

@@ -120,6 +120,7 @@ CLAIM = Claim(
         equal(second, sp.sqrt(pi_2) * z_12),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("free features", "enough features"),
     derivation="derivations/nuclear_norm.py",
     notes="Checked with two classes, where the nuclear norm is elementary; the proof is for every dimension.",
 )

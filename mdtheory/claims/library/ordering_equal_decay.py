@@ -10,7 +10,7 @@ CLAIM = false_ordering(
     id="ordering-equal-decay",
     title="Cross-entropy dilates more at small noise, relative scaling, equal decays (false)",
     statement=(
-        r"Free features, relative scaling, noisy features with the decay of the others, $\eta \leq 1/50$: "
+        r"Free features, relative scaling, unconstrained noisy features with the decay of the others, $\eta \leq 1/50$: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$."
     ),
     family=Family(nonnegative=False, scaling="relative", noisy_decay="same"),

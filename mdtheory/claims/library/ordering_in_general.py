@@ -7,7 +7,7 @@ CLAIM = false_ordering(
     id="ordering-in-general",
     title="Cross-entropy always dilates more than label smoothing (false)",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features without decay: "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ for all parameters."
     ),
     family=Family(),

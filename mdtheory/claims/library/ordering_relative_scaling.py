@@ -7,7 +7,7 @@ CLAIM = false_ordering(
     id="ordering-relative-scaling",
     title="Cross-entropy always dilates more, relative scaling (false)",
     statement=(
-        r"Nonnegative features, relative scaling, noisy features without decay: "
+        r"Nonnegative features, relative scaling, unconstrained noisy features without decay: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ for all parameters."
     ),
     family=Family(scaling="relative"),

@@ -8,7 +8,7 @@ CLAIM = ordering(
     id="ordering-reversed-free",
     title="A region where label smoothing dilates more than cross-entropy",
     statement=(
-        r"Free features, relative scaling, $\lambda = \lambda_H$: $\mathrm{ND}_{CE} < \mathrm{ND}_{LS}$ "
+        r"Free features, relative scaling, unconstrained noisy features, $\lambda = \lambda_H$: $\mathrm{ND}_{CE} < \mathrm{ND}_{LS}$ "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.0005, 0.001]$, noise in $[0.35, 0.5]$, slope in $[0.5, 0.65]$, smoothing in $[0.1, 0.2]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(nonnegative=False, scaling="relative", noisy_decay="same"),

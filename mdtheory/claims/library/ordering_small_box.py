@@ -7,7 +7,7 @@ CLAIM = ordering(
     id="ordering-small-box",
     title="Cross-entropy dilates more near the reference parameters",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.004, 0.006]$, noise in $[0.05, 0.1]$, slope in $[0.9, 1.1]$, smoothing in $[0.1, 0.2]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(),

@@ -30,7 +30,7 @@ CLAIM = Claim(
     title="Below an explicit noise level cross-entropy dilates more than label smoothing",
     statement=(
         r"Cross-entropy without smoothing against smoothing $\alpha > 0$, same decays, each with its own nonzero class means, free or "
-        r"nonnegative; noisy features without decay, $\kappa_w = \Vert w_1 - w_2 \Vert$, $q = 1$ in absolute and 0 in relative "
+        r"nonnegative; unconstrained noisy features without decay, $\kappa_w = \Vert w_1 - w_2 \Vert$, $q = 1$ in absolute and 0 in relative "
         r"scaling: with $w_0 = (\log((2-\alpha)/\alpha) + s_{LS})\, \kappa_{w,CE} D_{CE}^{1-q}/(\kappa_{w,LS} D_{LS}^{1-q})$ and "
         r"$0 < \eta \leq 4 d\, C^2/(D_{CE}^{2q} w_0 (1 + e^{w_0 - s_{CE}}))$, $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$."
     ),
@@ -68,6 +68,14 @@ CLAIM = Claim(
     },
     relations=(greater(by_cross_entropy, by_smoothing),),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="The threshold is sufficient, not sharp. Without it the order fails: ordering-in-general.",
 )

@@ -10,7 +10,7 @@ CLAIM = false_ordering(
     id="ordering-strong-smoothing",
     title="Cross-entropy dilates more at noise up to 1/8 and slope at least 1 (false)",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features without decay, $\eta \leq 1/8$ and $C \geq 1$: "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features without decay, $\eta \leq 1/8$ and $C \geq 1$: "
         r"$\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ for every smoothing."
     ),
     family=Family(),

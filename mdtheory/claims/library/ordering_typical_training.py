@@ -6,7 +6,7 @@ from mdtheory.claims.library._ordering import Family
 CLAIM = ordering(
     id="ordering-typical-training",
     title="Cross-entropy dilates more than label smoothing for typical training parameters",
-    statement=r"Nonnegative features, absolute scaling, noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$"
+    statement=r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$"
     r" for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.01, 0.2]$, slope in $[0.7, 2]$, smoothing in $[0.05, 0.2]$, clean examples on the unit sphere of dimension 8.",
     family=Family(),
     sides=noisy_sides("0.002 0.01", "0.01 0.2", "0.7 2", smoothing="0.05 0.2"),

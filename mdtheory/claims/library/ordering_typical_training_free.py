@@ -7,7 +7,7 @@ CLAIM = ordering(
     id="ordering-typical-training-free",
     title="Cross-entropy dilates more for typical training parameters, free features",
     statement=(
-        r"Free features, absolute scaling, noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
+        r"Free features, absolute scaling, unconstrained noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.01, 0.2]$, slope in $[0.7, 2]$, smoothing in $[0.05, 0.2]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(nonnegative=False),

@@ -8,7 +8,7 @@ CLAIM = ordering(
     id="ordering-typical-training-relative",
     title="Cross-entropy dilates more for typical training parameters, relative scaling",
     statement=(
-        r"Nonnegative features, relative scaling, noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
+        r"Nonnegative features, relative scaling, unconstrained noisy features without decay: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.002, 0.01]$, noise in $[0.01, 0.15]$, slope in $[0.7, 2]$, smoothing in $[0.05, 0.2]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(scaling="relative"),

@@ -7,7 +7,7 @@ CLAIM = ordering(
     id="ordering-typical-training-small-decay",
     title="Cross-entropy dilates more for typical training parameters, small noisy decay",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features with decay $\lambda = 10^{-4}$: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features with decay $\lambda = 10^{-4}$: $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$ "
         r"for equal decays $\lambda_W = \lambda_H$ in $[0.003, 0.01]$, noise in $[0.02, 0.1]$, slope in $[0.7, 1.4]$, smoothing in $[0.1, 0.2]$, clean examples on the unit sphere of dimension 8."
     ),
     family=Family(noisy_decay="1e-4"),

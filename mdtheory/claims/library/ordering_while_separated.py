@@ -11,7 +11,7 @@ CLAIM = false_ordering(
     id="ordering-while-separated",
     title="Cross-entropy dilates more while clusters are separated and margins exceed one (false)",
     statement=(
-        r"Nonnegative features, absolute scaling, noisy features without decay: if label smoothing has a margin "
+        r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: if label smoothing has a margin "
         r"$s \geq 1$ and $\mathrm{ND}_{CE} \leq 1/2$, then $\mathrm{ND}_{CE} > \mathrm{ND}_{LS}$."
     ),
     family=Family(),

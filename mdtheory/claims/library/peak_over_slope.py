@@ -84,6 +84,14 @@ CLAIM = Claim(
         equal(1 + noisy_margin, 2 - margin + sp.LambertW(sp.exp(margin - 1))),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/noise_and_slope.py",
     notes="A slope at the very peak cannot be told from it; two-point spread.",
 )

@@ -73,6 +73,7 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("one-hot labels", "balanced classes", "no bias", "enough features"),
     derivation="derivations/collapse_threshold.py",
     most_samples=MOST_OPTIMA,
     notes=(

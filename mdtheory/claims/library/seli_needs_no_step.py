@@ -76,7 +76,7 @@ CLAIM = Claim(
         r"duality equals $\Vert C P^{1/2} \Vert_*$. For three classes that is $\sqrt{2/3 + 2 \sqrt{e_2/3}}$, "
         r"$e_2 = p_1 p_2 + p_1 p_3 + p_2 p_3$."
     ),
-    source=Source("thrampoulidis2022", "SELI geometry, there for step imbalance; any proportions: this project"),
+    source=Source("thrampoulidis2022", "abstract: SELI irrespective of class imbalances, vanishing regularisation; multipliers and value: this project"),
     variables={pi: Proportions(3), shares: Proportions(4)},
     quantities={
         optimum: Quantity(at=_optimum, convex=True, route="between a feasible point and a dual point, both in balls"),
@@ -93,6 +93,7 @@ CLAIM = Claim(
         greater(least, 0),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("max-margin problem", "one-hot labels", "free features", "enough features"),
     derivation="derivations/seli.py",
     notes="The positive multipliers mean obtuse class means. How slowly the limit is reached: seli-limit.",
 )

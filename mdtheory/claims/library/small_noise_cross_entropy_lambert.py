@@ -26,7 +26,7 @@ CLAIM = Claim(
     id="small-noise-cross-entropy-lambert",
     title="Cross-entropy at small noise: the Lambert function",
     statement=(
-        r"Cross-entropy without smoothing, nonzero class means, free or nonnegative features, noisy features without decay, "
+        r"Cross-entropy without smoothing, nonzero class means, free or nonnegative features, unconstrained noisy features without decay, "
         r"$q = 1$ in absolute and 0 in relative scaling: as $\eta \to 0$, $\mathrm{ND} \sim \eta D^{q-1} "
         r"W_0(e^s/\beta)/(C \Vert w_1 - w_2 \Vert)$ with $\beta = \varphi''(s) \eta D^{2q}/(d C^2)$."
     ),
@@ -53,6 +53,14 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/small_noise.py",
     notes="The logarithm that it grows like is a poor approximation: see log-growth-of-cross-entropy.",
 )

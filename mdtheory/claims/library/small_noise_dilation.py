@@ -31,7 +31,7 @@ CLAIM = Claim(
     title="Dilation at small noise: the leading term",
     statement=(
         r"A loss with $\varphi'' > 0$ left of the margins $s$ and $t$ (cross-entropy with any smoothing, label relaxation, squared "
-        r"error with a bias, squared hinge), nonzero class means, noisy features with decay $\lambda > 0$: as $\eta \to 0$, "
+        r"error with a bias, squared hinge), nonzero class means, unconstrained noisy features with decay $\lambda > 0$: as $\eta \to 0$, "
         r"$\mathrm{ND} \sim (\eta D^{q-1}/C)\, (m^2 + (t+s)^2/\kappa_w^2)^{1/2}$, where $\lambda t + \kappa_w^2 \varphi'(t)/2 = 0$, "
         r"$\kappa_w = \Vert w_1 - w_2 \Vert$, $m = D/2$ for nonnegative and 0 for free features, $q = 1$ in absolute and 0 in "
         r"relative scaling."
@@ -56,6 +56,13 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "curved margin loss",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/small_noise.py",
     notes=(
         "False for the hinge: small-noise-dilation-any-loss. Without decay of noisy features: small-noise-second-term, and "

@@ -12,7 +12,7 @@ CLAIM = Claim(
     id="small-noise-dilation-any-loss",
     title="Dilation at small noise: the leading term, for every convex loss (false)",
     statement=(
-        r"Every convex loss, nonnegative features, absolute scaling, noisy features with decay $\lambda > 0$: as $\eta \to 0$, "
+        r"Every convex loss, nonnegative features, absolute scaling, unconstrained noisy features with decay $\lambda > 0$: as $\eta \to 0$, "
         r"$\mathrm{ND} \sim (\eta/C)\, (D^2/4 + (t+s)^2/\kappa_w^2)^{1/2}$ with $\lambda t + \kappa_w^2 \varphi'(t)/2 \ni 0$. "
         r"False for the hinge, whose margin is at its kink."
     ),

@@ -100,6 +100,13 @@ CLAIM = Claim(
         asymptotic(normalized_with_decay, _two_terms(reach, stiffness, fall), noise, rate=2),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "curved margin loss",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/small_noise.py",
     most_samples=500,
     notes="False for the hinge: small-noise-second-term-any-loss.",

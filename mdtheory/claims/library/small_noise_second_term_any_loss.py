@@ -14,7 +14,7 @@ CLAIM = Claim(
     id="small-noise-second-term-any-loss",
     title="Dilation at small noise: the second term, for every convex loss (false)",
     statement=(
-        r"Every convex loss, nonnegative features, absolute scaling, noisy features with decay $\lambda > 0$: "
+        r"Every convex loss, nonnegative features, absolute scaling, unconstrained noisy features with decay $\lambda > 0$: "
         r"$\mathrm{ND} = (\eta/C)(\rho_\infty - F_2 \eta D^2 R/(4C^2) + O(\eta^2))$ as in small-noise-second-term, with "
         r"$\varphi'' = 0$ where the loss is straight. False for the hinge."
     ),

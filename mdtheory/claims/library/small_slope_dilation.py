@@ -67,6 +67,13 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/small_noise.py",
     most_samples=500,
 )

@@ -34,7 +34,7 @@ CLAIM = Claim(
     title="Cross-entropy against label smoothing at a small slope",
     statement=(
         r"Cross-entropy without and with smoothing $\alpha$, same decays, each with its own nonzero class means, free ($\kappa = "
-        r"\sqrt{2}\mu$) or nonnegative ($\kappa = 2\mu$); noisy features without decay, $\eta > 0$, $e = \alpha/2 + \kappa$: as "
+        r"\sqrt{2}\mu$) or nonnegative ($\kappa = 2\mu$); unconstrained noisy features without decay, $\eta > 0$, $e = \alpha/2 + \kappa$: as "
         r"$C \to 0$, $\mathrm{ND}_{CE}/\mathrm{ND}_{LS} \to "
         r"e(1-e)\, s_{LS}^{1+q/2} / (\kappa (1-2e+\kappa)\, s_{CE}^{1+q/2})$ ($q = 1$ in absolute, 0 in relative scaling). So for "
         r"small $C$ cross-entropy dilates more if this exceeds 1, and less if it does not reach 1."
@@ -64,6 +64,14 @@ CLAIM = Claim(
         asymptotic(relative_ce / relative_ls, _ratio(sp.Integer(1)), slope, rate=2),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "noisy features without decay",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/small_noise.py",
     most_samples=500,
     notes="Strong decay and a small slope reverse the order even where clusters are separated: ordering-while-separated.",

@@ -118,6 +118,7 @@ CLAIM = Claim(
         at_most(near_polygon, of_polygon),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("unit vectors", "enough features"),
     derivation="derivations/unit_vectors.py",
     most_samples=200,
     notes="Between N = M + 2 and 2M the value is 1; beyond that, in three dimensions and more, only bounds are known.",

@@ -49,6 +49,7 @@ CLAIM = Claim(
     },
     relations=(equal(value, best), at_least(other_value, value)),
     expected=Verdict.PROVED,
+    hypotheses=("unit vectors", "cross-entropy", "balanced classes", "enough features"),
     derivation="derivations/unit_vectors.py",
     most_samples=500,
 )

@@ -79,6 +79,7 @@ CLAIM = Claim(
         at_least(other_nonnegative, nonnegative_value),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("unit vectors", "balanced classes", "enough features"),
     derivation="derivations/unit_vectors.py",
     most_samples=200,
     notes="With small batches the frame need not be the only optimum: batching-failure.",

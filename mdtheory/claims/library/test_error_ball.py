@@ -65,5 +65,6 @@ CLAIM = Claim(
         equal(1 + in_three, 1 + (1 - at_three) ** 2 * (2 + at_three) / 4),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "nonzero class means", "spread in a ball"),
     derivation="derivations/test_error.py",
 )

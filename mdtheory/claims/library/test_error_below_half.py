@@ -1,6 +1,5 @@
 """False: the formula for the error rate on the sphere holds at every dilation. Below one half it is negative."""
 
-
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import VARIABLES, not_collapsed
 from mdtheory.claims.library._symbols import feature_decay, smoothing, weight_decay

@@ -35,5 +35,6 @@ CLAIM = Claim(
     quantities={error: Quantity(at=_error, route="Arb integration of the density")},
     relations=(equal(error, sp.erfc(sp.sqrt(dim / sp.Integer(2)) / (2 * normalized)) / 2),),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "nonzero class means", "Gaussian spread"),
     derivation="derivations/test_error.py",
 )

@@ -62,6 +62,7 @@ CLAIM = Claim(
     },
     relations=(at_least(error_of_more, error), equal(1 + in_three, 1 + sp.Max(0, 1 - 1 / (2 * normalized)) / 2)),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "nonzero class means", "isotropic spread"),
     derivation="derivations/test_error.py",
     notes="Without the case below one half it is false: test-error-below-half.",
 )

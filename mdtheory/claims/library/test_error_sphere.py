@@ -68,5 +68,6 @@ CLAIM = Claim(
         equal(1 + in_five, 1 + (1 - threshold) ** 2 * (2 + threshold) / 4),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "nonzero class means", "spread on a sphere"),
     derivation="derivations/test_error.py",
 )

@@ -37,5 +37,6 @@ CLAIM = Claim(
     quantities={error: Quantity(at=_error, route="counting of the examples nearer to the other class mean")},
     relations=(equal(1 + error, 1 + sp.Piecewise((sp.Rational(1, 2), 2 * normalized > sp.sqrt(dim)), (0, True))),),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "nonzero class means", "two-point spread"),
     derivation="derivations/test_error.py",
 )

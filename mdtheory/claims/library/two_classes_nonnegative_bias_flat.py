@@ -40,6 +40,7 @@ CLAIM = Claim(
         equal(best, value),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "cross-entropy", "balanced classes", "nonnegative features", "unregularised bias"),
     derivation="derivations/bias_penalty.py",
     most_samples=300,
     notes=(

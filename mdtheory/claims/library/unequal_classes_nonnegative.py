@@ -31,6 +31,7 @@ CLAIM = Claim(
     quantities={value: optimum(cross_entropy, nonnegative=True)},
     relations=(equal(value, sum(_value(share) for share in shares)),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "nonnegative features", "no bias", "enough features"),
     derivation="derivations/unequal_weights_nonnegative.py",
     most_samples=MOST_OPTIMA,
     notes="Checked with three classes. With a bias it is false: see orthogonal-frame-with-bias.",

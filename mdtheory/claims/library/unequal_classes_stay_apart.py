@@ -49,6 +49,7 @@ CLAIM = Claim(
     },
     relations=(greater(distance, 0),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "free features", "no bias"),
     derivation="derivations/unequal_classes.py",
     most_samples=40,
     notes="The false statement it corrects: minority-collapse-unequal. Above the bound on the decay the minorities may vanish.",

@@ -94,6 +94,7 @@ CLAIM = Claim(
     quantities={size: Quantity(at=_size, route="stationary point of two classes, by proved signs")},
     relations=(positive_iff(size, norm_square - nuclear**2),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "free features", "no bias"),
     derivation="derivations/zero_collapse.py",
     most_samples=100,
     notes=(

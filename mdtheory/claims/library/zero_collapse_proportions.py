@@ -92,6 +92,7 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "free features", "no bias"),
     derivation="derivations/zero_collapse.py",
     most_samples=300,
     notes=(
