@@ -76,7 +76,10 @@ CLAIM = Claim(
         r"duality equals $\Vert C P^{1/2} \Vert_*$. For three classes that is $\sqrt{2/3 + 2 \sqrt{e_2/3}}$, "
         r"$e_2 = p_1 p_2 + p_1 p_3 + p_2 p_3$."
     ),
-    source=Source("thrampoulidis2022", "abstract: SELI irrespective of class imbalances, vanishing regularisation; multipliers and value: this project"),
+    source=Source(
+        "thrampoulidis2022",
+        "abstract: SELI irrespective of class imbalances, vanishing regularisation; multipliers and value: this project",
+    ),
     variables={pi: Proportions(3), shares: Proportions(4)},
     quantities={
         optimum: Quantity(at=_optimum, convex=True, route="between a feasible point and a dual point, both in balls"),
