@@ -15,9 +15,8 @@ from mdtheory.errors import AssumptionError, CertificateError, SolverError
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.problems.memorization_dilation import SCALINGS
-from mdtheory.solution import UFMSolution
-from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solving import MD_METHODS, UFM_METHODS, solve
+from mdtheory.solution import Solution
+from mdtheory.solving import METHODS, options_of, solve
 from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
 
 _LOSS_PARAMETERS = ("smoothing", "relaxation", "focusing")
@@ -85,21 +84,18 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _solve(arguments: argparse.Namespace) -> int:
     if arguments.problem == "md":
-        solution: UFMSolution | MDSolution = solve(_md(arguments), method=arguments.method)
+        solution: Solution = solve(_md(arguments), method=arguments.method)
     else:
+        problem = _ufm(arguments)
         solution = solve(
-            _ufm(arguments),
+            problem,
             method=arguments.method,
             tolerance=arguments.tolerance,
             starts=arguments.starts,
             seed=arguments.seed,
-            progress=_slow_progress(),
+            progress=_slow_progress() if "progress" in options_of(problem, arguments.method) else None,
         )
         if arguments.certificate is not None:
-            if isinstance(solution, MarginSolution):
-                raise AssumptionError(
-                    "certificate: the closed form of a symmetric problem is its own proof; see --method"
-                )
             solution.certificate.save(arguments.certificate)
     record = describe(solution)
     print(json.dumps(record, indent=2, allow_nan=False) if arguments.json else solution_text(record))
@@ -261,11 +257,11 @@ def _parser() -> argparse.ArgumentParser:
     solving = commands.add_parser("solve", help="solve one problem", allow_abbrev=False)
     problems = solving.add_subparsers(dest="problem", required=True, metavar="PROBLEM", parser_class=_Parser)
     ufm = problems.add_parser("ufm", help="the unconstrained features model", allow_abbrev=False)
-    _add_ufm(ufm, UFM_METHODS)
+    _add_ufm(ufm, METHODS[UFM])
     _add_json(ufm)
     _add_search(ufm)
     md = problems.add_parser("md", help="the memorization-dilation problem of two classes", allow_abbrev=False)
-    _add_ufm(md, MD_METHODS)
+    _add_ufm(md, METHODS[MemorizationDilation])
     _add_json(md)
     _add_md(md)
     _add_noisy_cone(md)
@@ -360,7 +356,7 @@ def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str] | None) -> 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tolerance", type=float, metavar="X", help="relative duality gap to reach")
     parser.add_argument("--starts", type=int, metavar="K", help="local searches where the problem is not convex")
-    parser.add_argument("--seed", type=int, metavar="S", default=0, help="seed of those searches (default: 0)")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of those searches (default: 0)")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="save the bounds as JSON that `verify` checks")
 
 

@@ -19,7 +19,7 @@ from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, M
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solving import solve
 from mdtheory.spreads import Sphere, Spread
-from mdtheory.tables import SPREADS, Record, aligned, describe, loss_label, number, plain
+from mdtheory.tables import Record, aligned, describe, number, plain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -152,7 +152,7 @@ def write_report(directory: Path, setting: Setting, progress: Callable[[str], No
 def solve_and_check(problem: MemorizationDilation) -> Record:
     """The solution of one problem as a record, with the dilation of an independent conic programme beside it."""
     solution = solve(problem)
-    record = {"label": loss_label(problem.ufm.loss), **describe(solution), "convex_dilation": None, "difference": None}
+    record = {"label": problem.ufm.loss.label, **describe(solution), "convex_dilation": None, "difference": None}
     try:
         convex = solve(problem, method="convex")
     except AssumptionError:
@@ -191,7 +191,7 @@ def describe_setting(setting: Setting) -> Record:
                 "scaling",
             )
         },
-        "spread": next(name for name, kind in SPREADS.items() if type(setting.spread) is kind),
+        "spread": setting.spread.name(),
         "dim": setting.spread.dim,
     }
 
@@ -331,7 +331,7 @@ def _save_data(path: Path, diagram: Diagram) -> None:
 
 
 def _save_curves(path: Path, curves: "xr.Dataset", losses: Sequence[Loss]) -> None:
-    header = ",".join(["noise", *(f'"{loss_label(loss)}"' for loss in losses)])
+    header = ",".join(["noise", *(f'"{loss.label}"' for loss in losses)])
     columns = np.column_stack([curves.noise.values, curves.dilation.transpose("noise", "loss").values])
     rows = (",".join(repr(float(x)) for x in row) for row in columns)
     path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")

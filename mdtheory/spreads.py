@@ -7,7 +7,7 @@ zeta of xi, symmetric with variance 1/d: its tail (the error of unseen examples)
 import cmath
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy import special
 
 from mdtheory.frozen import Frozen
 from mdtheory.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
+from mdtheory.wording import hyphenated, in_short
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
 _LADDER: tuple[int, ...] = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
@@ -38,6 +39,22 @@ class Spread(Frozen, ABC):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dim", one_integer("dim", self.dim, 1, 10**6))
+
+    @classmethod
+    def name(cls) -> str:
+        """The name in words with hyphens, as on the command line."""
+        return hyphenated(cls.__name__)
+
+    @property
+    def label(self) -> str:
+        """Name and parameters, for tables and legends.
+
+        Examples
+        --------
+        >>> TwoPoint(4).label
+        'two-point, dim 4'
+        """
+        return ", ".join([self.name(), *(f"{f.name} {in_short(getattr(self, f.name))}" for f in fields(self))])
 
     @property
     @abstractmethod

@@ -9,22 +9,19 @@ import numpy as np
 
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
-from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.solution import Solution, UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
+from mdtheory.solvers.max_margin import MaxMarginSolution
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray
+from mdtheory.validation import FloatArray, fail
+from mdtheory.wording import shown
 
 LOSSES: dict[str, type[Loss]] = {
-    "cross-entropy": CrossEntropy,
-    "mean-squared-error": MeanSquaredError,
-    "label-relaxation": LabelRelaxation,
-    "focal": Focal,
-    "hinge": Hinge,
-    "squared-hinge": SquaredHinge,
+    kind.name(): kind for kind in (CrossEntropy, MeanSquaredError, LabelRelaxation, Focal, Hinge, SquaredHinge)
 }
-SPREADS: dict[str, type[Spread]] = {"sphere": Sphere, "gaussian": Gaussian, "ball": Ball, "two-point": TwoPoint}
+SPREADS: dict[str, type[Spread]] = {kind.name(): kind for kind in (Sphere, Gaussian, Ball, TwoPoint)}
 
 Record = dict[str, Any]
 
@@ -32,51 +29,48 @@ _MAX_ENTRIES = 2**16
 _MAX_PRINTED = (12, 16)
 
 
-def loss_name(loss: Loss) -> str:
-    """The name of a loss as given on the command line."""
-    return next(name for name, kind in LOSSES.items() if type(loss) is kind)
-
-
-def loss_label(loss: Loss) -> str:
-    """Name and parameters of a loss with scalar parameters.
-
-    Examples
-    --------
-    >>> loss_label(CrossEntropy()), loss_label(CrossEntropy(smoothing=0.1))
-    ('cross-entropy', 'cross-entropy, smoothing 0.1')
-    """
-    parameters = ((name, getattr(loss, name)) for name in loss.parameter_names())
-    return ", ".join([loss_name(loss), *(f"{name} {value:g}" for name, value in parameters if value != 0)])
-
-
-def describe(solution: UFMSolution | MDSolution) -> Record:
+def describe(solution: Solution) -> Record:
     """Everything one solution says, as a record of numbers, strings and nested lists.
 
     A quantity that is undefined at this solution is None, an infinite one the string "inf".
+
+    Raises
+    ------
+    AssumptionError
+        If it is not a solution of `solve`.
     """
+    if isinstance(solution, MarginSolution):
+        return _described(solution, (*_MARGIN, *_BOUNDS, "rank"), solution)
     if isinstance(solution, UFMSolution):
-        return _describe_general(solution)
-    return _describe_ufm(solution) if isinstance(solution, MarginSolution) else _describe_md(solution)
+        small = solution.problem.num_groups * int(solution.problem.num_classes) <= _MAX_ENTRIES
+        record = _described(solution, _BOUNDS)
+        return record | (_values(solution, _GENERAL) if small else dict.fromkeys(_GENERAL))
+    if isinstance(solution, MDSolution):
+        record = _described(solution, (*_NOISY, "expansion_parameter", *_BOUNDS), solution.configuration)
+        finite = bool(np.all(np.isfinite(solution.noisy_margin)))
+        return record | {"noisy_features": plain(solution.noisy_features) if finite else None}
+    if isinstance(solution, MaxMarginSolution):
+        small = solution.problem.num_classes**2 <= _MAX_ENTRIES
+        matrices = _values(solution, _LIMIT) if small else dict.fromkeys(_LIMIT)
+        return _described(solution, ("geometry", *_BOUNDS)) | matrices
+    raise fail("solution", solution, "must be a solution of `solve`")
 
 
-def describe_problem(problem: UFM | MemorizationDilation) -> Record:
-    """The parameters of a problem, one entry each."""
-    ufm = problem if isinstance(problem, UFM) else problem.ufm
-    loss = {"loss": loss_name(ufm.loss), **{name: getattr(ufm.loss, name) for name in ufm.loss.parameter_names()}}
-    record = {
-        **loss,
-        **{field.name: getattr(ufm, field.name) for field in fields(UFM) if field.name not in ("loss", "_")},
-    }
+def describe_problem(problem: UFM | MemorizationDilation | MaxMargin) -> Record:
+    """The parameters of a problem, one entry each; those of its loss and its spread beside its own."""
+    if isinstance(problem, MaxMargin):
+        record = _own(problem)
+    else:
+        ufm = problem if isinstance(problem, UFM) else problem.ufm
+        record = {"loss": ufm.loss.name(), **_own(ufm.loss), **_own(ufm)}
     if isinstance(problem, MemorizationDilation):
-        names = ("noise", "slope", "scaling", "noisy_feature_decay", "nonnegative_noisy_features")
-        record |= {name: getattr(problem, name) for name in names} | {"noisy_feature_decay": problem.decay}
-        record["spread"] = next(name for name, kind in SPREADS.items() if type(problem.spread) is kind)
-        record["dim"] = problem.spread.dim
+        record |= _own(problem) | {"noisy_feature_decay": problem.decay}
+        record |= {"spread": problem.spread.name(), **_own(problem.spread)}
     return {name: plain(value) for name, value in record.items()}
 
 
 def plain(value: Any) -> Any:
-    """Arrays as nested lists and NumPy scalars as Python's; numbers JSON cannot hold as strings."""
+    """Arrays as nested lists and NumPy scalars as Python's; what JSON cannot hold as strings."""
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, (list, tuple)):
@@ -85,7 +79,7 @@ def plain(value: Any) -> Any:
         return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    return value
+    return value if value is None or isinstance(value, (bool, int, float, str)) else shown(value)
 
 
 def number(value: Any, digits: int = 6) -> str:
@@ -119,7 +113,7 @@ def solution_text(record: Record) -> str:
     """A record of :func:`describe` as aligned text: parameters, scalars, then matrices that are small enough."""
     parameters = {name: "default" if value is None else value for name, value in record["problem"].items()}
     blocks = [_pairs(parameters)]
-    matrices = {name: value for name, value in record.items() if _is_matrix(value)}
+    matrices = {name: value for name, value in record.items() if name in _MATRICES and _is_matrix(value)}
     hidden = {"problem", *matrices, *(name for name in _MATRICES if record.get(name) is None)}
     blocks.append(_pairs({name: value for name, value in record.items() if name not in hidden}, digits=12))
     for name, matrix in matrices.items():
@@ -145,57 +139,37 @@ def _pairs(record: Record, digits: int = 6) -> str:
     return aligned([[name, number(value, digits)] for name, value in record.items()], [False, False])
 
 
-def _describe_ufm(solution: MarginSolution) -> Record:
-    return {
-        "problem": describe_problem(solution.problem),
-        "method": solution.method,
-        **_status(solution),
-        "geometry": plain(solution.geometry),
-        "kappa": plain(solution.problem.kappa),
-        "margin": plain(solution.margin),
-        "probability": plain(solution.probability),
-        "mean_gain": plain(solution.mean_gain),
-        **_scalars(solution, ("objective", "lower_bound", "gap")),
-        **_frame(solution),
-    }
-
-
-def _describe_general(solution: UFMSolution) -> Record:
-    small = solution.problem.num_groups * int(solution.problem.num_classes) <= _MAX_ENTRIES
-    return {
-        "problem": describe_problem(solution.problem),
-        "method": solution.method,
-        **_status(solution),
-        **{name: getattr(solution, name) for name in ("objective", "lower_bound", "gap", "relative_gap")},
-        **({name: plain(getattr(solution, name)) for name in _GENERAL} if small else dict.fromkeys(_GENERAL)),
-    }
-
-
+_BOUNDS = ("objective", "lower_bound", "gap", "relative_gap")
+_MARGIN = ("margin", "probability", "mean_gain")
+_NOISY = ("dilation", "normalized_dilation", "memorization", "noisy_margin", "noisy_level", "test_error")
 _GENERAL = ("geometry", "rank", "margin", "probability", "bias", "singular_values", "logits", "class_means", "weights")
+_LIMIT = ("margins", "logits", "class_means", "weights")
 
 
-def _describe_md(solution: MDSolution) -> Record:
-    names = ("dilation", "normalized_dilation", "memorization", "noisy_margin", "noisy_level", "test_error")
-    configuration = solution.configuration
-    finite = bool(np.all(np.isfinite(solution.noisy_margin)))
-    return {
+def _own(record: Any) -> Record:
+    """The fields of a problem, loss or spread that are not themselves such records."""
+    parts = (Loss, Spread, UFM)
+    given = {field.name: getattr(record, field.name) for field in fields(record) if field.name != "_"}
+    return {name: value for name, value in given.items() if not isinstance(value, parts)}
+
+
+def _described(solution: Solution, names: Sequence[str], frame: MarginSolution | None = None) -> Record:
+    """Problem, method, status and fields of a solution, and the class means of a symmetric configuration."""
+    status = Status(int(np.max(solution.status)))
+    record = {
         "problem": describe_problem(solution.problem),
         "method": solution.method,
-        **_status(solution),
-        "geometry": plain(configuration.geometry),
-        "margin": plain(configuration.margin),
-        **_scalars(solution, (*names, "expansion_parameter", "objective", "lower_bound", "gap")),
-        **_frame(configuration),
-        "noisy_features": plain(solution.noisy_features) if finite else None,
+        "status": status.name.lower(),
+        "status_message": status.message,
     }
+    if frame is not None:
+        record |= {"geometry": plain(frame.geometry), "margin": plain(frame.margin)}
+        if frame is solution:
+            record |= {"kappa": plain(solution.problem.kappa)}
+    return record | _values(solution, names) | ({} if frame is None else _frame(frame))
 
 
-def _status(solution: Solution) -> Record:
-    status = Status(int(np.max(solution.status)))
-    return {"status": status.name.lower(), "status_message": status.message}
-
-
-def _scalars(solution: MarginSolution | MDSolution, names: Sequence[str]) -> Record:
+def _values(solution: Solution, names: Sequence[str]) -> Record:
     return {name: plain(_or_none(lambda name=name: getattr(solution, name))) for name in names}  # type: ignore[misc]  # a default argument has no inferred type
 
 
@@ -208,19 +182,17 @@ def _or_none(compute: Callable[[], Any]) -> Any:
 
 def _frame(solution: MarginSolution) -> Record:
     """Norms and common angle of the class means, and the matrices unless they are too large to be useful."""
+    names = ("class_mean_norm", "class_mean_angle", "class_means", "weights")
     problem = solution.problem
     classes = int(np.max(problem.num_classes))
-    if classes * max(classes, problem.feature_dim or 0) > _MAX_ENTRIES:
-        return dict.fromkeys(("class_mean_norm", "class_mean_angle", "class_means", "weights"))
+    if classes * max(classes, problem.feature_dim or 0) > _MAX_ENTRIES or np.ndim(problem.num_classes) > 0:
+        return dict.fromkeys(names)
     means = solution.class_means
     norms = np.linalg.norm(means, axis=-2)
-    equal = bool(np.ptp(norms) <= 1e-12 * np.max(norms))
-    return {
-        "class_mean_norm": plain(norms[0] if equal else norms),
-        "class_mean_angle": _angle(means),
-        "class_means": plain(means),
-        "weights": plain(solution.weights),
-    }
+    equal = means.ndim == 2 and bool(np.ptp(norms) <= 1e-12 * np.max(norms))
+    angle = _angle(means) if means.ndim == 2 else None
+    values = (norms[0] if equal else norms, angle, means, solution.weights)
+    return {name: plain(value) for name, value in zip(names, values, strict=True)}
 
 
 def _angle(means: FloatArray) -> float | None:

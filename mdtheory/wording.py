@@ -1,5 +1,6 @@
 """Any value of a user's in a few words, for messages."""
 
+import re
 import reprlib
 from typing import Any
 
@@ -30,6 +31,28 @@ def shown(value: object) -> str:
     if isinstance(value, (list, tuple, set, frozenset, dict)) and len(value) > _SHORT.maxlist:
         text = f"{_cut(text, WIDEST - 20)} ({len(value)} entries)"
     return _cut(text, WIDEST)
+
+
+def in_short(value: object) -> str:
+    """`value` for a label: numbers with six digits, anything else as :func:`shown`.
+
+    Examples
+    --------
+    >>> in_short(2.0), in_short(1 / 3)
+    ('2', '0.333333')
+    """
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else shown(value)
+
+
+def hyphenated(name: str) -> str:
+    """The name of a class in words with hyphens.
+
+    Examples
+    --------
+    >>> hyphenated("MeanSquaredError")
+    'mean-squared-error'
+    """
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
 def place(where: tuple[int, ...]) -> str:

@@ -1,12 +1,17 @@
 """Every answer answers the same questions: each field against a formula of its own."""
 
 import dataclasses
+import importlib
+import json
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import mdtheory as mdt
+from mdtheory.solving import options_of
 from mdtheory.status import Status
+from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
 
 SKEWED = np.array([0.5, 0.3, 0.2])
 LABELS = np.array([[0.8, 0.1, 0.2, 0.0], [0.1, 0.9, 0.2, 0.3], [0.1, 0.0, 0.6, 0.7]])
@@ -296,3 +301,132 @@ def test_representations_of_arrays_are_shapes():
     one = repr(mdt.solve(MD))
     assert "normalized_dilation=0.29169" in one
     assert "status=OPTIMAL" in one
+
+
+# ------------------------------------------------------------------ options
+
+LAST = {"tolerance": 1e-6, "starts": 3, "seed": 1, "progress": print}
+TAKES = {
+    "etf": ("auto", {"tolerance"}),
+    "frame": ("convex", {"tolerance"}),
+    "frame-weights": ("closed-form", {"tolerance"}),
+    "weights": ("auto", {"tolerance", "progress"}),
+    "weights-bias": ("convex", {"tolerance"}),
+    "squared-labels": ("auto", {"tolerance"}),
+    "squared": ("factorized", {"tolerance", "progress"}),
+    "narrow": ("auto", {"tolerance", "starts", "seed", "progress"}),
+    "narrow-squared": ("auto", {"tolerance"}),
+    "frame-labels": ("auto", {"tolerance", "starts", "seed"}),
+    "md": ("auto", {"tolerance"}),
+    "md-expansion": ("expansion", {"tolerance"}),
+    "max-margin": ("auto", {"tolerance"}),
+}
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_options_without_meaning_for_a_problem_are_refused_by_name(name):
+    method, takes = TAKES[name]
+    problem = problem_called(name) if name in FEATURES else OTHERS[name][0]
+    assert options_of(problem, method) == takes
+    for option, value in LAST.items():
+        if option not in takes:
+            with pytest.raises(
+                mdt.AssumptionError, match=rf"^{option} = .*is no option of this .*; its options: .*tolerance"
+            ) as e:
+                mdt.solve(problem, method=method, **{option: value})
+            assert len(str(e.value)) < 300
+    assert mdt.solve(problem, method=method, **{key: LAST[key] for key in takes}).tolerance == 1e-6
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("tolerance", value) for value in (0.0, -1.0, np.nan, np.inf, "x", [1e-3, 1e-4], True)),
+        *(("starts", value) for value in (0, -5, 1.5, "x", [1, 2], True)),
+        *(("seed", value) for value in (-3, 0.5, "x", True)),
+        *(("progress", value) for value in (7, True, "print")),
+    ],
+)
+def test_options_outside_their_domain_are_refused_by_name(option, value):
+    with pytest.raises(mdt.AssumptionError, match=rf"^{option} = "):
+        mdt.solve(FEATURES["narrow"], **{option: value})
+
+
+def test_the_tolerance_decides_what_is_called_optimal():
+    expansion = mdt.solve(MD, method="expansion")
+    assert mdt.solve(MD, method="expansion", tolerance=2 * expansion.relative_gap).status is Status.OPTIMAL
+    assert mdt.solve(MD, method="expansion", tolerance=0.5 * expansion.relative_gap).status is Status.APPROXIMATE
+
+
+def test_progress_is_told_of():
+    lines = []
+    mdt.solve(FEATURES["weights"], progress=lines.append)
+    assert lines
+    assert all(isinstance(line, str) for line in lines)
+
+
+def test_solve_names_the_function_alone():
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("mdtheory.solve")
+    assert callable(mdt.solve)
+
+
+# ------------------------------------------------------------------ descriptions
+
+T = sp.Symbol("t")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MySoftLoss(mdt.CrossEntropy):
+    """A user's loss."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MyShell(mdt.Sphere):
+    """A user's spread."""
+
+
+def described_problems():
+    own = ufm(mdt.MarginLoss(sp.log(1 + sp.exp(-T)) + sp.exp(-T) / 10), 2)
+    yield "MarginLoss", own, {"loss": "margin-loss", "expression": "log(1 + exp(-t)) + exp(-t)/10"}
+    yield "my loss", ufm(MySoftLoss(0.1), 3), {"loss": "my-soft-loss", "smoothing": 0.1}
+    yield "my loss, skewed", ufm(MySoftLoss(0.1), class_weights=SKEWED), {"loss": "my-soft-loss", "smoothing": 0.1}
+    spread = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, spread=MyShell(5))
+    yield "my spread", spread, {"spread": "my-shell", "dim": 5, "noise": 0.1, "noisy_feature_decay": 5e-3}
+    yield (
+        "MarginLoss, dilated",
+        mdt.MemorizationDilation(own, noise=0.1, slope=1.0),
+        {"loss": "margin-loss", "slope": 1.0},
+    )
+    yield "MaxMargin", mdt.MaxMargin(num_classes=3, class_weights=SKEWED), {"class_weights": SKEWED.tolist()}
+    yield "arrays", ufm(mdt.CrossEntropy([0.0, 0.1]), 3), {"smoothing": [0.0, 0.1]}
+    yield "sizes", ufm(mdt.CrossEntropy(), [2, 3]), {"num_classes": [2, 3]}
+    for name in ("etf", "squared-labels", "narrow", "frame-weights"):
+        yield name, FEATURES[name], {"weight_decay": FEATURES[name].weight_decay}
+
+
+@pytest.mark.parametrize(
+    ("name", "problem", "known"), list(described_problems()), ids=lambda x: x if type(x) is str else ""
+)
+def test_every_solution_is_described(name, problem, known):
+    sol = mdt.solve(problem)
+    record = describe(sol)
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["problem"].items() >= known.items()
+    for field in ("objective", "lower_bound", "gap", "relative_gap"):
+        np.testing.assert_array_equal(record[field], getattr(sol, field))
+    assert record["status"] == Status(int(np.max(sol.status))).name.lower()
+    assert "status" in solution_text(record)
+
+
+def test_what_is_no_solution_is_not_described():
+    with pytest.raises(mdt.AssumptionError, match="solution = 3: must be a solution of `solve`"):
+        describe(3)
+
+
+def test_losses_and_spreads_say_their_names():
+    assert [kind.name() for kind in LOSSES.values()] == list(LOSSES)
+    assert [kind.name() for kind in SPREADS.values()] == list(SPREADS)
+    assert mdt.MarginLoss(sp.log(1 + sp.exp(-T))).label == "margin-loss log(1 + exp(-t))"
+    assert MyShell(5).label == "my-shell, dim 5"
+    assert MySoftLoss(np.array([0.1, 0.2])).label == "my-soft-loss, smoothing [0.1, 0.2]"

@@ -19,7 +19,7 @@ from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM
 from mdtheory.solvers.nonnegative import solve_nonnegative
-from mdtheory.solving import solve
+from mdtheory.solving import UFMMethod, solve
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 from mdtheory.validation import FloatArray
 
@@ -97,7 +97,7 @@ def _first(start: float, factor: float, found: Callable[[float], bool]) -> float
 
 
 def ufm_optimum(
-    problem: UFM, method: str = "factorized", tolerance: float | None = None, starts: int | None = None
+    problem: UFM, method: UFMMethod = "factorized", tolerance: float | None = None, starts: int | None = None
 ) -> arb:
     """The optimal value of a features model: between bounds that a certificate proves in ball arithmetic.
 
@@ -108,15 +108,13 @@ def ufm_optimum(
 
 
 def optimum_certificate(
-    problem: UFM, method: str = "factorized", tolerance: float | None = None, starts: int | None = None
+    problem: UFM, method: UFMMethod = "factorized", tolerance: float | None = None, starts: int | None = None
 ) -> Certificate:
     """The certificate of the answer of a numerical method that knows no closed form."""
     if problem.nonnegative:
         found = solve_nonnegative(problem, starts=starts, seed=0, tolerance=tolerance or 1e-9)
         return certify(problem, found.weights, found.class_means, found.bias, found.dual, found.multiplier)
-    answer: Any = solve(problem, method=method, tolerance=tolerance)
-    certificate: Certificate = answer.certificate
-    return certificate
+    return solve(problem, method=method, tolerance=tolerance).certificate
 
 
 def features_model(

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -15,6 +15,7 @@ from mdtheory.frozen import Frozen, read_only
 from mdtheory.losses.faces import check_faces
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
+from mdtheory.wording import hyphenated, in_short
 
 if TYPE_CHECKING:
     import cvxpy
@@ -317,9 +318,27 @@ class Loss(Frozen, ABC):
         return hash(type(self))
 
     @classmethod
+    def name(cls) -> str:
+        """The name in words with hyphens, as on the command line."""
+        return hyphenated(cls.__name__)
+
+    @property
+    def label(self) -> str:
+        """Name and parameters, for tables and legends.
+
+        Examples
+        --------
+        >>> import mdtheory as mdt
+        >>> mdt.CrossEntropy().label, mdt.CrossEntropy(smoothing=0.1).label
+        ('cross-entropy', 'cross-entropy, smoothing 0.1')
+        """
+        parameters = ((name, getattr(self, name)) for name in self.parameter_names())
+        return ", ".join([self.name(), *(f"{name} {in_short(value)}" for name, value in parameters if np.any(value))])
+
+    @classmethod
     def parameter_names(cls) -> tuple[str, ...]:
-        """Names of the loss's own parameters."""
-        return tuple(field.name for field in fields(cls))  # type: ignore[arg-type]  # every loss is a dataclass
+        """Names of the loss's own numerical parameters, which may be arrays: the fields of the dataclass."""
+        return tuple(field.name for field in fields(cls)) if is_dataclass(cls) else ()
 
     @property
     def shape(self) -> tuple[int, ...]:

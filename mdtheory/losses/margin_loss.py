@@ -12,6 +12,7 @@ from mdtheory.losses.base import Curvature, Loss, as_logits, own_and_rest
 from mdtheory.losses.scalar import bisect
 from mdtheory.margin_cost import MarginCost
 from mdtheory.validation import FloatArray, Real, fail, finite, one_number, real
+from mdtheory.wording import shown
 
 if TYPE_CHECKING:
     import cvxpy
@@ -211,6 +212,11 @@ class MarginLoss(Loss):
         (expression,) = parameters
         (symbol,) = expression.free_symbols
         return expression.subs(symbol, margin)
+
+    @property
+    def label(self) -> str:
+        """Name and expression."""
+        return f"{self.name()} {shown(self.expression)}"
 
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:

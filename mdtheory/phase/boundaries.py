@@ -13,7 +13,6 @@ from mdtheory.phase.parameters import canonical, with_values
 from mdtheory.phase.plane import Factory, Residual, Side, evaluator, sides
 from mdtheory.phase.tracing import trace
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.tables import LOSSES
 from mdtheory.validation import FloatArray, fail, integer, positive
 
 
@@ -294,7 +293,7 @@ def _equal_dilation(request: _Request) -> _Recipe:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.where(gap != 0, ratio / np.where(gap != 0, gap, 1.0), np.nan))
 
-    name = next((name for name, kind in LOSSES.items() if kind is type(other)), type(other).__name__)
+    name = other.name()
     same = isinstance(request.problem, MemorizationDilation) and type(request.problem.ufm.loss) is type(other)
     meaning = "imbalance (a - b)/(a + b) of the forces on a noisy feature at the dilation of the other loss" + (
         f", over the difference of the losses' {names[0]}" if same else ""

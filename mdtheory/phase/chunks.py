@@ -185,10 +185,8 @@ def _attempt(task: Task, values: Mapping[str, Any]) -> tuple[dict[str, Any] | No
     """All outputs and the status of the problem with these values, or why there are none."""
     try:
         problem = task.problem_at(values)
-        if task.tolerance is None:
-            solution: Any = solve(problem, method=task.method)
-        else:
-            solution = solve(problem, method=task.method, tolerance=task.tolerance)
+        solver: Any = solve  # the method was checked against the problem when the sweep was planned
+        solution = solver(problem, method=task.method, tolerance=task.tolerance)
         read = {name: what(solution) if callable(what) else getattr(solution, what) for name, what in task.outputs}
         return {**read, "status": solution.status}, None
     except (AssumptionError, SolverError, ArithmeticError, np.linalg.LinAlgError) as error:

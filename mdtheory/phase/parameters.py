@@ -10,7 +10,6 @@ from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.spreads import Spread
-from mdtheory.tables import LOSSES, SPREADS, loss_label
 from mdtheory.validation import fail
 
 Problem = UFM | MemorizationDilation | MaxMargin
@@ -188,11 +187,8 @@ def value_label(value: object) -> str:
     >>> value_label(mdt.CrossEntropy(smoothing=0.1)), value_label(mdt.Sphere(8)), value_label("absolute")
     ('cross-entropy, smoothing 0.1', 'sphere, dim 8', 'absolute')
     """
-    if isinstance(value, Loss):
-        return loss_label(value) if type(value) in LOSSES.values() else repr(value)
-    if isinstance(value, Spread):
-        known = (name for name, kind in SPREADS.items() if type(value) is kind)
-        return f"{next(known, type(value).__name__)}, dim {value.dim}"
+    if isinstance(value, (Loss, Spread)):
+        return value.label
     if isinstance(value, (list, tuple, np.ndarray)):
         return ", ".join(value_label(entry) for entry in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -25,7 +25,7 @@ from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution
-from mdtheory.solving import MAX_MARGIN_METHODS, MD_METHODS, UFM_METHODS
+from mdtheory.solving import METHODS
 from mdtheory.validation import FloatArray, choice, fail, integer, positive
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 Outputs = Sequence[str] | Mapping[str, str | Callable[[Any], Any]] | None
 
 _MD_OUTPUTS = ("dilation", "normalized_dilation", "memorization", "noisy_margin", "test_error")
-_METHODS = {MemorizationDilation: MD_METHODS, UFM: UFM_METHODS, MaxMargin: MAX_MARGIN_METHODS}
 _ANSWERS: dict[type, tuple[type, ...]] = {
     MemorizationDilation: (MDSolution,),
     UFM: (MarginSolution, UFMSolution),
@@ -205,7 +204,7 @@ def _planned(
         if not isinstance(problem, MaxMargin) and problem.shape != ():
             raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
         sample, slow = problem, not vectorised or _scans(problem, names, losses)
-    choice("method", method, _METHODS[type(sample)])
+    choice("method", method, METHODS[type(sample)])
     if tolerance is not None:
         positive("tolerance", tolerance)
     named = _named_outputs(outputs, sample, names)

@@ -13,7 +13,7 @@ from mdtheory.status import Status
 from mdtheory.symmetry import Blocks
 from mdtheory.validation import FloatArray, fail
 
-Progress = Callable[[str], None]
+Progress = Callable[[str], object]
 
 # Sizes at which a conic solver is asked where the softened loss leaves a gap.
 _CONIC_FALLBACK = 40

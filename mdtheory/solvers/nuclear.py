@@ -71,7 +71,7 @@ def minimise_nuclear(
     certify: Callable[[Blocks], tuple[float, float]],
     target: float,
     max_iterations: int = 200,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str], object] | None = None,
 ) -> Blocks:
     r"""Minimise ``term(x) + sum_i weights[i] ||x[i]||_*`` until a certificate shows a small relative gap.
 
