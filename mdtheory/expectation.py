@@ -25,7 +25,7 @@ def mean_loss(
 ) -> FloatArray:
     """``E phi(centre + scale zeta)``, for arrays that broadcast against the loss's parameters.
 
-    `room`, for a loss with a kink, is the distance from `centre` up to it where that is known better than by subtraction.
+    `room` is that of the loss at `centre`, where it is known better than by subtraction.
     """
     return _blockwise(_mean_loss, loss, spread, centre, scale, room)
 
@@ -82,7 +82,7 @@ def slopes(
         if room is None:
             slope, curvature = part.slope_and_curvature(centre[pick][:, None] + offset)
         else:
-            slope, curvature = part.slopes_before_kink(room[pick][:, None] - offset)
+            slope, curvature = part.slopes_before_minimizer(room[pick][:, None] - offset)
         weights = weights * nodes
         first[pick] = np.sum(weights * slope, axis=-1)
         second[pick] = np.sum(weights * nodes * curvature, axis=-1)
@@ -120,7 +120,7 @@ def _mean_loss(
         if room is None:
             both = loss.profile(centre + scale * node) + loss.profile(centre - scale * node)
         else:
-            both = loss.before_kink(room - scale * node) + loss.before_kink(room + scale * node)
+            both = loss.before_minimizer(room - scale * node) + loss.before_minimizer(room + scale * node)
         value += 0.5 * weight * both
     for pick in _pieces(inside):
         part, nodes, weights = _split(loss, spread, scale[pick], position[pick], pick)
@@ -128,13 +128,13 @@ def _mean_loss(
         if room is None:
             at = part.profile(centre[pick][:, None] + offset)
         else:
-            at = part.before_kink(room[pick][:, None] - offset)
+            at = part.before_minimizer(room[pick][:, None] - offset)
         value[pick] = np.sum(weights * at, axis=-1)
     return value
 
 
 def _room(loss: Loss, centre: FloatArray, room: FloatArray | None) -> FloatArray | None:
-    """The distance from `centre` up to the kink, if there is one."""
+    """The distance from `centre` up to the kink, or to the minimiser of a loss that is told."""
     if room is None and (kink := loss.kinks()) is not None:
         return np.asarray(kink - centre)
     return room
@@ -165,15 +165,15 @@ def _split_positions(
     """
     smooth = not np.isfinite(loss.analytic_strip)
     wide = np.zeros(scale.shape, dtype=bool) if smooth else scale * _sharpness(loss) > spread.wide_scale
-    if room is None:
+    if room is None or loss.kinks() is None:
         if not np.any(wide):
             return np.zeros(centre.shape), wide
-        return -centre / np.where(scale > 0, scale, 1.0), wide
+        return -centre / np.where(wide, scale, 1.0), wide
     # The slope of a softmax loss falls like e^-t: a kink 40 further out than what counts is smaller than rounding.
     kinked = np.full(room.shape, True) if smooth else (room <= 40.0) | (centre + room <= 40.0)
     with np.errstate(over="ignore"):
         position = np.where(kinked, room, -centre) / np.where(scale > 0, scale, 1.0)
-    return position, wide | (kinked & (scale > 0) & (np.abs(position) < spread.radius))
+    return position, wide | (kinked & (scale > 0) & (np.abs(position) < spread.reach))
 
 
 def _sharpness(loss: Loss) -> float:

@@ -62,6 +62,11 @@ class Spread(Frozen, ABC):
         """The largest value of zeta."""
 
     @property
+    def reach(self) -> float:
+        """A value of zeta beyond which there is no probability to speak of."""
+        return self.radius
+
+    @property
     @abstractmethod
     def mean_absolute(self) -> float:
         """``E|zeta|``."""
@@ -113,6 +118,10 @@ class Sphere(Spread):
         return 1.0
 
     @property
+    def reach(self) -> float:
+        return _sphere_reach(self.dim)
+
+    @property
     def mean_absolute(self) -> float:
         return _sphere_mean_absolute(self.dim)
 
@@ -137,6 +146,10 @@ class Ball(Spread):
     @property
     def radius(self) -> float:
         return float(np.sqrt((self.dim + 2) / self.dim))
+
+    @property
+    def reach(self) -> float:
+        return self.radius * _sphere_reach(self.dim + 2)
 
     @property
     def mean_absolute(self) -> float:
@@ -166,6 +179,10 @@ class Gaussian(Spread):
     @property
     def radius(self) -> float:
         return np.inf
+
+    @property
+    def reach(self) -> float:
+        return float(_REACH / np.sqrt(self.dim))
 
     @property
     def mean_absolute(self) -> float:
@@ -238,6 +255,11 @@ def _sphere_mean_absolute(dim: int) -> float:
     return float(np.exp(special.gammaln(x) - special.gammaln(x + 0.5)) / np.sqrt(np.pi))
 
 
+def _sphere_reach(dim: int) -> float:
+    angle = _REACH / np.sqrt(max(dim - 2.0, 1e-9))
+    return float(np.sin(angle)) if angle < 0.5 * np.pi else 1.0
+
+
 def _scaled_tail(x: ArrayLike, radius: float, sphere_dim: int) -> Real:
     y = _not_negative("x", x) / radius
     if sphere_dim == 1:
@@ -247,7 +269,11 @@ def _scaled_tail(x: ArrayLike, radius: float, sphere_dim: int) -> Real:
 
 
 def _gauss_order(centre: FloatArray, scale: FloatArray, strip: float, dim: int) -> int:
-    """Nodes for 13 digits: Gauss quadrature converges like rho^(-2n), rho from the ellipse through the nearest pole."""
+    """Nodes for 13 digits: Gauss quadrature converges like M rho^(-2n), M the maximum on an ellipse that avoids the pole.
+
+    On the ellipse of size rho a softmax loss is up to ``e^(widest rho/2)`` times what it is at the centre, and at most
+    ``e^farthest``: the best ellipse may be smaller than the one through the pole.
+    """
     if dim == 1:
         return 2
     if not np.isfinite(strip):
@@ -258,10 +284,10 @@ def _gauss_order(centre: FloatArray, scale: FloatArray, strip: float, dim: int) 
     pole = complex(nearest, strip) / widest
     rho = abs(pole + cmath.sqrt(pole - 1.0) * cmath.sqrt(pole + 1.0))
     # The expectation itself may be as small as e^-centre, or 1/d.
-    digits = 30.0 + math.log(dim) + min(widest, farthest)
-    needed = math.ceil(digits / (2.0 * math.log(rho)))
+    digits = 30.0 + math.log(dim)
     for order in _LADDER:
-        if order >= needed:
+        best = min(rho, max(4.0 * order / widest, 2.0))
+        if 2.0 * order * math.log(best) - min(0.5 * widest * (best + 1.0 / best), farthest) >= digits:
             return order
     raise fail("dilation", widest, "is too large for the quadrature (more than 3072 nodes)")
 

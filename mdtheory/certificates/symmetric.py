@@ -14,6 +14,8 @@ from mdtheory.validation import FloatArray
 
 # A dilation below this may have lost the force that goes with it.
 _UNDERFLOW = 1e-290
+# A smaller th gives a bound too, and one above this is never needed.
+_LARGEST_FORCE = 1e150
 
 
 def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
@@ -108,48 +110,110 @@ def md_lower_bound(
     where v >= 0 is the multiplier of ``u >= 0`` (zero without that constraint). Without decay ``b <= th`` is needed,
     and the slopes are scaled down to it.
     """
-    loss, c, lam = problem.ufm.loss.convex_hull(), problem.configuration, problem.decay
+    loss, lam = problem.ufm.loss.convex_hull(), problem.decay
     dilation = np.where(np.isnan(dilation), 0.0, dilation)  # where the margin is NaN too, and with it the bound
     if loss is None:
         return np.full(problem.shape, -np.inf)
     clean, th = _tangent(problem, loss, dilation)
-    p = loss.profile_derivative(margin)
-    if not loss.smooth_slope:
-        p = _kink_slope(problem, th, margin, level, p)
-    sum_slope = 0.5 * (c.weight_sum * level - 1.0) if problem.ufm.pays_for_mean else np.zeros(np.shape(level))
-    along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
+    candidates = [_slopes(problem, loss, th, margin, level)]
+    if _room(problem, loss) is not None:
+        candidates.append(_balanced_slopes(problem, loss, th, margin, level))
+    if not np.all(lam > 0):
+        none = np.zeros(np.broadcast_shapes(np.shape(margin), np.shape(th)))
+        candidates.append((none, none))
+    along, across, _ = _dual_vector(problem, *candidates[0], th, margin, level)
     length = np.hypot(along, across)
     lost = (dilation < _UNDERFLOW) & (length > th) & (np.asarray(problem.noise) > 0)
     if loss.smooth_slope and np.any(lost):
         # The dilation underflows, but not the force that belongs to it: the tangent at another tiny r is as good.
         other = _dilation_of_pull(problem, loss, length)
         clean, th = _tangent(problem, loss, np.where(lost & (other < 1e10 * _UNDERFLOW), other, dilation))
-    value = _noisy_bound(problem, loss, p, sum_slope, multiplier)
-    spare = np.maximum(length - th, 0.0)
-    with np.errstate(divide="ignore", over="ignore"):
-        value = value - np.where(lam > 0, spare * (0.25 * spare / np.where(lam > 0, lam, 1.0)), np.inf)
-    # Slopes scaled down to b <= th cost little where b exceeds th by rounding alone, however small the decay.
-    for _ in range(2):
-        shrink = np.where(length > th, th / np.where(length > th, length, 1.0), 1.0)
-        p, sum_slope = p * shrink, sum_slope * shrink
-        along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
-        length = np.hypot(along, across)
-    spare = np.where(lam > 0, np.maximum(length - th, 0.0), 0.0)
-    with np.errstate(over="ignore"):
-        shrunk = _noisy_bound(problem, loss, p, sum_slope, multiplier)
-        shrunk = shrunk - spare * (0.25 * spare / np.where(lam > 0, lam, 1.0))
-    return np.asarray(clean + 2.0 * np.asarray(problem.noise) * np.maximum(value, shrunk))
+    value = np.full(problem.shape, -np.inf)
+    for p, sum_slope in candidates:
+        value = np.maximum(value, _noisy_bound(problem, loss, th, p, sum_slope, margin, level))
+        # Slopes scaled down to b <= th cost little where b exceeds th by rounding alone, however small the decay.
+        first = _factor(problem, th, p, sum_slope, margin, level)
+        factor = first * _factor(problem, th, p * first, sum_slope * first, margin, level)
+        if np.any(factor < 1):
+            value = np.maximum(value, _noisy_bound(problem, loss, th, p * factor, sum_slope * factor, margin, level))
+    return np.asarray(clean + 2.0 * np.asarray(problem.noise) * value)
+
+
+def _slopes(
+    problem: MemorizationDilation, loss: Loss, th: FloatArray, margin: FloatArray, level: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The slopes p and p' of the loss at the noisy feature."""
+    p = loss.profile_derivative(margin)
+    if not loss.smooth_slope:
+        p = _kink_slope(problem, th, margin, level, p)
+    return p, 0.5 * (problem.configuration.weight_sum * level - 1.0) if problem.ufm.pays_for_mean else np.zeros(
+        np.shape(level)
+    )
+
+
+def _balanced_slopes(
+    problem: MemorizationDilation, loss: Loss, th: FloatArray, margin: FloatArray, level: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The slopes at which th and the decay hold the noisy feature: close to a minimiser they have more digits."""
+    c, lam = problem.configuration, problem.decay
+    direction, _ = _travelled(problem, margin, level)
+    p = -(th * direction[0] + 2.0 * lam * (margin / c.weight_distance)) / c.weight_distance
+    p = np.clip(p, np.minimum(loss.profile_derivative(-c.margin), 0.0), 0.0)
+    if not problem.ufm.pays_for_mean:
+        return p, np.zeros(np.shape(level))
+    seen = c.weight_sum > 0
+    sum_slope = -(th * direction[1] + 2.0 * lam * level) / np.where(seen, c.weight_sum, 1.0)
+    return p, np.where(seen, sum_slope, -0.5)
 
 
 def _noisy_bound(
-    problem: MemorizationDilation, loss: Loss, p: FloatArray, sum_slope: FloatArray, multiplier: FloatArray
+    problem: MemorizationDilation,
+    loss: Loss,
+    th: FloatArray,
+    p: FloatArray,
+    sum_slope: FloatArray,
+    margin: FloatArray,
+    level: FloatArray,
 ) -> FloatArray:
-    """``-ps + p's_0 - phi*(p) - psi*(p') + lam ||h||^2 - v h``."""
+    """``-ps + p's_0 - phi*(p) - psi*(p') + lam ||h||^2 - v h - (b - th)_+^2/(4 lam)``."""
     c, lam = problem.configuration, problem.decay
+    along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
     value = -p * c.margin - loss.profile_conjugate(p) + lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2)
     if problem.ufm.pays_for_mean:
-        value = value + sum_slope * c.mean_margin - sum_slope * (sum_slope + 1.0)
-    return np.asarray(value - multiplier * c.mean_distance / np.sqrt(2.0))
+        value = value - sum_slope * (_mean_shortfall(problem) + sum_slope)
+    spare = np.maximum(np.hypot(along, across) - th, 0.0)
+    with np.errstate(over="ignore"):
+        excess = np.where(spare > 0, spare * (0.25 * spare / np.where(lam > 0, lam, 1.0)), 0.0)
+    # Without decay b <= th has to hold.
+    excess = np.where((lam > 0) | (spare <= 1e-15 * th), excess, np.inf)
+    return np.asarray(value - multiplier * c.mean_distance / np.sqrt(2.0) - excess)
+
+
+def _factor(
+    problem: MemorizationDilation,
+    th: FloatArray,
+    p: FloatArray,
+    sum_slope: FloatArray,
+    margin: FloatArray,
+    level: FloatArray,
+) -> FloatArray:
+    """A factor of the slopes at most 1 that brings b towards th: Newton's step, as b is convex in the factor."""
+    c = problem.configuration
+    along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
+    length = np.hypot(along, across)
+    spare = np.maximum(length - th, 0.0)
+    along_p, across_p = p * c.weight_distance, sum_slope * c.weight_sum
+    # A positive v holds the coordinate across fixed.
+    rise = np.where(multiplier > 0, 0.5 * (along_p + across_p) * (along + across), along_p * along + across_p * across)
+    reducible = (spare > 0) & (rise > 0)
+    with np.errstate(over="ignore"):
+        step = spare * (length / np.where(reducible, rise, 1.0))
+    return np.where(reducible, np.maximum(1.0 - step - 4e-16, 0.0), 1.0)
+
+
+def _mean_shortfall(problem: MemorizationDilation) -> FloatArray:
+    """``1 - s_0``, which is not subtracted from one."""
+    return np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(problem.ufm.mu), 1.0))
 
 
 def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -166,7 +230,8 @@ def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) ->
     clean = clean - (2.0 * stiffness * scale * (c.weight_distance * dilation) + 4.0 * floor * dilation**2)
     with np.errstate(over="ignore"):
         force = (c.weight_distance * stiffness) * (scale / problem.slope) + 2.0 * floor * (dilation / problem.slope)
-        return clean, np.asarray(force * (c.mean_distance if problem.scaling == "absolute" else 1.0))
+        force = force * (c.mean_distance if problem.scaling == "absolute" else 1.0)
+    return clean, np.minimum(force, _LARGEST_FORCE)
 
 
 def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> FloatArray:
@@ -211,7 +276,7 @@ def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray)
     value = 2.0 * mean_loss(loss, problem.spread, c.margin, c.weight_distance * dilation, _room(problem, loss))
     value = value + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
     if problem.ufm.pays_for_mean:
-        value = value + 0.5 * ((c.mean_margin - 1.0) ** 2 + c.weight_sum**2 / problem.spread.dim * dilation**2)
+        value = value + 0.5 * (_mean_shortfall(problem) ** 2 + c.weight_sum**2 / problem.spread.dim * dilation**2)
     return value
 
 

@@ -250,19 +250,19 @@ class Loss(Frozen, ABC):
         return None
 
     def room(self, margin: FloatArray, cost: FloatArray) -> FloatArray | None:
-        """Distance from the two-class margin s of a features model up to the kink; None without a kink.
+        """How far the two-class margin s of a features model lies below the minimiser of a loss that vanishes there.
 
         To full relative accuracy, also where it is less than the spacing of doubles at s: the cost of a unit of margin,
-        ``cost = -phi'(s)``, tells it.
+        ``cost = -phi'(s)``, tells it. A kink is such a minimiser. None for a loss that has no need of it.
         """
         kink = self.kinks()
         return None if kink is None else np.asarray(kink - margin)
 
-    def before_kink(self, distance: FloatArray) -> FloatArray:
-        """``phi`` at the kink minus `distance`, accurate for small distances; for a loss that has a kink."""
+    def before_minimizer(self, distance: FloatArray) -> FloatArray:
+        """``phi`` at the minimiser minus `distance`, accurate for small distances; for a loss that has a room."""
         return self.profile(np.asarray(self.kinks()) - distance)
 
-    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def slopes_before_minimizer(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``phi'`` and ``phi''`` there."""
         return self.slope_and_curvature(np.asarray(self.kinks()) - distance)
 

@@ -110,10 +110,10 @@ class Hinge(_UnitMargin):
         p = np.asarray(slope, dtype=np.float64)
         return np.where((p >= -1.0) & (p <= 0.0), p, np.inf)
 
-    def before_kink(self, distance: FloatArray) -> FloatArray:
+    def before_minimizer(self, distance: FloatArray) -> FloatArray:
         return np.maximum(distance, 0.0)
 
-    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def slopes_before_minimizer(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
         return np.where(np.greater(distance, 0.0), -1.0, 0.0), np.zeros(np.shape(distance))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
@@ -202,10 +202,10 @@ class SquaredHinge(_UnitMargin):
     def room(self, margin: FloatArray, cost: FloatArray) -> FloatArray:
         return np.asarray(np.broadcast_to(cost, np.shape(margin)))
 
-    def before_kink(self, distance: FloatArray) -> FloatArray:
+    def before_minimizer(self, distance: FloatArray) -> FloatArray:
         return np.asarray(0.5 * np.maximum(distance, 0.0) ** 2)
 
-    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def slopes_before_minimizer(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
         return -np.maximum(distance, 0.0), np.where(np.greater(distance, 0.0), 1.0, 0.0)
 
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:

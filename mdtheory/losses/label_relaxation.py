@@ -180,8 +180,7 @@ class LabelRelaxation(Loss):
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         p = np.asarray(slope, dtype=np.float64)
         inside = (p <= 0) & (p >= np.asarray(self.relaxation) - 1.0)
-        q = np.clip(self.relaxation - p, 0.0, 1.0)
-        value = p * np.log(np.subtract(num_classes, 1.0)) + binary_entropy(self.relaxation) - binary_entropy(q)
+        value = p * np.log(np.subtract(num_classes, 1.0)) - _entropy_rise(np.asarray(self.relaxation), -p)
         return np.asarray(np.where(inside, value, np.inf))
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
@@ -211,13 +210,13 @@ class LabelRelaxation(Loss):
         below = np.minimum(cost, 0.5 * (1.0 - alpha))
         return np.asarray(np.log1p(below / alpha / (1.0 - alpha - below)))
 
-    def before_kink(self, distance: FloatArray) -> FloatArray:
-        return self._value_before_kink(self.profile_minimizer() - distance, distance)
+    def before_minimizer(self, distance: FloatArray) -> FloatArray:
+        return self._value_before_minimizer(self.profile_minimizer() - distance, distance)
 
-    def slopes_before_kink(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def slopes_before_minimizer(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
         u = self.profile_minimizer() - distance
         curvature = np.where(distance > 0, logistic(u) * logistic(-u), 0.0)
-        return self._slope_before_kink(u, distance), curvature
+        return self._slope_before_minimizer(u, distance), curvature
 
     def paired_slopes_at(self, centre: FloatArray) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
         # Below the kink the slope is that of cross-entropy and a constant.
@@ -248,12 +247,12 @@ class LabelRelaxation(Loss):
         return sp.Piecewise((below, u < sp.log((1 - alpha) / alpha)), (0, True))
 
     def _of_log_odds(self, u: FloatArray) -> FloatArray:
-        return self._value_before_kink(u, self.profile_minimizer() - u)
+        return self._value_before_minimizer(u, self.profile_minimizer() - u)
 
     def _slope_of_log_odds(self, u: FloatArray) -> FloatArray:
-        return self._slope_before_kink(u, self.profile_minimizer() - u)
+        return self._slope_before_minimizer(u, self.profile_minimizer() - u)
 
-    def _value_before_kink(self, u: FloatArray, distance: FloatArray) -> FloatArray:
+    def _value_before_minimizer(self, u: FloatArray, distance: FloatArray) -> FloatArray:
         alpha, x = np.asarray(self.relaxation), np.maximum(distance, 0.0)
         # log(1 + e^u) - (1 - alpha) u, from the side on which nothing large cancels.
         linear = np.where(u > 0, alpha * u, (alpha - 1.0) * u)
@@ -264,7 +263,7 @@ class LabelRelaxation(Loss):
             value[near] = _bernoulli_cumulant(alpha, x)
         return value
 
-    def _slope_before_kink(self, u: FloatArray, distance: FloatArray) -> FloatArray:
+    def _slope_before_minimizer(self, u: FloatArray, distance: FloatArray) -> FloatArray:
         # sigma(u) - sigma(t_inf) = (1 - alpha) sigma(-u) (e^-(t_inf - u) - 1): it vanishes at the kink exactly.
         fall = np.expm1(-np.maximum(distance, 0.0))
         return np.asarray((1.0 - np.asarray(self.relaxation)) * logistic(-u) * fall)
@@ -290,6 +289,15 @@ def _bernoulli_cumulant(alpha: FloatArray, x: FloatArray) -> FloatArray:
         series += factor * term
         factor = factor * x / order
     return np.where(x < 0.01, variance * series, plain)
+
+
+def _entropy_rise(alpha: FloatArray, rise: FloatArray) -> FloatArray:
+    """``H_2(alpha + rise) - H_2(alpha)`` for rises in [0, 1 - alpha], with full relative accuracy for small ones."""
+    rise = np.clip(rise, 0.0, 1.0 - alpha)
+    share = rise / (1.0 - alpha)
+    rest = (1.0 - alpha) * (1.0 - share)
+    tail = rest * np.log1p(-share, where=share < 1, out=np.zeros(share.shape))
+    return np.asarray(rise * (np.log1p(-alpha) - np.log(alpha)) - (alpha + rise) * np.log1p(rise / alpha) - tail)
 
 
 def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:

@@ -122,6 +122,15 @@ class MeanSquaredError(TargetLoss):
         n = np.asarray(num_classes, dtype=np.float64)
         return np.asarray((1.0 - np.asarray(self.smoothing)) * ((n - 1.0) / n))
 
+    def room(self, margin: FloatArray, cost: FloatArray) -> FloatArray:
+        return np.asarray(np.broadcast_to(2.0 * cost, np.shape(margin)))
+
+    def before_minimizer(self, distance: FloatArray) -> FloatArray:
+        return np.asarray(0.25 * distance**2)
+
+    def slopes_before_minimizer(self, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return -0.5 * distance, np.full(np.shape(distance), 0.5)
+
     def paired_slopes(self, centre: FloatArray, offset: FloatArray) -> tuple[FloatArray, FloatArray]:
         return offset * 1.0, np.ones(np.broadcast_shapes(np.shape(centre), np.shape(offset)))
 

@@ -31,7 +31,8 @@ class _Displacement:
 
 def distant_response(points: Points, log_nu: FloatArray, start: FloatArray | None = None) -> Response:
     """The noisy feature for the logarithm of a multiplier; `start` is not used."""
-    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+    # A displacement that overflows makes its point NaN.
+    with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
         log_lam, log_kap = np.log(points.lam), np.log(points.kap)
         log_total = np.logaddexp(log_lam, log_nu)
         log_step, log_share = 2.0 * log_kap - np.log(2.0) - log_total, log_lam - log_total

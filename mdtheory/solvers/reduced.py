@@ -90,7 +90,7 @@ class Points:
     def initial_stiffness(self) -> FloatArray:
         """``F''(0)/4``, the limit of ``F'(r)/(4 r)``."""
         loss, room = self.loss, self.room
-        bend = loss.profile_curvature(self.s) if room is None else loss.slopes_before_kink(room)[1]
+        bend = loss.profile_curvature(self.s) if room is None else loss.slopes_before_minimizer(room)[1]
         return np.asarray(0.5 * self.kap**2 * (bend / self.spread.dim) + self._floor)
 
     def stiffness(self, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
