@@ -50,6 +50,9 @@ def collapse_threshold(problem: UFM) -> Real:
 def critical_noise(problem: MemorizationDilation) -> Real:
     r"""The noise level below which noisy examples are memorised, at and above which they are not.
 
+    As in `MemorizationDilation`, noise is the ratio of mislabelled to correctly labelled mass:
+    `mdtheory.conventions.flip_probability` gives the share of wrong labels.
+
     The noisy margin t falls with the noise. It vanishes where :math:`F'(r) = 4\nu\rho C/D^q` with
     :math:`\nu = -\kappa^2\varphi'(0)/(2s)`, the memorization :math:`\rho` that belongs to it and
     :math:`r = \eta\rho D^q/C`: one equation, monotone in r.

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 import mdtheory as mdt
-from mdtheory.conventions import CONVENTIONS, decays, to_paper, value_ratio
+from mdtheory.conventions import CONVENTIONS, decays, flip_probability, noise, to_paper, value_ratio
 
 CLASSES, DIM = 3, 3
 WEIGHT_DECAY, FEATURE_DECAY = 0.08, 0.02
@@ -111,3 +111,55 @@ def test_bad_input_is_named(change, named):
     good = {"name": "half-mean", "weight_decay": 1.0, "feature_decay": 1.0, "samples_per_class": 2, "num_classes": 3}
     with pytest.raises(mdt.AssumptionError, match=rf"^{named} = "):
         decays(**{**good, **change})
+
+
+def test_noise_is_the_ratio_of_wrong_to_right_labels():
+    labels = np.repeat([0, 1], [8, 2])  # one in five is wrong
+    assert noise(flip=0.2) == pytest.approx(np.sum(labels == 1) / np.sum(labels == 0))
+    np.testing.assert_allclose(flip_probability(noise(flip=[0.0, 0.1, 0.5])), [0.0, 0.1, 0.5], rtol=1e-15)
+    assert (noise(flip=0.5), flip_probability(1.0)) == (1.0, 0.5)
+    assert noise(flip=1e-300) == 1e-300
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_labels_redrawn_uniformly_may_stay_what_they_were(classes):
+    # Of every 100 N labels of class 0, `share` are dealt out evenly over the classes.
+    total, share = 100 * classes, 30
+    dealt = np.concatenate([np.zeros(total - share * classes, dtype=int), np.repeat(np.arange(classes), share)])
+    got = noise(redrawn=share * classes / total, num_classes=classes)
+    assert got == pytest.approx(np.sum(dealt != 0) / np.sum(dealt == 0))
+
+
+def test_all_samples_may_be_counted_at_once():
+    options = {"weight_decay": 5e-4, "feature_decay": 1e-5}
+    by_class = decays("half-mean", **options, samples_per_class=[64, 32, 32])
+    assert decays("half-mean", **options, samples=128) == by_class == (2.5e-4, 6.4e-4)
+    np.testing.assert_allclose(
+        to_paper("half-mean", weight_decay=2.5e-4, feature_decay=6.4e-4, samples=128), (5e-4, 1e-5)
+    )
+    assert value_ratio("half-sum", samples=128) == 128.0
+    assert value_ratio("half-mean") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: noise(), "flip"),
+        (lambda: noise(flip=0.1, redrawn=0.1), "flip"),
+        (lambda: noise(flip=0.6), "flip"),
+        (lambda: noise(flip=-0.1), "flip"),
+        (lambda: noise(flip=np.nan), "flip"),
+        (lambda: noise(flip=0.1, num_classes=2), "num_classes"),
+        (lambda: noise(redrawn=0.2), "num_classes"),
+        (lambda: noise(redrawn=0.9, num_classes=10), "redrawn"),
+        (lambda: noise(redrawn=1.1, num_classes=2), "redrawn"),
+        (lambda: noise(redrawn=[0.1, 0.2], num_classes=[2, 3, 4]), "shapes"),
+        (lambda: flip_probability(1.5), "noise"),
+        (lambda: value_ratio("mdtheory", samples_per_class=-3), "samples_per_class"),
+        (lambda: value_ratio("half-sum", samples=3, num_classes=2), "num_classes"),
+        (lambda: value_ratio("half-sum", samples=2.5), "samples"),
+    ],
+)
+def test_bad_noise_and_bad_counts_are_named(call, named):
+    with pytest.raises(mdt.AssumptionError, match=rf"^{named} = "):
+        call()

@@ -390,16 +390,18 @@ CALLS = {
     ),
     "decays": (
         mdt.conventions.decays,
-        {"name": "half-mean", **DECAYS, "samples_per_class": 100, "num_classes": 10},
+        {"name": "half-mean", **DECAYS, "samples_per_class": 100, "num_classes": 10, "samples": None},
     ),
     "to_paper": (
         mdt.conventions.to_paper,
-        {"name": "half-mean", **DECAYS, "samples_per_class": 100, "num_classes": 10},
+        {"name": "half-mean", **DECAYS, "samples_per_class": 100, "num_classes": 10, "samples": None},
     ),
     "value_ratio": (
         mdt.conventions.value_ratio,
-        {"name": "half-sum", "samples_per_class": 100, "num_classes": 10},
+        {"name": "half-sum", "samples_per_class": 100, "num_classes": 10, "samples": None},
     ),
+    "noise": (mdt.conventions.noise, {"flip": None, "redrawn": 0.1, "num_classes": 2}),
+    "flip_probability": (mdt.conventions.flip_probability, {"noise": 0.1}),
     "small_noise_dilation": (
         mdt.asymptotics.small_noise_dilation,
         {"problem": dataclasses.replace(NOISY, noisy_feature_decay=1e-4), "order": 1},

@@ -42,7 +42,9 @@ class MemorizationDilation(Frozen):
     ufm : UFM
         Two balanced classes. The features may be free or nonnegative.
     noise : float or array
-        Noise level eta in [0, 1]: the ratio of noisy to clean mass.
+        Noise level eta in [0, 1]: the *ratio* of mislabelled to correctly labelled mass, not a probability. A label is
+        wrong with probability eta/(1 + eta); `mdtheory.conventions.noise` converts. Both classes have the same: a list is
+        as many problems, not a rate for each class.
     slope : float or array
         Memorization-dilation slope C > 0.
     spread : Spread, default ``Sphere(8)``
