@@ -239,6 +239,7 @@ def test_every_source_is_in_the_references_and_says_where():
         assert claim.source.locator.strip(), claim.id
         if claim.source.key != THIS_PROJECT:
             assert f"- **{claim.source.key}**" in REFERENCES, claim.id
+            assert re.search(r"abstract|as recalled", claim.source.locator), claim.id
 
 
 def test_every_key_in_a_text_is_in_the_references():

@@ -33,7 +33,10 @@ def false_ordering(
         id=id,
         title=title,
         statement=statement,
-        source=Source("nguyen2023", "the claim that label smoothing dilates less, taken without restriction"),
+        source=Source(
+            "nguyen2023",
+            "abstract: why label smoothing generalises better under noise; that it dilates less, taken without restriction, as recalled",
+        ),
         variables={
             decay: Interval(1e-4, 0.1, log=True),
             noise: Interval(1e-3, 0.5, log=True),

@@ -18,7 +18,10 @@ from mdtheory.claims.relation import Relation, greater
 by_more_smoothing = sp.Symbol("ND_more", positive=True)
 more_smoothing = sp.Symbol("more_smoothing", positive=True)
 excess, noisy_margin = sp.symbols("excess noisy_margin", real=True)
-MADE_PRECISE = Source("nguyen2023", "the claim that label smoothing dilates less, made precise")
+MADE_PRECISE = Source(
+    "nguyen2023",
+    "abstract: why label smoothing generalises better under noise; that it dilates less, as recalled, made precise",
+)
 ON_A_BOX = Source("this project", "signs of the stationarity residual on a box")
 NAMED = {s.name: s for s in (decay, noise, slope, smoothing, more_smoothing, dim)}
 

@@ -58,7 +58,7 @@ CLAIM = Claim(
         r"frame ties exactly with $h_1 = h_3$, both at $2 \log(K - 1 + K e^{-1/T})$. With the full batch coinciding "
         r"costs strictly more."
     ),
-    source=Source("kini2024", "batch condition for the orthogonal frame to be the only optimum"),
+    source=Source("kini2024", "abstract: orthogonal frame, role of batch selection; the batch condition as recalled"),
     variables={samples: Integers(2, 6), temperature: Interval(0.05, 10.0, log=True)},
     quantities={
         apart: Quantity(at=_apart, route="the loss, term by term"),

@@ -74,7 +74,10 @@ CLAIM = Claim(
         r"the same multiple of the identity as deep neural collapse at less decay: the ratio of the two, to the power $L + 1$, "
         r"is $r^{L-1}/(2 N^{L-2})$, whatever the decays."
     ),
-    source=Source("sukenik2024", "deep neural collapse is not optimal for many classes; explicit sufficient test"),
+    source=Source(
+        "sukenik2024",
+        "abstract: deep neural collapse stops being optimal beyond two layers or two classes; the test as recalled",
+    ),
     variables={vertices: Integers(3, 6), layers: Integers(2, 6), scale: Interval(0.1, 1.0)},
     quantities={
         by_edges: Quantity(at=_by_edges, route="forward pass and sums of squares of an explicit network, in balls"),

@@ -12,7 +12,10 @@ CLAIM = Claim(
         r"For $L$ linear layers on free features, balanced cross-entropy, no arrangement of logits is better than the best "
         r"multiple of $I - J/N$. False: six classes, two layers, all decays .001, in three antipodal pairs."
     ),
-    source=Source("dang2023", "neural collapse for deep linear networks with cross-entropy, as the abstract puts it"),
+    source=Source(
+        "dang2023",
+        "abstract: neural collapse across the layers of deep linear networks for cross-entropy; hypotheses of the theorem not read",
+    ),
     variables={pairs: Integers(1, 8), layers: Integers(2, 5), log_product: Interval(10.0, 60.0)},
     quantities=VALUES,
     relations=(at_most(simplex_value, pairs_value),),

@@ -14,7 +14,7 @@ CLAIM = Claim(
         r"For even $N$ and $L \geq 2$ linear layers on free features with cross-entropy, balanced classes and small enough decay: if $(N/2)\,2^{2/(L+1)} < N - 1$, which holds "
         r"for $N \geq 6$, and for $N = 4$ from three layers on, antipodal pairs of classes cost less than the simplex frame."
     ),
-    source=Source("this project", "sufficient test as the decay vanishes; low rank: garrod2024"),
+    source=Source("this project", "sufficient test as the decay vanishes; low rank: garrod2024, abstract"),
     variables={pairs: Integers(1, 12), layers: Integers(2, 6), log_product: Interval(60.0, 500.0)},
     assumptions=(sp.Lt(pairs * 2 ** (2 / (layers + 1)), 2 * pairs - 1),),
     quantities=VALUES,

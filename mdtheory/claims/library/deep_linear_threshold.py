@@ -62,7 +62,10 @@ CLAIM = Claim(
         r"decays: a singular value $y$ of the targets survives if and only if "
         r"$\Lambda < c^{L+1} y^{2L} (L-1)^{L-1}/L^{2L}$, and there it jumps from $y (L-1)/L$ to zero."
     ),
-    source=Source("dang2023", "collapse condition for deep linear networks with squared error; explicit threshold"),
+    source=Source(
+        "dang2023",
+        "abstract: deep linear networks with squared error; the collapse condition as recalled, its threshold: this project",
+    ),
     variables={
         layers: Integers(2, 8),
         target: Interval(0.05, 2.0, log=True),

@@ -18,7 +18,7 @@ CLAIM = Claim(
         r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: $\mathrm{ND}$ falls as the slope $C$ "
         r"grows."
     ),
-    source=Source("nguyen2023", "the role of the slope, taken as monotone"),
+    source=Source("nguyen2023", "the role of the slope, taken as monotone, as recalled"),
     variables={
         weight_decay: Interval(1e-4, 0.1, log=True),
         feature_decay: Interval(1e-4, 0.1, log=True),

@@ -18,7 +18,10 @@ CLAIM = Claim(
         r"Nonnegative features, absolute scaling, unconstrained noisy features without decay: with more smoothing $\alpha$, each "
         r"with its own class means, $\mathrm{ND}$ is smaller."
     ),
-    source=Source("nguyen2023", "the claim that label smoothing dilates less, taken as monotone in the smoothing"),
+    source=Source(
+        "nguyen2023",
+        "abstract: why label smoothing generalises better under noise; taken as monotone in the smoothing, as recalled",
+    ),
     variables={
         decay: Interval(1e-4, 0.1, log=True),
         noise: Interval(1e-3, 0.5, log=True),

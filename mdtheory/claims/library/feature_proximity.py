@@ -74,7 +74,10 @@ CLAIM = Claim(
         r"stationary point deviations from the class mean obey $h = \beta\, (c W'W + (\lambda_H + \beta) I)^{-1} h_0$. "
         r"Checked for two features."
     ),
-    source=Source("tirer2023", "features near a given matrix; the identity in this form: this project"),
+    source=Source(
+        "tirer2023",
+        "abstract: features kept in the vicinity of a predefined matrix; the identity in this form: this project",
+    ),
     variables={
         weight_11: ENTRY,
         weight_12: ENTRY,

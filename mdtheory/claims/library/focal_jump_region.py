@@ -53,7 +53,10 @@ CLAIM = Claim(
         r"For $N$ from 50 to 200 and $\gamma \in [2, 3]$: where the cost of a unit of margin exceeds $-f'(0)$ by 0.1 to 2 "
         r"per cent, zero margin is a strict local minimum of $f(s) + \kappa s$, and not the global one."
     ),
-    source=Source("zhou2022", "uniqueness of the focal margin, which needs an assumption"),
+    source=Source(
+        "zhou2022",
+        "abstract: landscape of focal loss near the optimum; uniqueness of the margin under an assumption, as recalled",
+    ),
     variables={num_classes: Integers(50, 200), focusing: Interval(2.0, 3.0), excess: Interval(0.001, 0.02, log=True)},
     quantities={
         slope_at_zero: Quantity(

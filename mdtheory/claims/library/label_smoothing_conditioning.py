@@ -27,7 +27,9 @@ CLAIM = Claim(
         r"At the optimum, the regularised Hessian in $W$ of cross-entropy with smoothing $\alpha$ has a condition number at "
         r"most that of plain cross-entropy. False: at small decay smoothing raises it."
     ),
-    source=Source("guo2024", "claim that label smoothing improves the conditioning; the definition there may differ"),
+    source=Source(
+        "guo2024", "abstract: lower conditioning number under label smoothing; the definition there may differ"
+    ),
     variables={
         num_classes: Integers(2, 4),
         weight_decay: Interval(1e-5, 0.1, log=True),

@@ -22,7 +22,9 @@ CLAIM = Claim(
         r"Cross-entropy without smoothing, free features of dimension at least $N - 1$: two or more classes of the same proportion $p$ "
         r"coincide at the optimum if and only if $\sqrt{p} \leq 2\mu$, whatever the other classes are."
     ),
-    source=Source("hong2024", "minority collapse of cross-entropy with imbalanced data; the threshold in this form"),
+    source=Source(
+        "hong2024", "abstract (c): sharp threshold of minority collapse; the threshold in this form as recalled"
+    ),
     variables=STEP_IMBALANCE,
     quantities={gain: gain_quantity(step_imbalance), pull: pull_quantity(step_imbalance)},
     relations=(

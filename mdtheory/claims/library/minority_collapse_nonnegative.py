@@ -29,7 +29,10 @@ CLAIM = Claim(
         r"Nonnegative features of dimension at least $N$, cross-entropy with smoothing $\alpha < 1$, no bias: class $n$ has a nonzero mean if and only if "
         r"$\pi_n > 4\mu^2 N/((N-1)(1-\alpha)^2)$."
     ),
-    source=Source("dang2024", "minority collapse of nonnegative features; with smoothing: this project"),
+    source=Source(
+        "dang2024",
+        "abstract: orthogonal class means of unequal lengths; minority collapse as recalled; with smoothing: this project",
+    ),
     variables={
         num_classes: CLASSES,
         weight_decay: STRONG_DECAY,

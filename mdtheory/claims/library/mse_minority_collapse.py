@@ -20,7 +20,10 @@ CLAIM = Claim(
         r"Squared error, one-hot labels, any proportions, no bias, free or nonnegative features: $z_n = (1 - 2\mu/\sqrt{\pi_n})_+ e_n$, "
         r"so class $n$ is zero if and only if $\sqrt{\pi_n} \leq 2\mu$."
     ),
-    source=Source("dang2023", "orthogonal frame of unequal lengths for the squared error; the threshold in this form"),
+    source=Source(
+        "dang2023",
+        "abstract: orthogonal vectors with lengths by class size, squared error, bias-free; the threshold in this form as recalled",
+    ),
     variables={weight_decay: SOLVER_DECAY, feature_decay: SOLVER_DECAY, pi: Proportions(3, smallest=0.01)},
     quantities={
         value: optimum(squared_error),

@@ -82,7 +82,10 @@ CLAIM = Claim(
         r"$W W' = \sqrt{\lambda_H/\lambda_W}\, (\Sigma^{1/2} - 2\mu I)_+$, and the optimal value is "
         r"$\frac{1}{2} [\mathrm{tr}\, \Sigma - \mathrm{tr}\, (\Sigma^{1/2} - 2\mu I)_+^2]$. Checked for two outputs."
     ),
-    source=Source("andriopoulos2024", "neural regression collapse: weights from the square root of the covariance"),
+    source=Source(
+        "andriopoulos2024",
+        "abstract (NRC3): Gram matrix of the weights from the covariance of the targets; its square root as recalled",
+    ),
     variables={
         spread_1: Interval(0.1, 3.0, log=True),
         spread_2: Interval(0.1, 3.0, log=True),

@@ -90,7 +90,9 @@ CLAIM = Claim(
         r"Free features of dimension at least the rank of $Z$, $\lambda_W, \lambda_H > 0$: for $W H = Z$ the decay $\lambda_W \Vert W \Vert^2 + \lambda_H \sum_n \pi_n \Vert h_n \Vert^2$ is at least "
         r"$2\mu \Vert Z\, \mathrm{diag}(\sqrt{\pi}) \Vert_*$, and the factors of the singular value decomposition attain it."
     ),
-    source=Source("zhu2021", "nuclear-norm form of the features model; with class proportions: this project"),
+    source=Source(
+        "zhu2021", "nuclear-norm form of the features model, as recalled; with class proportions: this project"
+    ),
     variables={
         weight_decay: DECAY,
         feature_decay: DECAY,

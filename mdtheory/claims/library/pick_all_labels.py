@@ -32,7 +32,9 @@ CLAIM = Claim(
         r"$a_m (m e^{a_m} + N - m) = N/\theta$ and $\theta^2 \sum_m \omega_m a_m^2 m (N-m)/N = 4\mu^2 (N-1)$. "
         r"Checked for sets of one and two classes."
     ),
-    source=Source("li2024", "neural collapse with several labels per sample; one scalar for all sizes: this project"),
+    source=Source(
+        "li2024", "abstract: tag-wise averages with several labels per sample; one scalar for all sizes: this project"
+    ),
     variables=VARIABLES,
     definitions={
         squares: singles * (num_classes - 1) / num_classes * margin_1**2

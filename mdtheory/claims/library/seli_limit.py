@@ -57,7 +57,10 @@ CLAIM = Claim(
         r"$\ell = -((CPC)^+)^{1/2}$ off the diagonal, and the value is "
         r"$t\,[v(1 + \log(1/t)) - \sum_{j \neq k} p_k \ell_{jk} \log \ell_{jk} + o(1)]$, $v = \mathrm{tr}\,(CPC)^{1/2}$."
     ),
-    source=Source("thrampoulidis2022", "regularization path of the cross-entropy minimiser towards the SELI geometry"),
+    source=Source(
+        "thrampoulidis2022",
+        "abstract: vanishing regularisation leads to the SELI geometry; the path as recalled, its constants: this project",
+    ),
     variables={
         majority: Integers(2, 8),
         minority: Integers(2, 8),

@@ -99,7 +99,7 @@ CLAIM = Claim(
         r"in dimension $M$ is $N/(N-1)$ for $2 \leq N \leq M + 1$, at the simplex frame, and $1 - \cos(2\pi/N)$ in the plane, "
         r"$N \geq 3$, at the regular polygon."
     ),
-    source=Source("jiang2024", "softmax codes, values for few classes and for the plane"),
+    source=Source("jiang2024", "abstract: softmax codes; values for few classes and for the plane as recalled"),
     variables={
         num_classes: Integers(2, 8),
         disturbance: Interval(1e-4, 3.0, log=True),

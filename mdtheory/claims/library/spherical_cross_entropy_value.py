@@ -36,7 +36,7 @@ CLAIM = Claim(
         r"For unit class means and weights in dimension $M \geq N - 1$, balanced classes and inverse temperature $s > 0$ the least "
         r"cross-entropy is $\log(1 + (N-1) e^{-s N/(N-1)})$, attained by the simplex frame; in a smaller dimension that is a lower bound."
     ),
-    source=Source("lu2022", "minimum of cross-entropy on the sphere"),
+    source=Source("lu2022", "abstract: the simplex frame is the global minimum for d >= n - 1; the value as recalled"),
     variables={
         num_classes: Integers(2, 8),
         inverse_temperature: Interval(0.1, 30.0, log=True),

@@ -58,7 +58,10 @@ CLAIM = Claim(
         r"$\log(K - 1 + (N-1) K e^{-N/((N-1)T)})$, at the simplex frame, in dimension $M \geq N - 1$; with nonnegative features the "
         r"exponent is $-1/T$, at an orthogonal frame, $M \geq N$."
     ),
-    source=Source("graf2021", "minimum of the supervised contrastive loss; nonnegative features: kini2024"),
+    source=Source(
+        "graf2021",
+        "abstract: minimum at a regular simplex; the value as recalled; nonnegative features: kini2024, abstract",
+    ),
     variables={
         num_classes: Integers(2, 5),
         samples: Integers(2, 3),

@@ -23,7 +23,10 @@ CLAIM = Claim(
         r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
         r"attained by orthogonal class means of equal length."
     ),
-    source=Source("nguyen2023", "collapse of nonnegative features to an orthogonal frame; its value: this project"),
+    source=Source(
+        "nguyen2023",
+        "abstract: layer-peeled model with positive features; the orthogonal frame as recalled; its value: this project",
+    ),
     variables=SOLVER_VARIABLES,
     quantities={value: optimum(cross_entropy, nonnegative=True)},
     relations=(equal(value, balanced_value(nonnegative_cost)),),

@@ -23,7 +23,10 @@ CLAIM = Claim(
         r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
         r"attained by a simplex equiangular tight frame."
     ),
-    source=Source("zhou2022", "simplex ETF as the global minimiser for smoothed labels; its value: this project"),
+    source=Source(
+        "zhou2022",
+        "abstract: neural collapse solutions are the only global minimisers for label smoothing; the value: this project",
+    ),
     variables=SOLVER_VARIABLES,
     quantities={value: optimum(cross_entropy)},
     relations=(equal(value, balanced_value(free_cost)),),

@@ -26,7 +26,9 @@ CLAIM = Claim(
         r"Cross-entropy with smoothing, nonnegative features of dimension at least $N$, no bias: $z_n = s_n (e_n - 1/N)$ with $s_n = \log\max(1, (N-1)(1-e_n)/e_n)$, $e_n = (N-1)\alpha/N + \kappa_n$, "
         r"$\kappa_n = 2\mu\sqrt{(N-1)/(N\pi_n)}$; the value is $\sum_n \pi_n (f(s_n) + \kappa_n s_n)$ and the class means are orthogonal."
     ),
-    source=Source("dang2024", "closed form for nonnegative features and imbalanced classes"),
+    source=Source(
+        "dang2024", "abstract: orthogonal vectors with lengths by class size; closed form with smoothing: this project"
+    ),
     variables={weight_decay: SOLVER_DECAY, feature_decay: SOLVER_DECAY, smoothing: SMOOTHING, pi: Proportions(3)},
     quantities={value: optimum(cross_entropy, nonnegative=True)},
     relations=(equal(value, sum(_value(share) for share in shares)),),

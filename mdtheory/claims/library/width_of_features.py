@@ -59,7 +59,7 @@ CLAIM = Claim(
         r"Cross-entropy with free features of dimension $M = N$: every local minimum over $W$ and $H$ is global. (At a "
         r"stationary point $1'W = 0$, so $W$ has a null direction; $M > N$ is not needed.)"
     ),
-    source=Source("zhu2021", "benign landscape for M > N; M = N: this project"),
+    source=Source("zhu2021", "benign landscape for M > N, as recalled; M = N: shen2024, abstract"),
     variables={
         pi: Proportions(3, smallest=0.05),
         weight_decay: Interval(1e-3, 0.1, log=True),
