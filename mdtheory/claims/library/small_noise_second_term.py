@@ -36,7 +36,8 @@ from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smo
 from mdtheory.claims.model import Claim, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
-reach, free_reach, far, centre = sp.symbols("reach free_reach far centre", positive=True)
+reach, free_reach, far = sp.symbols("reach free_reach far", positive=True)
+centre = sp.Symbol("centre", nonnegative=True)
 stiffness, free_stiffness, fall, free_fall = sp.symbols("stiffness free_stiffness fall free_fall", positive=True)
 CLEAN = 2 * bend_of_clean * weight_distance**2 / dim
 
