@@ -45,7 +45,13 @@ from _invariant import IDENTITY, ONES, Invariant, N, P, check_algebra
 
 PROVES = {
     "ufm-simplex-etf": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "one-hot labels",
+            "balanced classes",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -53,11 +59,15 @@ PROVES = {
             "smoothing >= 0",
             "smoothing < 1",
         ),
-        "conclusion": (
-            "value == (sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) - 1 + smoothing*(num_classes - 1)/num_classes)*log(Max(1, (num_classes - 1)*(-sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + 1 - smoothing*(num_classes - 1)/num_classes)/(sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + smoothing*(num_classes - 1)/num_classes))) + log(num_classes + Max(1, (num_classes - 1)*(-sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + 1 - smoothing*(num_classes - 1)/num_classes)/(sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) + smoothing*(num_classes - 1)/num_classes)) - 1)",
-        ),
+        "definitions": {
+            "kappa": "2*(num_classes - 1)*sqrt(weight_decay*feature_decay)/sqrt(num_classes)",
+            "others": "(num_classes - 1)*smoothing/num_classes",
+            "e": "others + kappa",
+            "s": "log(Max(1, (num_classes - 1)*(1 - e)/e))",
+        },
+        "conclusion": ("value == log(exp(s) + num_classes - 1) + (kappa - (1 - others))*s",),
         "quantities": {
-            "value": "general convex solver, bounds proved in ball arithmetic",
+            "value": "the optimal value, without a bias",
         },
     },
 }

@@ -1,6 +1,6 @@
 """A penalised bias with squared error, and a free bias with nonnegative features of two classes.
 
-Theorem 1. For balanced classes, c > 0, lb > 0 and u = sqrt(N) mu/c < 1 the minimum of
+Theorem 1. For balanced classes, free features, M >= N, c > 0, lb > 0 and u = sqrt(N) mu/c < 1 the minimum of
 
     1/N sum_n [c ||W h_n + b - e_n||^2 + lH ||h_n||^2] + lW ||W||^2 + lb ||b||^2
 
@@ -29,7 +29,14 @@ from _invariant import N
 
 PROVES = {
     "penalised-bias-etf": {
-        "hypotheses": (),
+        "hypotheses": (
+            "squared error",
+            "one-hot labels",
+            "balanced classes",
+            "free features",
+            "enough features",
+            "penalised bias",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -39,12 +46,18 @@ PROVES = {
             "u < 1",
         ),
         "definitions": {
-            "u": "sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay)/factor",
+            "u": "sqrt(num_classes*weight_decay*feature_decay)/factor",
+            "level": "1 - u*(factor + bias_decay)/bias_decay",
         },
-        "conclusion": ("own == 1 - u", "mean == 1 - u*(bias_decay + factor)/bias_decay"),
+        "conclusion": (
+            "own == 1 - u",
+            "pull == 2*factor*bias_decay*level/(num_classes*(factor + bias_decay))",
+            "1 + mean == 1 + Max(0, level)",
+        ),
         "quantities": {
-            "own": "linear system of stationarity in all entries of Z and b, in balls",
-            "mean": "linear system of stationarity in all entries of Z and b, in balls",
+            "own": "z_11 - z_12 at the optimum",
+            "mean": "1'Z1/N at the optimum",
+            "pull": "minus the slope of the objective along J/N where Z has no mean part",
         },
     },
     "two-classes-nonnegative-bias-flat": {

@@ -31,7 +31,13 @@ from _invariant import N
 
 PROVES = {
     "collapse-to-zero-free": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "one-hot labels",
+            "balanced classes",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -43,11 +49,17 @@ PROVES = {
             "margin iff-positive -2*sqrt(feature_decay)*sqrt(num_classes)*sqrt(weight_decay) - smoothing + 1",
         ),
         "quantities": {
-            "margin": "minimiser over the margin, by proved signs of the slope",
+            "margin": "the optimal margin: the minimiser of the profile plus its cost over s >= 0",
         },
     },
     "collapse-to-zero-nonnegative": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "one-hot labels",
+            "balanced classes",
+            "nonnegative features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -59,11 +71,17 @@ PROVES = {
             "pull iff-positive -2*sqrt(feature_decay)*num_classes*sqrt(weight_decay)/sqrt(num_classes - 1) - smoothing + 1",
         ),
         "quantities": {
-            "pull": "slope of the objective at zero margin",
+            "pull": "minus the right derivative at zero margin of the profile plus its cost",
         },
     },
     "margin-cross-entropy-free": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "one-hot labels",
+            "balanced classes",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -81,7 +99,7 @@ PROVES = {
             "margin == log(delta*(num_classes - 1)/rest + 1)",
         ),
         "quantities": {
-            "margin": "minimiser over the margin, by proved signs of the slope",
+            "margin": "the optimal margin: the minimiser of the profile plus its cost over s >= 0",
         },
     },
     "relaxation-equals-smoothing": {
@@ -108,7 +126,12 @@ PROVES = {
         },
     },
     "smoothing-acts-like-decay": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "one-hot labels",
+            "balanced classes",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -122,8 +145,8 @@ PROVES = {
             "nonnegative == sqrt(feature_decay)*sqrt(weight_decay) + smoothing*sqrt(num_classes - 1)/(2*num_classes)",
         ),
         "quantities": {
-            "free": "margin by proved signs, then the decay whose slope vanishes there",
-            "nonnegative": "margin by proved signs, then the decay whose slope vanishes there",
+            "free": "the mean of the decays at which cross-entropy without smoothing has the margin of the smoothed problem, free features",
+            "nonnegative": "the same with nonnegative features",
         },
     },
 }

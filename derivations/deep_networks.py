@@ -41,7 +41,12 @@ from _check import holds, identity, negative, positive
 
 PROVES = {
     "deep-collapse-beaten": {
-        "hypotheses": (),
+        "hypotheses": (
+            "ReLU network",
+            "balanced classes",
+            "nonnegative features",
+            "enough features",
+        ),
         "assumptions": (
             "vertices >= 3",
             "layers >= 2",
@@ -51,12 +56,17 @@ PROVES = {
             "(by_edges/by_collapse)**(layers + 1) == vertices**(layers - 1)*(vertices*(vertices - 1)/2)**(2 - layers)/2",
         ),
         "quantities": {
-            "by_edges": "forward pass and sums of squares of an explicit network, in balls",
-            "by_collapse": "forward pass and sums of squares of an explicit network, in balls",
+            "by_edges": "the least decay of the network of edges that puts out scale times the identity, with unit decays",
+            "by_collapse": "the same for deep neural collapse",
         },
     },
     "deep-linear-threshold": {
-        "hypotheses": (),
+        "hypotheses": (
+            "squared error",
+            "linear network",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
             "layers >= 2",
             "target > 0",
@@ -70,8 +80,8 @@ PROVES = {
             "landing == target*(layers - 1)/layers",
         ),
         "quantities": {
-            "critical": "zero of the gain, by proved signs",
-            "landing": "local minimum where the gain vanishes, by proved signs",
+            "critical": "the product of all decays at which the best positive singular value gains nothing over zero",
+            "landing": "the best positive singular value there",
         },
     },
 }

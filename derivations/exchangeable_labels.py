@@ -44,52 +44,75 @@ from _invariant import E, N, P, check_algebra
 
 PROVES = {
     "exchangeable-labels-one-scalar": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "exchangeable labels",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
-            "mixing > 0",
+            "mixing >= 0",
+            "mixing <= 1",
             "mixed > 0",
+            "mixed < 1",
             "weight_decay > 0",
             "feature_decay > 0",
+            "pull > 8*feature_decay*weight_decay",
         ),
+        "definitions": {
+            "pull": "(1 - mixed)*2/3 + mixed*(mixing**2 + (1 - mixing)**2 - 1/3)",
+        },
         "conclusion": (
             "slope_of_plain == slope_of_mixed",
             "slope_of_plain**2*squares == 8*feature_decay*weight_decay",
         ),
         "quantities": {
-            "slope_of_plain": "logits of the certified optimum of the general solver, their errors estimated from the gap",
-            "slope_of_mixed": "logits of the certified optimum of the general solver, their errors estimated from the gap",
-            "squares": "logits of the certified optimum of the general solver, their errors estimated from the gap",
+            "slope_of_plain": "<y - softmax z, z>/<z, z> of a one-hot column of the optimum",
+            "slope_of_mixed": "the same of a mixed column",
+            "squares": "sum p_k ||z_k||^2",
         },
     },
     "pick-all-labels": {
-        "hypotheses": (),
+        "hypotheses": (
+            "pick-all labels",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 3",
             "singles > 0",
+            "singles < 1",
             "weight_decay > 0",
             "feature_decay > 0",
-            "singles/num_classes + (2 - 2*singles)*(num_classes - 2)/(num_classes*(num_classes - 1)) > 4*feature_decay*weight_decay",
+            "pull > t**2",
         ),
         "definitions": {
             "squares": "a_1**2*singles*(num_classes - 1)/num_classes + a_2**2*(2 - 2*singles)*(num_classes - 2)/num_classes",
             "theta": "num_classes/(a_1*(num_classes + exp(a_1) - 1))",
+            "pull": "singles/num_classes + (2 - 2*singles)*(num_classes - 2)/(num_classes*(num_classes - 1))",
+            "t": "2*sqrt(feature_decay*weight_decay)",
         },
         "conclusion": (
             "a_2*(num_classes + 2*exp(a_2) - 2) == num_classes/theta",
-            "squares*theta**2 == 4*feature_decay*weight_decay*(num_classes - 1)",
-            "optimum == 4*feature_decay*weight_decay*(num_classes - 1)/theta + singles*(-a_1 + log(num_classes + exp(a_1) - 1)) + (2 - 2*singles)*(-a_2 + log(num_classes + 2*exp(a_2) - 2))",
+            "squares*theta**2 == t**2*(num_classes - 1)",
+            "optimum == t**2*(num_classes - 1)/theta + singles*(-a_1 + log(num_classes + exp(a_1) - 1)) + (2 - 2*singles)*(-a_2 + log(num_classes + 2*exp(a_2) - 2))",
         ),
         "quantities": {
-            "a_1": "Newton's method with 128 bits",
-            "a_2": "Newton's method with 128 bits",
-            "optimum": "explicit factors and a dual point over all label sets, in balls",
+            "a_1": "the margin of sets of one class at the optimum",
+            "a_2": "the margin of sets of two classes",
+            "optimum": "the optimal value",
         },
     },
     "pick-all-labels-collapse": {
-        "hypotheses": (),
+        "hypotheses": (
+            "pick-all labels",
+            "free features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 3",
             "singles > 0",
+            "singles < 1",
             "weight_decay > 0",
             "feature_decay > 0",
         ),
@@ -98,7 +121,7 @@ PROVES = {
         },
         "conclusion": ("gain iff-positive -4*feature_decay*weight_decay + pull",),
         "quantities": {
-            "gain": "explicit factors and a dual point over all label sets, in balls; what is below 1e-20 counts as nothing",
+            "gain": "how much better than Z = 0 the optimum is",
         },
     },
 }

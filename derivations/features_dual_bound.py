@@ -18,13 +18,17 @@ Conjugates, for v with zero sum, v_j >= 0 for j != n and tau = -v_n = sum of the
 
 For cross-entropy with V = softmax(Z) - Y, Y + theta V = theta softmax(Z) + (1-theta) Y. The bound is exact at the
 closed forms of `balanced_free.py`, `balanced_nonnegative.py` and `unequal_weights_nonnegative.py`; for the balanced
-hinge, V = -kappa N/(N-1) P gives the bound kappa.
+hinge, V = -kappa N/(N-1) P gives the bound kappa. With free features (M large enough) it is exact at every optimal Z of a
+differentiable loss, with V its gradients there and theta = 1, also where Z = 0.
 
 Proof. l_n(z) >= <theta v_n, z> - l_n*(theta v_n) gives sum_n pi_n l_n(z_n) + cost >= -sum_n pi_n l_n*(theta v_n) +
 (theta <A, Z Dpi> + cost), and the last bracket is nonnegative. Free: <A, X> >= -||A||_op ||X||_*. Nonnegative: by
 completing the square in W (`balanced_nonnegative.py`) the bracket is at least tr((4 mu^2 I - theta^2 A'A) G)/(4 lW)
 with G doubly nonnegative, and 4 mu^2 I - theta^2 A'A is the sum of 4 mu^2 I - theta^2 (A'A + L), positive
 semidefinite, and of theta^2 L, entrywise nonnegative.
+Exactness: an optimal Z minimises a convex function, so -A is a subgradient of 2 mu ||.||_* at X = Z Dpi: ||A||_op <= 2 mu, hence
+theta = 1, and <A, X> = -2 mu ||X||_*. Fenchel's equality l_n(z_n) + l_n*(v_n) = <v_n, z_n>, summed with the weights, gives
+-sum pi_n l_n* = sum pi_n l_n - <A, X>, the value at Z.
 """
 
 import sympy as sp
@@ -33,7 +37,12 @@ from _invariant import IDENTITY, ONES, N, P, check_algebra
 
 PROVES = {
     "entropy-lower-bound": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "free features",
+            "no bias",
+            "enough features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -50,10 +59,10 @@ PROVES = {
             "balanced == -left*log(left) - (1 - left)*log(1 - left)",
         ),
         "quantities": {
-            "value": "general convex solver, bounds proved in ball arithmetic",
-            "balanced": "general convex solver, bounds proved in ball arithmetic",
-            "bound": "entropies in balls",
-            "best": "entropies in balls, at the margin by proved signs",
+            "value": "the optimal value for two classes of proportions pi with smoothed labels",
+            "balanced": "the same with equal proportions",
+            "bound": "sum_n pi_n H(q_n) at the logits whose columns have the margins first and second",
+            "best": "the same at the optimal logits of equal proportions",
         },
     },
 }
@@ -80,6 +89,10 @@ def cross_entropy() -> None:
     lse = sp.log(sum(sp.exp(v) for v in variables))
     at = dict(zip(variables, logits, strict=True))
     identity("gradient of lse at log q is q", sp.Matrix([sp.diff(lse, v).subs(at) for v in variables]), sp.Matrix(q))
+    softmax = [sp.exp(v) / sum(sp.exp(w) for w in variables) for v in variables]
+    mixing = -sum(p * (v - lse) for p, v in zip(softmax, variables, strict=True))  # -log p = lse - z
+    fenchel = sum(p * v for p, v in zip(softmax, variables, strict=True)) + mixing  # claim
+    identity("Fenchel's equality: lse(z) = <softmax z, z> + H(softmax z)", lse, fenchel)
     entropy = -sum(share * sp.log(share) for share in q)
     identity(
         "value there", sum(share * v for share, v in zip(q, logits, strict=True)) - lse.subs(at), -entropy

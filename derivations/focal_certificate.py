@@ -30,10 +30,11 @@ from _check import agrees, holds, identity, negative, positive
 
 PROVES = {
     "focal-certificate": {
-        "hypotheses": (),
+        "hypotheses": ("focal loss",),
         "assumptions": (
             "focusing > 0",
             "p > 0",
+            "p < 1",
             "stretch > 0",
             "slope <= 1",
         ),
@@ -48,11 +49,11 @@ PROVES = {
             "gain >= first*run",
         ),
         "quantities": {
-            "at_tangent": "power series of the loss in balls",
-            "first": "power series of the loss in balls",
-            "gain": "power series of the loss in balls",
-            "run": "distance to the point of the tangent",
-            "reached": "root by proved signs",
+            "at_tangent": "Psi at -log p",
+            "first": "Psi' at -log p",
+            "reached": "for focusing 1 the cross-entropy at which Psi' = 1, on the rising part",
+            "gain": "Psi at any other cross-entropy minus Psi at -log p",
+            "run": "that cross-entropy minus -log p",
         },
     },
 }

@@ -41,7 +41,13 @@ from _check import identity, positive
 
 PROVES = {
     "free-bias-regression-spectrum": {
-        "hypotheses": (),
+        "hypotheses": (
+            "squared error",
+            "one-hot labels",
+            "free features",
+            "enough features",
+            "unregularised bias",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -59,13 +65,18 @@ PROVES = {
             "2*optimum == x_1 + x_2 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + sqrt(x_1))**2 - Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + sqrt(x_2))**2",
         ),
         "quantities": {
-            "x_1": "eigenvalue in balls",
-            "x_2": "eigenvalue in balls",
-            "optimum": "certified optimum of the general solver",
+            "x_1": "largest squared singular value of diag(q) (I - q q')",
+            "x_2": "the next one",
+            "optimum": "the optimal value of the features model",
         },
     },
     "multivariate-regression": {
-        "hypotheses": (),
+        "hypotheses": (
+            "squared error",
+            "free features",
+            "enough features",
+            "unregularised bias",
+        ),
         "assumptions": (
             "spread_1 > 0",
             "spread_2 > 0",
@@ -83,8 +94,8 @@ PROVES = {
             "weight_square + 1 == sqrt(feature_decay)*(Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + root_1) + Max(0, -2*sqrt(feature_decay)*sqrt(weight_decay) + root_2))/sqrt(weight_decay) + 1",
         ),
         "quantities": {
-            "optimum": "between a primal and a dual value of four samples, in balls",
-            "weight_square": "squared norm of the weights of that answer",
+            "optimum": "the optimal value of the features model for four samples with that covariance",
+            "weight_square": "the squared norm of the optimal weights",
         },
     },
 }

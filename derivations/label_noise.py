@@ -24,7 +24,12 @@ from _check import identity
 
 PROVES = {
     "label-noise-invisible": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "free features",
+            "enough features",
+            "a feature for every example",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -37,12 +42,18 @@ PROVES = {
             "four == (3*sqrt(feature_decay)*sqrt(weight_decay) + 3*smoothing/4 - 1)*log(Max(1, (-9*sqrt(feature_decay)*sqrt(weight_decay) - 9*smoothing/4 + 3)/(3*sqrt(feature_decay)*sqrt(weight_decay) + 3*smoothing/4))) + log(Max(1, (-9*sqrt(feature_decay)*sqrt(weight_decay) - 9*smoothing/4 + 3)/(3*sqrt(feature_decay)*sqrt(weight_decay) + 3*smoothing/4)) + 3)",
         ),
         "quantities": {
-            "two": "general convex solver, bounds proved in ball arithmetic",
-            "four": "general convex solver, bounds proved in ball arithmetic",
+            "two": "the optimal value of the features model of two true classes whose wrong labels are as frequent as flipped says",
+            "four": "the optimal value of the features model of four true classes, each with wrong labels of the next",
         },
     },
     "symmetric-noise-is-smoothing": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "balanced classes",
+            "free features",
+            "enough features",
+            "a feature for every true class",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -59,7 +70,7 @@ PROVES = {
         },
         "conclusion": ("value == -left*log(left/(classes - 1)) + (left - 1)*log(1 - left)",),
         "quantities": {
-            "value": "general convex solver, bounds proved in ball arithmetic",
+            "value": "the optimal value of the features model with the mean labels of symmetric noise, smoothed",
         },
     },
 }

@@ -40,7 +40,7 @@ from _invariant import N, n
 
 PROVES = {
     "focal-profile-convex": {
-        "hypotheses": (),
+        "hypotheses": ("focal loss",),
         "assumptions": (
             "num_classes >= 2",
             "focusing > 0",
@@ -55,11 +55,17 @@ PROVES = {
             "bend == p*(1 - p)**focusing*(-focusing**2*p*log(p) + (1 - p)*(focusing*log(p) + 2*focusing + 1))",
         ),
         "quantities": {
-            "bend": "power series of the loss in balls",
+            "bend": "second derivative in s of the focal loss at the logits s (e_n - 1/N) with label n",
         },
     },
     "margin-cross-entropy-nonnegative": {
-        "hypotheses": (),
+        "hypotheses": (
+            "cross-entropy",
+            "one-hot labels",
+            "balanced classes",
+            "nonnegative features",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -73,11 +79,16 @@ PROVES = {
         },
         "conclusion": ("margin == log((1 - rest)*(num_classes - 1)/rest)",),
         "quantities": {
-            "margin": "minimiser over the margin, by proved signs of the slope",
+            "margin": "the optimal margin: the minimiser of the profile plus its cost over s >= 0",
         },
     },
     "margin-hinge": {
-        "hypotheses": (),
+        "hypotheses": (
+            "hinge",
+            "one-hot labels",
+            "balanced classes",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -90,14 +101,19 @@ PROVES = {
             "nonnegative_value == Min(1, 2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1))",
         ),
         "quantities": {
-            "free": "minimiser over the margin, by proved signs of the slope",
-            "nonnegative": "minimiser over the margin, by proved signs of the slope",
-            "value": "objective at the minimiser over the margin, by proved signs of the slope",
-            "nonnegative_value": "objective at the minimiser over the margin, by proved signs of the slope",
+            "free": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, free features",
+            "nonnegative": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, nonnegative features",
+            "value": "the optimal value of the features model, free features",
+            "nonnegative_value": "the optimal value of the features model, nonnegative features",
         },
     },
     "margin-label-relaxation": {
-        "hypotheses": (),
+        "hypotheses": (
+            "label relaxation",
+            "one-hot labels",
+            "balanced classes",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -115,13 +131,18 @@ PROVES = {
             "value == sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)*log(Max(1, (1 - rest)*(num_classes - 1)/rest))/sqrt(num_classes) + relaxation*log(relaxation/Min(rest, (num_classes - 1)/num_classes)) + (1 - relaxation)*log((1 - relaxation)/(1 - Min(rest, (num_classes - 1)/num_classes)))",
         ),
         "quantities": {
-            "free": "minimiser over the margin, by proved signs of the slope",
-            "nonnegative": "minimiser over the margin, by proved signs of the slope",
-            "value": "general convex solver, bounds proved in ball arithmetic",
+            "free": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, free features",
+            "nonnegative": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, nonnegative features",
+            "value": "the optimal value of the features model, free features",
         },
     },
     "margin-squared-hinge": {
-        "hypotheses": (),
+        "hypotheses": (
+            "squared hinge",
+            "one-hot labels",
+            "balanced classes",
+            "enough features",
+        ),
         "assumptions": (
             "num_classes >= 2",
             "weight_decay > 0",
@@ -136,9 +157,9 @@ PROVES = {
             "value == -cost**2/2 + cost",
         ),
         "quantities": {
-            "free": "minimiser over the margin, by proved signs of the slope",
-            "nonnegative": "minimiser over the margin, by proved signs of the slope",
-            "value": "objective at the minimiser over the margin, by proved signs of the slope",
+            "free": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, free features",
+            "nonnegative": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, nonnegative features",
+            "value": "the optimal value of the features model, free features",
         },
     },
 }

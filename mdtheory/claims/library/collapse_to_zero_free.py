@@ -21,5 +21,6 @@ CLAIM = Claim(
     quantities={margin: margin_quantity(smoothed_pull, nonnegative=False)},
     relations=(positive_iff(margin, 1 - smoothing - 2 * sp.sqrt(num_classes) * mu),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "balanced classes", "free features", "enough features"),
     derivation="derivations/collapse_threshold.py",
 )

@@ -34,5 +34,6 @@ CLAIM = Claim(
     quantities={pull: Quantity(at=Computed(_pull), route="slope of the objective at zero margin")},
     relations=(positive_iff(pull, 1 - smoothing - 2 * num_classes * mu / sp.sqrt(num_classes - 1)),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "balanced classes", "nonnegative features", "enough features"),
     derivation="derivations/collapse_threshold.py",
 )

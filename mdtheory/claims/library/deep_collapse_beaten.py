@@ -89,6 +89,7 @@ CLAIM = Claim(
         equal((by_edges / by_collapse) ** (layers + 1), vertices ** (layers - 1) / (2 * classes ** (layers - 2))),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("ReLU network", "balanced classes", "nonnegative features", "enough features"),
     derivation="derivations/deep_networks.py",
     notes="Sufficient, not necessary: low-rank networks may win elsewhere too. For linear layers see deep-linear-pairs-beat-etf.",
 )

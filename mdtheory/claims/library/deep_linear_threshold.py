@@ -58,9 +58,10 @@ CLAIM = Claim(
     id="deep-linear-threshold",
     title="Deep linear networks: a singular value jumps to zero",
     statement=(
-        r"Squared error $c \Vert z - y \Vert^2$, $L \geq 2$ linear layers on free features, $\Lambda$ the product of all "
-        r"decays: a singular value $y$ of the targets survives if and only if "
-        r"$\Lambda < c^{L+1} y^{2L} (L-1)^{L-1}/L^{2L}$, and there it jumps from $y (L-1)/L$ to zero."
+        r"Squared error $c \Vert z - y \Vert^2$, no bias, $L \geq 2$ linear layers on free features, all as wide as "
+        r"needed, $\Lambda$ the product of all decays: a singular value $y$ of the targets survives if $\Lambda < "
+        r"c^{L+1} y^{2L} (L-1)^{L-1}/L^{2L}$ and is zero if $\Lambda$ is larger; there it jumps from $y (L-1)/L$ to "
+        r"zero."
     ),
     source=Source(
         "dang2023",
@@ -86,6 +87,7 @@ CLAIM = Claim(
         equal(landing, target * (layers - 1) / layers),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "linear network", "free features", "enough features"),
     derivation="derivations/deep_networks.py",
     most_samples=100,
     notes="For one layer there is no jump; for cross-entropy see deep-linear-etf-in-general.",

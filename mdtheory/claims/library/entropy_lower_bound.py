@@ -59,9 +59,10 @@ CLAIM = Claim(
     id="entropy-lower-bound",
     title="Any logits give a lower bound on the optimum: an entropy",
     statement=(
-        r"With $G = (\mathrm{softmax}(Z) - Y)\, \mathrm{diag}(\sqrt{\pi})$, $\theta = \min(1, 2\mu/\Vert G \Vert)$ and "
-        r"$Q = \theta\, \mathrm{softmax}(Z) + (1-\theta) Y$, the optimum of cross-entropy is at least $\sum_n \pi_n H(q_n)$ for every $Z$, "
-        r"and equals it at the optimal $Z$, where $Q = \mathrm{softmax}(Z)$ unless everything collapses."
+        r"Cross-entropy with any labels $Y$ and proportions $\pi$, free features, no bias: with $G = "
+        r"(\mathrm{softmax}(Z) - Y)\, \mathrm{diag}(\sqrt{\pi})$, $\theta = \min(1, 2\mu/\Vert G \Vert)$ and $Q = "
+        r"\theta\, \mathrm{softmax}(Z) + (1-\theta) Y$, the optimum is at least $\sum_n \pi_n H(q_n)$ for every $Z$, "
+        r"and equals it at the optimal $Z$, where $Q = \mathrm{softmax}(Z)$."
     ),
     source=Source("this project", "dual bound for the features model"),
     variables={
@@ -85,6 +86,7 @@ CLAIM = Claim(
         equal(balanced, -left * sp.log(left) - (1 - left) * sp.log(1 - left)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "free features", "no bias", "enough features"),
     derivation="derivations/features_dual_bound.py",
     most_samples=MOST_OPTIMA,
     notes="Checked with two classes; it needs no solver, and so certifies any answer.",

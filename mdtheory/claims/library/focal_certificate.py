@@ -71,6 +71,7 @@ CLAIM = Claim(
         at_least(gain, first * run),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("focal loss",),
     derivation="derivations/focal_certificate.py",
     notes=(
         "Then the focal objective is at least a constant plus the slope times a cross-entropy objective whose minimum is "

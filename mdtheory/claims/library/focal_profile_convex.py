@@ -28,6 +28,7 @@ CLAIM = Claim(
     quantities={bend: Quantity(at=Computed(curvature), route=SERIES)},
     relations=(at_least(bend, 0), equal(bend, p * (1 - p) ** focusing * factor)),
     expected=Verdict.PROVED,
+    hypotheses=("focal loss",),
     derivation="derivations/margin_equations.py",
     notes="From 18 classes on it fails for some focusing: see focal-profile-concave-many-classes.",
 )

@@ -43,9 +43,10 @@ CLAIM = Claim(
     id="free-bias-regression-spectrum",
     title="The spectrum of squared error with a free bias",
     statement=(
-        r"With an unregularised bias, one-hot labels and distinct proportions the squared singular values of the optimal "
-        r"weighted logits before shrinking are the $N - 1$ roots $x_i$ of $\sum_k p_k/(p_k - x) = 0$, and the optimal value is "
-        r"$\frac{1}{2} \sum_i [x_i - (\sqrt{x_i} - 2\mu)_+^2]$."
+        r"Squared error $\frac{1}{2} \Vert z - y \Vert^2$, free features of dimension $N - 1$ at least: with an "
+        r"unregularised bias, one-hot labels and distinct proportions the squared singular values of the optimal "
+        r"weighted logits before shrinking are the $N - 1$ roots $x_i$ of $\sum_k p_k/(p_k - x) = 0$, and the optimal "
+        r"value is $\frac{1}{2} \sum_i [x_i - (\sqrt{x_i} - 2\mu)_+^2]$."
     ),
     source=Source("this project", "spectrum of one-hot labels with a bias"),
     variables={
@@ -66,6 +67,7 @@ CLAIM = Claim(
         equal(2 * optimum, sum(x - sp.Max(sp.sqrt(x) - nuclear, 0) ** 2 for x in (first, second))),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "one-hot labels", "free features", "enough features", "unregularised bias"),
     derivation="derivations/label_matrix_regression.py",
     most_samples=20,
 )

@@ -43,8 +43,10 @@ CLAIM = Claim(
     id="label-noise-invisible",
     title="With unlimited expressivity label noise is invisible",
     statement=(
-        r"When mislabelled examples have features of their own, the optimum depends on the observed labels only: with balanced "
-        r"observed labels it is the noiseless value of the closed form, whatever the share of wrong labels."
+        r"Cross-entropy with smoothing $\alpha$, free features of dimension $N - 1$ at least, no bias or an "
+        r"unregularised one: when every example has features of its own, the optimum depends on the observed labels "
+        r"and their proportions only: with balanced observed labels it is the noiseless value of the closed form, "
+        r"whatever the share of wrong labels."
     ),
     source=Source("this project", "limit of unlimited expressivity"),
     variables={
@@ -59,6 +61,7 @@ CLAIM = Claim(
     },
     relations=(equal(two, _value(2)), equal(four, _value(4))),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "free features", "enough features", "a feature for every example"),
     derivation="derivations/label_noise.py",
     most_samples=MOST_OPTIMA,
     notes=(

@@ -14,8 +14,9 @@ CLAIM = Claim(
     id="margin-cross-entropy-free",
     title="Margin of cross-entropy with label smoothing, free features, balanced classes",
     statement=(
-        r"With $e = (N-1)\alpha/N + 2(N-1)\mu/\sqrt{N}$ and $\Delta = 1 - \alpha - 2\sqrt{N}\mu > 0$ the optimal margin "
-        r"is $s = \log((N-1)(1-e)/e) = \log(1 + (N-1)\Delta/e)$."
+        r"Cross-entropy with smoothing $\alpha$, balanced classes, free features of dimension $N - 1$ at least: with "
+        r"$e = (N-1)\alpha/N + 2(N-1)\mu/\sqrt{N}$ and $\Delta = 1 - \alpha - 2\sqrt{N}\mu > 0$ the optimal margin is "
+        r"$s = \log((N-1)(1-e)/e) = \log(1 + (N-1)\Delta/e)$."
     ),
     source=Source("this project", "closed form of the balanced features model"),
     variables=MARGIN_VARIABLES,
@@ -30,5 +31,6 @@ CLAIM = Claim(
         equal(margin, sp.log(1 + (num_classes - 1) * delta / rest)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "balanced classes", "free features", "enough features"),
     derivation="derivations/collapse_threshold.py",
 )

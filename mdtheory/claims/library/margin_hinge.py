@@ -26,8 +26,9 @@ CLAIM = Claim(
     id="margin-hinge",
     title="Multiclass hinge: margin one or nothing, balanced classes",
     statement=(
-        r"The optimal margin is 1 if $\kappa < 1$ and 0 if $\kappa > 1$, with value $\min(1, \kappa)$; "
-        r"$\kappa = 2(N-1)\mu/\sqrt{N}$ for free and $2\sqrt{N-1}\,\mu$ for nonnegative features."
+        r"Multiclass hinge, balanced classes: the optimal margin is 1 if $\kappa < 1$ and 0 if $\kappa > 1$, with "
+        r"value $\min(1, \kappa)$; $\kappa = 2(N-1)\mu/\sqrt{N}$ for free features of dimension $N - 1$ at least and "
+        r"$2\sqrt{N-1}\,\mu$ for nonnegative ones of dimension $N$ at least."
     ),
     source=Source("this project", "closed form of the balanced features model"),
     variables=HINGE_VARIABLES,
@@ -44,6 +45,7 @@ CLAIM = Claim(
         equal(nonnegative_value, sp.Min(1, nonnegative_cost)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("hinge", "one-hot labels", "balanced classes", "enough features"),
     derivation="derivations/margin_equations.py",
     notes="At cost 1 every margin in [0, 1] is optimal.",
 )

@@ -29,9 +29,10 @@ CLAIM = Claim(
     id="margin-label-relaxation",
     title="Label relaxation: margin and optimal value, balanced classes",
     statement=(
-        r"The optimal margin is $s = \log\max(1, (N-1)(1-e)/e)$, $e = \alpha + \kappa$, with $\kappa = 2(N-1)\mu/\sqrt{N}$ "
-        r"for free and $2\sqrt{N-1}\,\mu$ for nonnegative features; the value is the loss at $1 - p = \min(e, (N-1)/N)$ "
-        r"plus $\kappa s$, where $\alpha < (N-1)/N$."
+        r"Label relaxation with $\alpha < (N-1)/N$, balanced classes: the optimal margin is $s = \log\max(1, "
+        r"(N-1)(1-e)/e)$, $e = \alpha + \kappa$, with $\kappa = 2(N-1)\mu/\sqrt{N}$ for free features of dimension $N "
+        r"- 1$ at least and $2\sqrt{N-1}\,\mu$ for nonnegative ones of dimension $N$ at least; the value is the loss "
+        r"at $1 - p = \min(e, (N-1)/N)$ plus $\kappa s$."
     ),
     source=Source("this project", "closed form of the balanced features model"),
     variables={**{s: d for s, d in SOLVER_VARIABLES.items() if s is not smoothing}, relaxation: RELAXATION},
@@ -48,6 +49,7 @@ CLAIM = Claim(
         equal(value, binary + free_cost * softmax_margin(rest)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("label relaxation", "one-hot labels", "balanced classes", "enough features"),
     derivation="derivations/margin_equations.py",
     resolution=1e-4,
     most_samples=MOST_OPTIMA,

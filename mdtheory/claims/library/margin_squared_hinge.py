@@ -21,8 +21,9 @@ CLAIM = Claim(
     id="margin-squared-hinge",
     title="Squared hinge: margin and optimal value, balanced classes",
     statement=(
-        r"The optimal margin is $(1 - \kappa)_+$, with value $k - k^2/2$, $k = \min(1, \kappa)$; "
-        r"$\kappa = 2(N-1)\mu/\sqrt{N}$ for free and $2\sqrt{N-1}\,\mu$ for nonnegative features."
+        r"Squared hinge, balanced classes: the optimal margin is $(1 - \kappa)_+$, with value $k - k^2/2$, $k = "
+        r"\min(1, \kappa)$; $\kappa = 2(N-1)\mu/\sqrt{N}$ for free features of dimension $N - 1$ at least and "
+        r"$2\sqrt{N-1}\,\mu$ for nonnegative ones of dimension $N$ at least."
     ),
     source=Source("this project", "closed form of the balanced features model"),
     variables=HINGE_VARIABLES,
@@ -38,5 +39,6 @@ CLAIM = Claim(
         equal(value, cost - cost**2 / 2),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared hinge", "one-hot labels", "balanced classes", "enough features"),
     derivation="derivations/margin_equations.py",
 )

@@ -78,9 +78,10 @@ CLAIM = Claim(
     id="multivariate-regression",
     title="Regression on several outputs: the covariance decides",
     statement=(
-        r"Squared error $\frac{1}{2} \Vert z - y \Vert^2$ with a free bias and label covariance $\Sigma$: "
-        r"$W W' = \sqrt{\lambda_H/\lambda_W}\, (\Sigma^{1/2} - 2\mu I)_+$, and the optimal value is "
-        r"$\frac{1}{2} [\mathrm{tr}\, \Sigma - \mathrm{tr}\, (\Sigma^{1/2} - 2\mu I)_+^2]$. Checked for two outputs."
+        r"Squared error $\frac{1}{2} \Vert z - y \Vert^2$ with a free bias, free features at least as many as "
+        r"outputs, and label covariance $\Sigma$: $W W' = \sqrt{\lambda_H/\lambda_W}\, (\Sigma^{1/2} - 2\mu I)_+$, "
+        r"and the optimal value is $\frac{1}{2} [\mathrm{tr}\, \Sigma - \mathrm{tr}\, (\Sigma^{1/2} - 2\mu I)_+^2]$. "
+        r"Checked for two outputs."
     ),
     source=Source(
         "andriopoulos2024",
@@ -109,6 +110,7 @@ CLAIM = Claim(
         equal(1 + weight_square, 1 + sp.sqrt(feature_decay / weight_decay) * sum(kept)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("squared error", "free features", "enough features", "unregularised bias"),
     derivation="derivations/label_matrix_regression.py",
     most_samples=300,
 )

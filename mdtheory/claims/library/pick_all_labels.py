@@ -24,13 +24,20 @@ def _optimum(num_classes: int, singles: float, weight_decay: float, feature_deca
     return solve(num_classes, singles, weight_decay, feature_decay).value
 
 
+MARGINS = {
+    margin_1: Quantity(at=_margin_1, rigorous=False, route="Newton's method with 128 bits"),
+    margin_2: Quantity(at=_margin_2, rigorous=False, route="Newton's method with 128 bits"),
+}
+"""The margins of both sizes at the optimum."""
+
 CLAIM = Claim(
     id="pick-all-labels",
     title="Pick-all-labels in closed form",
     statement=(
-        r"Label sets $S$ of size $m$, all equally frequent within a size: $z_S = a_m (1_S - m/N)$ with "
-        r"$a_m (m e^{a_m} + N - m) = N/\theta$ and $\theta^2 \sum_m \omega_m a_m^2 m (N-m)/N = 4\mu^2 (N-1)$. "
-        r"Checked for sets of one and two classes."
+        r"Pick-all-labels cross-entropy, $-\sum_{i \in S} \log \mathrm{softmax}(z)_i$, free features of dimension $N "
+        r"- 1$ at least, label sets $S$ of size $m$, all equally frequent within a size: if $\sum_m \omega_m m "
+        r"(N-m)/(N (N-1)) > 4\mu^2$ then $z_S = a_m (1_S - m/N)$ with $a_m > 0$, $a_m (m e^{a_m} + N - m) = N/\theta$ "
+        r"and $\theta^2 \sum_m \omega_m a_m^2 m (N-m)/N = 4\mu^2 (N-1)$. Checked for sets of one and two classes."
     ),
     source=Source(
         "li2024", "abstract: tag-wise averages with several labels per sample; one scalar for all sizes: this project"
@@ -48,8 +55,7 @@ CLAIM = Claim(
         ),
     ),
     quantities={
-        margin_1: Quantity(at=_margin_1, rigorous=False, route="Newton's method with 128 bits"),
-        margin_2: Quantity(at=_margin_2, rigorous=False, route="Newton's method with 128 bits"),
+        **MARGINS,
         optimum: Quantity(at=_optimum, convex=True, route=ROUTE),
     },
     relations=(
@@ -63,7 +69,11 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("pick-all labels", "free features", "enough features"),
     derivation="derivations/exchangeable_labels.py",
     most_samples=60,
-    notes="When nothing is left: pick-all-labels-collapse. Any labels that treat classes alike: exchangeable-labels-one-scalar.",
+    notes=(
+        "When nothing is left: pick-all-labels-collapse; there the equations fail, pick-all-labels-also-at-collapse. "
+        "Any labels that treat classes alike: exchangeable-labels-one-scalar."
+    ),
 )

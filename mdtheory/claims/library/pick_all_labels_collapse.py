@@ -23,8 +23,9 @@ CLAIM = Claim(
     id="pick-all-labels-collapse",
     title="When pick-all-labels collapses to zero",
     statement=(
-        r"With label sets of size $m$ at frequency $\omega_m$, $Z = 0$ is optimal if and only if "
-        r"$\sum_m \omega_m m (N-m)/(N (N-1)) \leq 4\mu^2$. Checked for sets of one and two classes."
+        r"Pick-all-labels cross-entropy, free features of dimension $N - 1$ at least: with label sets of size $m$ at "
+        r"frequency $\omega_m$, all equally frequent within a size, $Z = 0$ is optimal if and only if $\sum_m "
+        r"\omega_m m (N-m)/(N (N-1)) \leq 4\mu^2$. Checked for sets of one and two classes."
     ),
     source=Source("this project", "collapse threshold with several labels per sample"),
     variables=VARIABLES,
@@ -34,6 +35,7 @@ CLAIM = Claim(
     quantities={gain: Quantity(at=_gain, route=f"{ROUTE}; what is below 1e-20 counts as nothing")},
     relations=(positive_iff(gain, pull - nuclear**2),),
     expected=Verdict.PROVED,
+    hypotheses=("pick-all labels", "free features", "enough features"),
     derivation="derivations/exchangeable_labels.py",
     most_samples=150,
     notes="The margins where something is left: pick-all-labels.",

@@ -40,8 +40,9 @@ CLAIM = Claim(
     id="smoothing-acts-like-decay",
     title="Label smoothing moves the margin exactly as more weight decay would",
     statement=(
-        r"Smoothing $\alpha$ with decays of geometric mean $\mu$ has the margin of plain cross-entropy with the mean "
-        r"$\mu + \alpha/(2\sqrt{N})$ (free features) or $\mu + \alpha\sqrt{N-1}/(2N)$ (nonnegative features)."
+        r"Cross-entropy, balanced classes, wherever the class means are not zero: smoothing $\alpha$ with decays of "
+        r"geometric mean $\mu$ has the margin of plain cross-entropy with the mean $\mu + \alpha/(2\sqrt{N})$ (free "
+        r"features) or $\mu + \alpha\sqrt{N-1}/(2N)$ (nonnegative features)."
     ),
     source=Source("this project", "smoothing and decay enter the margin through one number"),
     variables=MARGIN_VARIABLES,
@@ -52,5 +53,6 @@ CLAIM = Claim(
         equal(nonnegative, mu + smoothing * sp.sqrt(num_classes - 1) / (2 * num_classes)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "balanced classes", "enough features"),
     derivation="derivations/collapse_threshold.py",
 )

@@ -28,8 +28,9 @@ CLAIM = Claim(
     id="symmetric-noise-is-smoothing",
     title="Symmetric label noise that cannot be memorised is label smoothing",
     statement=(
-        r"When all examples of a class share one feature, symmetric noise $\eta$ on labels smoothed by $\alpha$ has the optimum of "
-        r"smoothing $\alpha\prime = \alpha + (1-\alpha)\eta N/(N-1)$ without noise."
+        r"Cross-entropy, balanced classes: when all examples of a class share one feature, symmetric noise $\eta \leq "
+        r"(N-1)/N$ on labels smoothed by $\alpha$ has the optimum of smoothing $\alpha\prime = \alpha + "
+        r"(1-\alpha)\eta N/(N-1)$ without noise."
     ),
     source=Source("this project", "limit of no expressivity"),
     variables={
@@ -48,6 +49,13 @@ CLAIM = Claim(
     quantities={value: optimum(cross_entropy, labels=_labels)},
     relations=(equal(value, -(1 - left) * sp.log(1 - left) - left * sp.log(left / (classes - 1))),),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "cross-entropy",
+        "balanced classes",
+        "free features",
+        "enough features",
+        "a feature for every true class",
+    ),
     derivation="derivations/label_noise.py",
     most_samples=MOST_OPTIMA,
     notes="Checked with 2, 3, 5 and 9 classes and shares of wrong labels in 1024ths, which are exact numbers. The optimum is an entropy: see entropy-lower-bound.",

@@ -19,9 +19,10 @@ CLAIM = Claim(
     id="ufm-orthogonal-frame",
     title="Balanced classes, nonnegative features: the class means are an orthogonal frame",
     statement=(
-        r"With $\kappa = 2\sqrt{N-1}\,\mu$ and $e = (N-1)\alpha/N + \kappa$ the optimal value is "
-        r"$\log(e^s + N - 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, "
-        r"attained by orthogonal class means of equal length."
+        r"Cross-entropy with smoothing $\alpha$, $N$ balanced classes, nonnegative features of dimension $N$ at "
+        r"least: with $\kappa = 2\sqrt{N-1}\,\mu$ and $e = (N-1)\alpha/N + \kappa$ the optimal value is $\log(e^s + N "
+        r"- 1) + (\kappa - 1 + (N-1)\alpha/N)\, s$ at the margin $s = \log\max(1, (N-1)(1-e)/e)$, attained by "
+        r"orthogonal class means of equal length, which is zero if $s = 0$."
     ),
     source=Source(
         "nguyen2023",
@@ -31,6 +32,7 @@ CLAIM = Claim(
     quantities={value: optimum(cross_entropy, nonnegative=True)},
     relations=(equal(value, balanced_value(nonnegative_cost)),),
     expected=Verdict.PROVED,
+    hypotheses=("cross-entropy", "one-hot labels", "balanced classes", "nonnegative features", "enough features"),
     derivation="derivations/balanced_nonnegative.py",
     most_samples=MOST_OPTIMA,
 )
