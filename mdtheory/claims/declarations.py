@@ -90,7 +90,7 @@ def shortfall(claim: Claim, declared: Declaration) -> str | None:
             return f"the claim does not assume {text}"
     proved = [reader.relation(text) for text in declared.conclusion]
     for i, relation in enumerate(claim.relations, 1):
-        stated = relation.with_sides(*(with_rationals(claim.expand(e)) for e in (relation.left, relation.right)))
+        stated = relation.with_sides(*(_expanded(claim, e) for e in (relation.left, relation.right)))
         if not any(_same(stated, other) for other in proved):
             return f"it does not conclude relation {i} of the claim"
     return None
@@ -205,12 +205,7 @@ class _Reader:
 
     def formula(self, text: str) -> sp.Basic:
         """An expression in the variables and quantities of the claim."""
-        formula = _parsed(text, {**self.symbols, **self.shorts})
-        for _ in self.shorts:
-            if not formula.free_symbols & set(self.definitions):
-                break
-            formula = formula.subs(self.definitions, simultaneous=True)
-        return formula
+        return _expand(_parsed(text, {**self.symbols, **self.shorts}), tuple(self.definitions.items()))
 
     def assumed(self, text: str) -> bool:
         """Whether the domains of the claim imply this, or it is among its assumptions."""
@@ -219,18 +214,23 @@ class _Reader:
         if _implied(plain, dict(_ends(self.claim))):
             return True
         wanted = self.formula(text)
-        stated = [with_rationals(self.claim.expand(a)) for a in self.claim.assumptions]
+        stated = [_expanded(self.claim, a) for a in self.claim.assumptions]
         return any(wanted == own or getattr(own, "reversed", None) == wanted for own in stated)
 
 
 def _parsed(text: str, names: Mapping[str, sp.Symbol]) -> sp.Basic:
+    return _read(text, tuple(names.items()))
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str, names: tuple[tuple[str, sp.Symbol], ...]) -> sp.Basic:
     for sign, relational in ((" == ", sp.Eq), (" != ", sp.Ne)):
         left, found, right = text.partition(sign)
         if found:
-            return relational(_parsed(left, names), _parsed(right, names))
+            return relational(_read(left, names), _read(right, names))
     try:
         return sp.sympify(text, locals=dict(names), rational=True)
-    except (sp.SympifyError, TypeError, AttributeError) as error:
+    except (sp.SympifyError, TypeError, AttributeError, SyntaxError) as error:
         raise AssumptionError(f"{NAME}: cannot read {text!r} ({type(error).__name__})") from None
 
 
@@ -260,6 +260,21 @@ def _split(text: str) -> tuple[str, str, str]:
 
 
 # ---------------------------------------------------------------------- comparing
+
+
+def _expanded(claim: Claim, expression: sp.Basic) -> sp.Basic:
+    """The expression as it is evaluated: abbreviations replaced, decimals exact."""
+    return with_rationals(_expand(expression, tuple(claim.definitions.items())))
+
+
+@lru_cache(maxsize=4096)
+def _expand(expression: sp.Basic, definitions: tuple[tuple[sp.Symbol, sp.Expr], ...]) -> sp.Basic:
+    known = dict(definitions)
+    for _ in known:
+        if not expression.free_symbols & set(known):
+            break
+        expression = expression.subs(known, simultaneous=True)
+    return expression
 
 
 def _same(stated: Relation, proved: Relation) -> bool:

@@ -1,7 +1,8 @@
 """What a claim compares: two sympy expressions and a relation between them."""
 
 import math
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -52,8 +53,11 @@ class Relation:
         return found
 
     def with_sides(self, left: sp.Expr, right: sp.Expr) -> "Relation":
-        """The same relation between other expressions."""
-        return replace(self, left=left, right=right)
+        """The same relation between other expressions, which are not looked at: a mutant need not be real anywhere."""
+        changed = copy(self)
+        object.__setattr__(changed, "left", left)
+        object.__setattr__(changed, "right", right)
+        return changed
 
     def latex(self) -> str:
         """The relation, typeset."""

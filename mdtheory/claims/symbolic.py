@@ -94,7 +94,7 @@ def _by_derivation(claim: Claim, name: str) -> tuple[bool, str, dict[str, Any]]:
     path = derivation_path(name)
     if path is None:
         return False, f"{name} is not there", {}
-    another = _another_statement(claim, name, path)
+    another = another_statement(claim, name, path)
     if another is not None:
         return False, another, {}
     code, printed, error = _run(path, path.stat().st_mtime_ns)
@@ -107,7 +107,7 @@ def _by_derivation(claim: Claim, name: str) -> tuple[bool, str, dict[str, Any]]:
     return True, f"{name}: {steps} steps machine-checked, the rest is prose in its docstring", {"derivation": name}
 
 
-def _another_statement(claim: Claim, name: str, path: Path) -> str | None:
+def another_statement(claim: Claim, name: str, path: Path) -> str | None:
     """Why what the derivation declares is not what the claim says, on one line; None if it is."""
     own = library_claims().get(claim.id)
     different = None if own is None else beyond(claim, own)
