@@ -9,8 +9,12 @@ import numpy as np
 
 from mdtheory.losses import CrossEntropy
 from mdtheory.problems import MemorizationDilation
+from mdtheory.solvers.reduced import points_of
 from mdtheory.special import lambert_r_log
 from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
+
+# A step of the noisy margin towards its minimiser beyond which it has arrived.
+_LONGEST_STEP = 1e290
 
 
 def small_noise_dilation(problem: MemorizationDilation, order: int = 1) -> Real:
@@ -67,20 +71,24 @@ def small_noise_dilation(problem: MemorizationDilation, order: int = 1) -> Real:
             0.0,
             "must be positive for a loss without a finite minimiser; see cross_entropy_small_noise",
         )
-    step = np.where(decays, stiff / np.where(decays, lam, 1.0), 1.0)
+    with np.errstate(over="ignore"):
+        step = np.minimum(np.where(decays, stiff / np.where(decays, lam, 1.0), 1.0), _LONGEST_STEP)
     w = np.where(decays, loss.displacement(s, step, s), np.where(np.isfinite(free), free, 0.0) + s)
     # At a kink of phi' the noisy margin comes from the left.
-    curvature = loss.profile_curvature(np.nextafter(np.where(decays, w - s, free), -np.inf))
+    t, kink = np.where(decays, w - s, free), loss.kinks()
+    curvature = loss.profile_curvature(t if kink is None else np.minimum(t, kink - 1e-12 * np.maximum(kink, 1.0)))
     # Across: the coordinate along the mean, where only the squared error without a bias pulls.
     sum_stiff = 0.5 * np.asarray(c.weight_sum) ** 2 if problem.ufm.pays_for_mean else np.zeros(problem.shape)
     total = lam + 0.5 * sum_stiff
-    sum_pull = np.asarray(c.weight_sum) * (np.asarray(c.mean_margin) - 1.0) if problem.ufm.pays_for_mean else 0.0
+    sum_pull = -np.asarray(c.weight_sum) * _mean_shortfall(problem) if problem.ufm.pays_for_mean else 0.0
     drop = (lam * c.centre_norm + 0.25 * sum_pull) / np.where(total > 0, total, 1.0)
     along = w / c.weight_distance
     rho = np.hypot(along, drop)
     if order == 2:
         fall = along**2 / (lam + stiff * curvature) + drop**2 / np.where(total > 0, total, 1.0)
-        rho = rho - 0.25 * _clean_curvature(problem) * np.asarray(problem.noise) * problem.rate**2 * fall / rho
+        with np.errstate(over="ignore"):
+            gain = np.asarray(problem.noise) * problem.rate * problem.rate
+            rho = rho - 0.25 * _clean_curvature(problem) * fall / rho * gain
     return scalar_or_array(np.asarray(problem.noise) * problem.rate * rho / c.mean_distance)
 
 
@@ -168,19 +176,21 @@ def small_slope_dilation(problem: MemorizationDilation) -> Real:
     along = problem.ufm.loss.profile_derivative(-np.asarray(c.margin)) * c.weight_distance - lam * c.mean_distance
     across = 2.0 * lam * c.centre_norm
     if problem.ufm.pays_for_mean:
-        across = across + 0.5 * (c.mean_margin - 1.0) * c.weight_sum
+        across = across - 0.5 * _mean_shortfall(problem) * c.weight_sum
     force = np.hypot(along, across)
-    dilation = 2.0 * force / (_clean_curvature(problem) * problem.rate * c.mean_distance)
+    distance = c.mean_distance**2 if problem.scaling == "absolute" else c.mean_distance
+    dilation = 2.0 * force / (_clean_curvature(problem) * distance) * problem.slope
     return scalar_or_array(np.broadcast_to(dilation, problem.shape))
 
 
 def _clean_curvature(problem: MemorizationDilation) -> FloatArray:
     """F2."""
-    c = problem.configuration
-    curvature = problem.ufm.loss.profile_curvature(c.margin) * c.weight_distance**2
-    if problem.ufm.pays_for_mean:
-        curvature = curvature + 0.5 * c.weight_sum**2
-    return np.asarray(2.0 * curvature / problem.spread.dim + 4.0 * problem.decay)
+    return points_of(problem).initial_curvature().reshape(problem.shape)
+
+
+def _mean_shortfall(problem: MemorizationDilation) -> FloatArray:
+    """``1 - s_0``, which is not subtracted from one."""
+    return np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(problem.ufm.mu), 1.0))
 
 
 def _needs_smooth_convex(problem: MemorizationDilation) -> None:

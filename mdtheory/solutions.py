@@ -214,11 +214,25 @@ class MDSolution(Solution):
 
     @property
     def expansion_parameter(self) -> Real:
-        """kap r, the spread of the clean margins: the expansion has relative error O((kap r)^2).
+        """kap r, the spread of the clean margins: for a smooth loss the expansion's relative error is O((kap r)^2).
 
-        Seen at most 1.6e-4 below 0.1, 1.5e-3 below 0.3, 8e-2 below 1; beyond that the expansion means little.
+        How large it is depends on the loss and the spread, and on how close the margin is to a kink: `expansion_error`.
         """
         return scalar_or_array(np.asarray(self.dilation) * self.problem.configuration.weight_distance)
+
+    @property
+    def expansion_error(self) -> Real:
+        r"""A bound on the relative error of the expansion's dilation at this point, from the loss's own force F'.
+
+        With ``F_2 = F''(0)`` the exact dilation lies between the expansion's r and the :math:`\hat r` with
+        :math:`F'(\hat r) = F_2 r`. To leading order the bound is :math:`E[\zeta^4] \kappa^4 r^2 |\varphi^{(4)}(s)|/(3 F_2)`
+        for a smooth loss; the squared hinge is exact while :math:`\kappa r\zeta` stays below its kink. Up to the accuracy
+        of the expectations, some 1e-12. Infinite for a loss that is not convex. See `derivations/expansion_error.py`.
+        """
+        from mdtheory.solvers.clean_force import expansion_error
+
+        expanded = self.method == "expansion"
+        return scalar_or_array(expansion_error(self.problem, np.asarray(self.dilation), expanded=expanded))
 
     @cached_property
     def objective(self) -> Real:

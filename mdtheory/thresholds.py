@@ -2,16 +2,12 @@
 
 import numpy as np
 
-from mdtheory.errors import SolverError
 from mdtheory.losses import Hinge, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.solvers.clean_force import log_scale_of_force
 from mdtheory.solvers.closed_form import quadratic_response
 from mdtheory.solvers.reduced import Points, points_of
 from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
-
-_MOST_STEPS = 100
-# The lowest r that is looked at, relative to that at full noise.
-_LOWEST = 1e-300
 
 
 def collapse_threshold(problem: UFM) -> Real:
@@ -93,12 +89,16 @@ def critical_noise(problem: MemorizationDilation) -> Real:
         raise fail("loss", loss, "must be convex with a continuous slope, so that the noisy margin passes through zero")
     points = points_of(problem)
     nu, rho = at_margin_zero(points)
-    full, goal = points.c * rho, 4.0 * nu * rho / points.c
-    within = points.slope(full)[0] > goal
-    noise = np.full(full.shape, np.inf)
+    with np.errstate(under="ignore"):
+        log_nu, log_full = np.log(nu), np.log(points.kap) + points.log_c + np.log(rho)
+    # At noise eta the margin vanishes where ``eta c^2 F'(r)/(4r) = nu`` with ``kap r = eta full``.
+    at_full = np.log(points.stiffness(np.exp(np.clip(log_full, -700.0, 100.0)))[0])
+    within = 2.0 * points.log_c + at_full > log_nu
+    noise = np.full(rho.shape, np.inf)
     if np.any(within):
-        chosen = points.take(within)
-        noise[within] = _dilation_of_force(chosen, goal[within], full[within]) / full[within]
+        target = (log_nu - 2.0 * points.log_c + log_full)[within]
+        log_scale = log_scale_of_force(points.take(within), target)
+        noise[within] = np.exp(np.minimum(log_scale - log_full[within], 0.0))
     return scalar_or_array(noise.reshape(problem.shape))
 
 
@@ -108,23 +108,3 @@ def at_margin_zero(points: Points) -> tuple[FloatArray, FloatArray]:
     if isinstance(points.loss, MeanSquaredError):
         return nu, quadratic_response(points, nu).rho
     return nu, np.hypot(points.s / points.kap, points.lam / (points.lam + nu) * points.centre)
-
-
-def _dilation_of_force(points: Points, goal: FloatArray, high: FloatArray) -> FloatArray:
-    """The r below `high` with F'(r) = goal: Newton's method between logarithms, kept in its bracket."""
-    upper = np.log(high)
-    lower = upper + np.log(_LOWEST)
-    log_r = upper
-    for _ in range(_MOST_STEPS):
-        first, second = points.slope(np.exp(log_r))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            excess = np.log(first / goal)
-            step = excess * first / (second * np.exp(log_r))
-        upper, lower = np.where(excess > 0, log_r, upper), np.where(excess > 0, lower, log_r)
-        moved = log_r - step
-        moved = np.where((moved > lower) & (moved < upper), moved, 0.5 * (lower + upper))
-        done = np.abs(moved - log_r) <= 4e-16 * np.maximum(np.abs(log_r), 1.0)
-        log_r = moved
-        if np.all(done):
-            return np.exp(log_r)
-    raise SolverError(f"critical noise: no convergence in {_MOST_STEPS} steps")

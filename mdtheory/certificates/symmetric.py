@@ -136,7 +136,31 @@ def md_lower_bound(
         factor = first * _factor(problem, th, p * first, sum_slope * first, margin, level)
         if np.any(factor < 1):
             value = np.maximum(value, _noisy_bound(problem, loss, th, p * factor, sum_slope * factor, margin, level))
-    return np.asarray(clean + 2.0 * np.asarray(problem.noise) * value)
+    bound = np.asarray(clean + 2.0 * np.asarray(problem.noise) * value)
+    if np.all(np.isfinite(bound)):
+        return bound
+    return _with_lifted_tangent(problem, loss, dilation, candidates[0], margin, level, bound)
+
+
+def _with_lifted_tangent(
+    problem: MemorizationDilation,
+    loss: Loss,
+    dilation: FloatArray,
+    slopes: tuple[FloatArray, FloatArray],
+    margin: FloatArray,
+    level: FloatArray,
+    bound: FloatArray,
+) -> FloatArray:
+    """The bound where slopes may not be scaled down to b <= th: th is raised to b by a tangent at a larger r."""
+    _, th = _tangent(problem, loss, dilation)
+    along, across, _ = _dual_vector(problem, *slopes, th, margin, level)
+    lack = np.hypot(along, across) / np.where(th > 0, th, np.inf) - 1.0
+    rounding = np.broadcast_to((lack > 0) & (lack < 1e-6) & ~np.isfinite(bound), problem.shape)
+    if not np.any(rounding):
+        return bound
+    clean, th = _tangent(problem, loss, dilation * (1.0 + np.where(rounding, 4.0 * lack, 0.0)))
+    lifted = clean + 2.0 * np.asarray(problem.noise) * _noisy_bound(problem, loss, th, *slopes, margin, level)
+    return np.where(rounding, np.maximum(bound, lifted), bound)
 
 
 def _slopes(
@@ -146,9 +170,9 @@ def _slopes(
     p = loss.profile_derivative(margin)
     if not loss.smooth_slope:
         p = _kink_slope(problem, th, margin, level, p)
-    return p, 0.5 * (problem.configuration.weight_sum * level - 1.0) if problem.ufm.pays_for_mean else np.zeros(
-        np.shape(level)
-    )
+    if problem.ufm.pays_for_mean:
+        return p, 0.5 * (problem.configuration.weight_sum * level - 1.0)
+    return p, np.zeros(np.shape(level))
 
 
 def _balanced_slopes(

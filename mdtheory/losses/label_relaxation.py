@@ -168,10 +168,12 @@ class LabelRelaxation(Loss):
         return cp.logistic(log_odds) - (1 - alpha) * log_odds - float(binary_entropy(alpha)), constraints
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
-        return self._of_log_odds(_shifted(margin, num_classes))
+        distance = self.profile_minimizer(num_classes) - np.asarray(margin, dtype=np.float64)
+        return self._value_before_minimizer(_shifted(margin, num_classes), distance)
 
     def profile_derivative(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
-        return self._slope_of_log_odds(_shifted(margin, num_classes))
+        distance = self.profile_minimizer(num_classes) - np.asarray(margin, dtype=np.float64)
+        return self._slope_before_minimizer(_shifted(margin, num_classes), distance)
 
     def profile_curvature(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         u = _shifted(margin, num_classes)

@@ -41,12 +41,13 @@ def distant_response(points: Points, log_nu: FloatArray, start: FloatArray | Non
         along, across = found.log_size - log_kap, log_share + np.log(points.centre)
         log_rho = np.maximum(0.5 * np.logaddexp(2.0 * along, 2.0 * across), -1e300)
         share = np.exp(2.0 * (along - log_rho)) / found.resistance + np.exp(2.0 * (across - log_rho))
+        share = np.where(np.isinf(log_rho), 1.0, share)
         answer = Response(
             np.exp(log_rho),
             found.size - points.s,
             points.centre * -np.expm1(log_share),
             -mobile * share,
-            -mobile * found.size / found.resistance,
+            np.where(np.isinf(found.size), 0.0, -mobile * found.size / found.resistance),
             log_rho,
         )
         return _distant_face(points, log_step, mobile, answer) if points.constrained else answer
