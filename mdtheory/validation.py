@@ -204,7 +204,9 @@ def _slack(given: ArrayLike, array: FloatArray, axis: int) -> float:
     dtype = np.asarray(given).dtype
     if dtype == np.float16:
         return terms * float(np.finfo(np.float16).eps)
-    if np.array_equal(array.astype(np.float32).astype(np.float64), array):
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32).astype(np.float64)
+    if np.array_equal(narrow, array):
         return terms * float(np.finfo(np.float32).eps)
     return _SUM_OF_DOUBLES
 

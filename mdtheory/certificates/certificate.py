@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from mdtheory.certificates import duality
 from mdtheory.errors import CertificateError
 from mdtheory.frozen import Frozen
-from mdtheory.losses.base import no_certificates
+from mdtheory.losses.base import TargetLoss, no_certificates
 from mdtheory.problems import UFM
 from mdtheory.validation import FloatArray, fail
 
@@ -85,9 +85,9 @@ class Certificate(Frozen):
     def __post_init__(self) -> None:
         _check_problem(self.problem)
         n, groups = int(self.problem.num_classes), self.problem.num_groups
-        width = np.shape(self.weights)[-1] if np.ndim(self.weights) == 2 else -1
-        shapes = {"weights": (n, width), "class_means": (width, groups), "bias": (n,)}
-        shapes |= {"dual": (n, duality.mean_loss(self.problem).term_weights.size)}
+        object.__setattr__(self, "weights", _array("weights", self.weights, (n, None)))
+        shapes: dict[str, tuple[int | None, ...]] = {"class_means": (self.weights.shape[1], groups), "bias": (n,)}
+        shapes |= {"dual": (n, _num_terms(self.problem))}
         if self.multiplier is not None:
             shapes |= {"multiplier": (groups, groups)}
         for name, shape in shapes.items():
@@ -114,10 +114,16 @@ class Certificate(Frozen):
         """
         if problem is not None and problem != self.problem:
             raise CertificateError("problem: the certificate belongs to another problem")
-        _check_dual(self)
-        if not _upper_holds(self, rigorous=rigorous):
+        try:
+            _check_dual(self)
+            above = _upper_holds(self, rigorous=rigorous)
+            below = above and _lower_holds(self, rigorous=rigorous)
+        except (np.linalg.LinAlgError, ArithmeticError, ValueError) as error:
+            # Numbers so large that sums of them are none.
+            raise CertificateError(f"certificate: its bounds cannot be evaluated ({_first_line(error)})") from None
+        if not above:
             raise CertificateError(f"upper = {self.upper!r}: the objective at the stored factors is larger")
-        if not _lower_holds(self, rigorous=rigorous):
+        if not below:
             raise CertificateError(f"lower = {self.lower!r}: the stored dual point does not prove it")
         return Enclosure(self.lower, self.upper)
 
@@ -214,6 +220,14 @@ def _check_problem(problem: UFM) -> None:
         raise fail("problem", problem.shape, "must be one point to have a certificate; loop over the points")
 
 
+def _num_terms(problem: UFM) -> int:
+    """How many dual vectors there are, before anything of the size of the labels is built."""
+    one_each = isinstance(problem.loss, TargetLoss) and problem.loss.sees_targets
+    if one_each or problem.label_distribution is None:
+        return problem.num_groups
+    return int(np.count_nonzero(problem.label_distribution))
+
+
 def _check_feasible(certificate: Certificate) -> None:
     problem = certificate.problem
     if problem.nonnegative and np.any(certificate.class_means < 0):
@@ -235,24 +249,31 @@ def _check_feasible(certificate: Certificate) -> None:
 def _check_dual(certificate: Certificate) -> None:
     """Bounds hold for whatever is made of the stored point; one that needs more than rounding was not meant."""
     dual = certificate.dual
-    moved = duality.admissible_dual(certificate.problem, dual) - dual
+    with np.errstate(all="ignore"):
+        moved = duality.admissible_dual(certificate.problem, dual) - dual
     if not np.max(np.abs(moved), initial=0.0) <= _DOMAIN * np.max(np.abs(dual), initial=0.0):
         raise CertificateError(
             "dual: the stored point leaves the domain of the conjugates, or its mean does not vanish"
         )
 
 
-def _array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+def _array(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> FloatArray:
+    """Finite numbers of a shape, in which None stands for any length."""
+    wanted = str(shape).replace("None", "M")
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise CertificateError(f"{name}: must be an array of numbers of shape {shape}") from None
-    if array.shape != shape:
-        raise CertificateError(f"{name}: must have shape {shape}, not {array.shape}")
+        raise CertificateError(f"{name}: must be an array of numbers of shape {wanted}") from None
+    if array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):
+        raise CertificateError(f"{name}: must have shape {wanted}, not {array.shape}")
     if not np.all(np.isfinite(array)):
         raise CertificateError(f"{name}: must be finite")
     array.setflags(write=False)
     return array
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 # ---------------------------------------------------------------------- the dual point
@@ -277,9 +298,12 @@ def _upper(certificate: Certificate) -> tuple[float, float]:
 
 
 def _lower(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) -> tuple[float, float]:
-    """The dual value in doubles, and a bound on its error."""
-    point = duality.feasible_dual(problem, dual, multiplier)
-    return duality.dual_value(problem, point), duality.bound_error(problem, point)
+    """The dual value in doubles, and a bound on its error; not a number where doubles overflow."""
+    try:
+        point = duality.feasible_dual(problem, dual, multiplier)
+        return duality.dual_value(problem, point), duality.bound_error(problem, point)
+    except np.linalg.LinAlgError:
+        return np.nan, np.nan
 
 
 def _upper_holds(certificate: Certificate, *, rigorous: bool) -> bool:
