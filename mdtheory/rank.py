@@ -1,17 +1,20 @@
 """The rank of the optimal logits, which is the width a network needs, and the decay at which it drops."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.certificates.certificate import certify, logits_error
 from mdtheory.certificates.duality import group_weights, label_columns
 from mdtheory.errors import SolverError
 from mdtheory.imbalance import require_loss, smoothed_labels, zero_collapse_threshold
 from mdtheory.losses import CrossEntropy, Loss, MeanSquaredError
 from mdtheory.problems import UFM
 from mdtheory.solvers.free import solve_free
+from mdtheory.solvers.nonnegative import relative_gap, solve_nonnegative
 from mdtheory.validation import FloatArray, fail, one_integer, one_number, one_point, positive, real
 
 # Rounding allowed for an objective and its bound, relative to one plus their size.
@@ -20,20 +23,30 @@ ROUNDING = 1e-14
 _BEST = 1e-16
 # Relative width of an interval that bisection in doubles can still halve.
 _NARROWEST = 1e-14
+# A gap, relative to the objective, at which a local search has met the relaxation.
+_ATTAINED = 1e-8
 
 
 def required_width(problem: UFM) -> tuple[int, int]:
-    """Bounds on the rank of the optimal logits: the least feature dimension that does not change the optimum.
+    r"""Bounds on the least feature dimension that does not change the optimum.
+
+    Free features: it is the rank of the optimal logits. Nonnegative features: the Gram matrix of the class means is
+    completely positive, and the dimension is its cp-rank. The doubly nonnegative relaxation (the lower bound of `solve`)
+    is attained at the width `at_most` where a local search meets it to 1e-8 of the objective, which `feature_dim=None`,
+    max(N, K), need not be wide enough for. Where that is not seen up to 2 max(N, K), `at_most` is what suffices for
+    every completely positive matrix of order K, and bounds the width for the best of all widths, which may lie above
+    the relaxation. The `feature_dim` of a nonnegative problem is not looked at.
 
     Parameters
     ----------
     problem : UFM
-        One point, free features, no bias; cross-entropy or squared error.
+        One point. Free features: no bias; cross-entropy or squared error. Nonnegative features: any convex loss.
 
     Returns
     -------
     at_least, at_most : int
-        Equal except very near a threshold of the rank.
+        Free features: equal except very near a threshold of the rank. Nonnegative features: `at_least` is proved by the
+        gap, from the rank of the logits (without a bias, for cross-entropy and the squared error; else it is 0).
 
     Raises
     ------
@@ -42,7 +55,9 @@ def required_width(problem: UFM) -> tuple[int, int]:
 
     References
     ----------
-    `derivations/zero_collapse.py` (cross-entropy), `derivations/label_matrix_regression.py` (squared error).
+    `derivations/zero_collapse.py` (cross-entropy), `derivations/label_matrix_regression.py` (squared error). The cp-rank
+    is at most K for K <= 4 (Maxfield and Minc 1962), 6 for K = 5 (Shaked-Monderer, Bomze, Jarre and Schachinger, SIAM J.
+    Matrix Anal. Appl. 2013, abstract) and K(K+1)/2 - 1 (Barioli and Berman, Linear Algebra Appl. 2003, as recalled).
 
     Examples
     --------
@@ -54,8 +69,10 @@ def required_width(problem: UFM) -> tuple[int, int]:
     if not isinstance(problem, UFM):
         raise fail("problem", problem, "must be a UFM")
     one_point(problem.shape)
-    if problem.nonnegative or problem.bias:
-        raise fail("problem", problem, "must have free features and no bias")
+    if problem.nonnegative:
+        return _attaining_width(problem)
+    if problem.bias:
+        raise fail("bias", True, "must be False for free features")
     if not isinstance(problem.loss, CrossEntropy | MeanSquaredError):
         raise fail("loss", problem.loss, "must be CrossEntropy or MeanSquaredError")
     share, mu = group_weights(problem), float(problem.mu)
@@ -67,6 +84,49 @@ def required_width(problem: UFM) -> tuple[int, int]:
     labels = problem.label_distribution
     logits = _optimal_logits(problem.loss, share, labels, mu)
     return rank_bounds(problem.loss, share, logits, mu=mu, label_distribution=labels)
+
+
+def _attaining_width(problem: UFM) -> tuple[int, int]:
+    """The bounds of `required_width` for nonnegative features."""
+    most = cp_rank_bound(problem.num_groups)
+    wide = min(most, 2 * max(int(problem.num_classes), problem.num_groups))
+    closed, at_least, used = _at_width(problem, wide)
+    if not closed:
+        return at_least, most
+    # What is attained at one width is attained at every larger one.
+    low, high = at_least, used
+    while low < high:
+        middle = (low + high) // 2
+        if middle > 0 and _at_width(problem, middle)[0]:
+            high = middle
+        else:
+            low = middle + 1
+    return at_least, high
+
+
+def _at_width(problem: UFM, width: int) -> tuple[bool, int, int]:
+    """Whether the relaxation is met at a width, the proved rank of optimal logits, and how many features are used."""
+    narrow = replace(problem, feature_dim=width)
+    found = solve_nonnegative(narrow)
+    closed = relative_gap(narrow, found) <= _ATTAINED
+    used = int(np.count_nonzero(np.any(found.class_means > 0, axis=1)))
+    if not closed or problem.bias or not problem.loss.has_certificates:
+        return closed, 0, used
+    parts = found.weights, found.class_means, found.bias, found.dual, found.multiplier
+    reach = logits_error(certify(narrow, *parts))[0]
+    logits, root = found.weights @ found.class_means, np.sqrt(group_weights(problem))
+    if problem.loss.shift_invariant:
+        # Every optimum has centred columns: a shift of all logits costs, and changes nothing.
+        logits = logits - np.mean(logits, axis=0)
+    values = np.linalg.svd(logits * root, compute_uv=False)
+    return closed, int(np.count_nonzero(values > float(np.linalg.norm(reach * root)) * (1.0 + ROUNDING))), used
+
+
+def cp_rank_bound(order: int) -> int:
+    """A number of nonnegative vectors that suffices for every completely positive matrix of an order; see `required_width`."""
+    if order <= 4:
+        return order
+    return 6 if order == 5 else order * (order + 1) // 2 - 1
 
 
 def rank_bounds(

@@ -663,9 +663,7 @@ def test_required_width_of_the_squared_error_counts_singular_values():
         assert required_width(ufm) == (expected, expected)
 
 
-@pytest.mark.parametrize(
-    "change", [{"bias": True}, {"nonnegative": True}, {"loss": mdt.Hinge()}, {"weight_decay": [0.1, 0.2]}]
-)
+@pytest.mark.parametrize("change", [{"bias": True}, {"loss": mdt.Hinge()}, {"weight_decay": [0.1, 0.2]}])
 def test_required_width_refuses_other_problems(change):
     with pytest.raises(mdt.AssumptionError):
         required_width(mdt.UFM(**({"loss": CE, "num_classes": 3, "weight_decay": 0.1, "feature_decay": 0.1} | change)))
