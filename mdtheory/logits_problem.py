@@ -88,7 +88,7 @@ class LogitsProblem(Frozen):
 
     def value(self, point: Blocks) -> float:
         """Mean loss plus the decay of the bias."""
-        decay = self.problem.bias_decay * float(np.sum(point[-1] ** 2)) if self.problem.bias else 0.0
+        decay = self.problem.bias_decay * float(np.sum(point[-1] ** 2)) if self.problem.bias_decay > 0 else 0.0
         return self.loss.value(self.columns(point)) + decay
 
     def gradient(self, point: Blocks) -> Blocks:
@@ -113,16 +113,27 @@ class LogitsProblem(Frozen):
         pairs = zip(self.nuclear_costs, self.split(point)[0], strict=False)
         return sum(cost * _nuclear_norm(block) for cost, block in pairs)
 
-    def gap_error(self, point: Blocks, dual: FloatArray) -> float:
-        """Above the rounding errors of `objective` and of the value of a feasible dual point, together."""
+    def objective_error(self, point: Blocks) -> float:
+        """Above the rounding error of `objective`."""
         columns = self.columns(point)
         _, bias = self.split(point)
         sizes = np.max(np.abs(columns), axis=0) + np.abs(bias)[:, None]
-        numbers = self.loss.value_scale(columns, sizes) + self.loss.dual_scale(dual) + self._penalty(point)
+        return self._rounding * (self.loss.value_scale(columns, sizes) + self._penalty(point) + abs(self.value(point)))
+
+    def bound_error(self, dual: FloatArray) -> float:
+        """Above the rounding error of the value of a feasible dual point."""
+        numbers, sizes = self.loss.dual_scale(dual), self.loss.combine(np.abs(dual))
         if self.problem.bias_decay > 0:
-            pull = self.frame.mean(np.abs(self.loss.combine(dual)))
-            numbers += float(pull @ pull) / (2.0 * self.problem.bias_decay) + self.value(point)
-        return float(8.0 * np.finfo(np.float64).eps * np.sqrt(sum(columns.shape) + 20) * numbers)
+            pull = self.frame.mean(sizes)
+            numbers += float(pull @ pull) / (2.0 * self.problem.bias_decay)
+        # The terms of a column may cancel: then the scale that brings the norm into its constraint inherits their rounding.
+        cancelled = np.sqrt(sum(float(np.sum(block**2)) for block in self.frame.blocks(sizes)))
+        return self._rounding * numbers * (1.0 + float(cancelled) / self.threshold)
+
+    @property
+    def _rounding(self) -> float:
+        count = self.frame.num_classes + self.frame.representatives.size
+        return float(8.0 * np.finfo(np.float64).eps * np.sqrt(count + 20))
 
     def dual_point(self, point: Blocks) -> tuple[float, FloatArray]:
         """The best lower bound found from the gradients at a point, and its feasible dual columns (N, terms).

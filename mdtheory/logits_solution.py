@@ -130,12 +130,13 @@ class LogitsSolution(_GeneralSolution):
 
     @property
     def _gap_error(self) -> float:
-        return self.logits_problem.gap_error(self.point, self.dual_columns)
+        return self.logits_problem.objective_error(self.point) + self.logits_problem.bound_error(self.dual_columns)
 
     @cached_property
     def lower_bound(self) -> float:
         """A lower bound on the optimum, recomputed from the dual point."""
-        return self.logits_problem.dual_value(self.dual_columns)
+        dual = self.logits_problem.feasible_dual(self.dual_columns)
+        return duality.without_noise(dual[0], self.logits_problem.bound_error(dual[1]))
 
     @property
     def logits(self) -> FloatArray:
@@ -239,8 +240,9 @@ class FactorsSolution(_GeneralSolution):
 
         For the squared error without a regularised bias there is one that knows the dimension.
         """
-        bound = duality.lower_bound(self.problem, self.dual_terms, self.dual_multiplier)
-        return max(bound, narrow_bound(self.problem))
+        point = duality.feasible_dual(self.problem, self.dual_terms, self.dual_multiplier)
+        bound, error = duality.dual_value(self.problem, point), duality.bound_error(self.problem, point)
+        return max(duality.without_noise(bound, error), narrow_bound(self.problem))
 
     def _when_open(self) -> Status:
         return Status.BOUNDED

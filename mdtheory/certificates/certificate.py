@@ -220,6 +220,12 @@ def _check_problem(problem: UFM) -> None:
         raise fail("problem", problem.shape, "must be one point to have a certificate; loop over the points")
 
 
+def _is_admissible(problem: UFM, dual: FloatArray) -> bool:
+    with np.errstate(all="ignore"):
+        moved = duality.admissible_dual(problem, dual) - dual
+    return bool(np.max(np.abs(moved), initial=0.0) <= _DOMAIN * np.max(np.abs(dual), initial=0.0))
+
+
 def _num_terms(problem: UFM) -> int:
     """How many dual vectors there are, before anything of the size of the labels is built."""
     one_each = isinstance(problem.loss, TargetLoss) and problem.loss.sees_targets
@@ -248,10 +254,7 @@ def _check_feasible(certificate: Certificate) -> None:
 
 def _check_dual(certificate: Certificate) -> None:
     """Bounds hold for whatever is made of the stored point; one that needs more than rounding was not meant."""
-    dual = certificate.dual
-    with np.errstate(all="ignore"):
-        moved = duality.admissible_dual(certificate.problem, dual) - dual
-    if not np.max(np.abs(moved), initial=0.0) <= _DOMAIN * np.max(np.abs(dual), initial=0.0):
+    if not _is_admissible(certificate.problem, certificate.dual):
         raise CertificateError(
             "dual: the stored point leaves the domain of the conjugates, or its mean does not vanish"
         )
@@ -282,6 +285,9 @@ def _first_line(error: Exception) -> str:
 def _clean_dual(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:
     """A dual point inside every constraint up to rounding, with its norm below ``2 mu`` by a margin for its proof."""
     point = duality.admissible_dual(problem, dual)
+    if not _is_admissible(problem, point):
+        # Nothing but rounding was left after the mean was taken out; zero satisfies every constraint.
+        point = np.zeros(point.shape)
     size = duality.dual_size(problem, duality.mean_loss(problem).combine(point), multiplier)
     scale = duality.shrink_factor(problem, size / (1.0 - 4e-14 * (sum(point.shape) + 10)))
     forgiven = None if multiplier is None else duality.forgiveness(multiplier) * scale**2

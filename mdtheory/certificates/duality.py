@@ -20,6 +20,8 @@ from mdtheory.problems import UFM
 from mdtheory.validation import FloatArray
 
 _EPS = float(np.finfo(np.float64).eps)
+# Rounding is seen in a bound from here on, relative to it.
+_VISIBLE = 1e-11
 
 
 def mean_loss(problem: UFM) -> LabelLoss:
@@ -120,11 +122,19 @@ def bound_error(problem: UFM, dual: FloatArray) -> float:
         pull, size = np.abs(columns @ proportions), np.abs(columns) @ proportions
         numbers += float(np.sum(size * (pull + _EPS * size))) / (2.0 * problem.bias_decay)
     n, groups = int(problem.num_classes), problem.num_groups
+    # The terms of a column may cancel: then the scale that brings the norm into its constraint inherits their rounding.
+    cancelled = loss.combine(np.abs(dual)) * np.sqrt(group_weights(problem))
+    numbers *= 1.0 + float(np.linalg.norm(cancelled)) / (2.0 * float(problem.mu))
     rounding = 8.0 * _EPS * (n + groups + 20)
     if problem.bias and problem.bias_decay == 0:
         frequency = label_columns(problem) @ group_weights(problem)
         rounding *= 1.0 + 1.0 / (n * max(float(np.min(frequency)), 1e-4))
     return float(rounding * numbers + 40.0 * label_defect(problem) * (1.0 + numbers + np.log(n)))
+
+
+def without_noise(bound: float, error: float) -> float:
+    """A lower bound in doubles, less its rounding error where that is more than the last digits of it."""
+    return bound - error if error > _VISIBLE * abs(bound) else bound
 
 
 def label_defect(problem: UFM) -> float:

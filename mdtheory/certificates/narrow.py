@@ -21,10 +21,12 @@ def narrow_bound(problem: UFM) -> float:
         return -np.inf
     root = np.sqrt(duality.group_weights(problem))
     scaled = loss.target(duality.label_columns(problem).T).T * root
+    size = float(np.linalg.norm(scaled))
     if problem.bias:
         scaled = scaled - (scaled @ root)[:, None] * root
     values, cost = np.linalg.svd(scaled, compute_uv=False), 2.0 * float(problem.mu)
     shrunk = (np.arange(values.size) < problem.feature_dim) & (values > cost)
-    # Singular values are accurate relative to the largest, and a sum relative to its terms.
-    slack = 4.0 * _EPS * (values.size + 10) * values[0] * np.sum(np.minimum(values, cost))
+    # Singular values are accurate relative to the targets before their mean is taken out, and a sum relative to its terms.
+    rounding = 4.0 * _EPS * (values.size + 10) * size
+    slack = rounding * np.sum(np.minimum(values, cost) + rounding)
     return float(np.sum(np.where(shrunk, cost * (values - 0.5 * cost), 0.5 * values**2)) - slack)

@@ -97,12 +97,7 @@ class LabelRelaxation(Loss):
         tau = np.minimum(tau, 1.0 - alpha)
         _, rest = own_and_rest(v, label)
         spread = np.sum(x_log_x(np.where(rest, np.maximum(v, 0.0), 0.0)), axis=-1) - x_log_x(tau)
-        # H(alpha) - H(alpha + tau), each difference of logarithms formed as one: a small tau keeps its digits.
-        left = np.maximum(1.0 - alpha - tau, 0.0)
-        shrink = np.minimum(tau / (1.0 - alpha), 1.0)
-        fall = left * np.log1p(-shrink, where=shrink < 1, out=np.zeros(np.shape(shrink)))
-        rise = (alpha + tau) * np.log1p(tau / alpha) + tau * (np.log(alpha) - np.log1p(-alpha))
-        return np.asarray(np.where(inside, rise + fall + spread, np.inf))
+        return np.asarray(np.where(inside, spread - _entropy_rise(alpha, tau), np.inf))
 
     @property
     def steepest_dual(self) -> FloatArray:  # type: ignore[override]  # an instance fact here, a class fact elsewhere

@@ -117,6 +117,8 @@ def _cooled(logits: LogitsProblem, tolerance: float, progress: Progress | None) 
 
 
 def _minimise(logits: LogitsProblem, start: Blocks, tolerance: float, progress: Progress | None) -> Blocks:
-    return minimise_nuclear(
-        logits, logits.nuclear_costs, start, certify=logits.bounds, target=tolerance, progress=progress
-    )
+    # A trial step so long that its value overflows is not taken.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return minimise_nuclear(
+            logits, logits.nuclear_costs, start, certify=logits.bounds, target=tolerance, progress=progress
+        )
