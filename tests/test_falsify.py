@@ -9,7 +9,7 @@ from flint import arb
 
 import mdtheory as mdt
 from mdtheory.claims import Verdict, falsify
-from mdtheory.claims.verification import Ball
+from mdtheory.claims.ball_numbers import Ball
 
 
 def test_falsify_refutes_an_expression_at_a_simple_point():

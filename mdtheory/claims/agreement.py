@@ -71,13 +71,13 @@ def require_point(name: str, point: object, domains: Mapping[str, Domain]) -> No
             raise fail(f"{name}[{variable!r}]", value, f"a value of its domain {domain}")
 
 
-def require_admissible(name: str, point: Point, assumptions: tuple[sp.Basic, ...]) -> None:
-    """Refuse a stated point at which an assumption about the variables certainly fails."""
+def require_admissible(name: str, point: Point, assumptions: Mapping[sp.Basic, sp.Basic]) -> None:
+    """Refuse a stated point at which an assumption about the variables, as stated and in full, certainly fails."""
     with precision(BITS):
         balls = either_reading(point)
-        for assumption in assumptions:
-            if truth(assumption, balls) is False:
-                raise fail(name, dict(point), f"a point at which the assumption {assumption} holds")
+        for stated, meant in assumptions.items():
+            if truth(meant, balls) is False:
+                raise fail(name, dict(point), f"a point at which the assumption {stated} holds")
 
 
 def is_plain(value: object) -> bool:

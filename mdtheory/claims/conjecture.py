@@ -4,11 +4,14 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from flint import arb
 
+from mdtheory.ball_precision import precision
 from mdtheory.claims.domains import Domain, Integers, Interval, Point, components
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.ledger import check_claim, row_of
@@ -16,11 +19,13 @@ from mdtheory.claims.model import THIS_PROJECT, Claim, Quantity, Source, Verdict
 from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.relation import Relation, at_least
 from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
-from mdtheory.claims.trial import Evaluator, Trial
+from mdtheory.claims.trial import UNDEFINED_HERE, Evaluator, Trial
 from mdtheory.claims.verification import verified
-from mdtheory.claims.wellformed import is_domain, require_whole
+from mdtheory.claims.wellformed import CONDITIONS, is_domain, require_whole
 from mdtheory.errors import SolverError
 from mdtheory.validation import fail
+
+MOST_VERIFIED = 8
 
 Slack = Any
 """A sympy relational or expression, or a callable."""
@@ -54,10 +59,11 @@ def falsify(
     -------
     Report
         On one row. ``report.verdict`` is REFUTED with ``report.counterexample``, shrunk to simple numbers and verified
-        in ball arithmetic (expressions, functions that only use arithmetic, NumPy functions or methods, and functions that
-        return an Arb ball, for example by `mdtheory.claims.quantities.solve_noisy`)
-        or at 50 digits (functions that use `math` or `mpmath`). A violation that can be evaluated in double precision
-        only leaves the verdict UNDECIDED, and is reported all the same. Otherwise SUPPORTED, with the smallest slack
+        in ball arithmetic (expressions; functions that only use arithmetic and the functions of `math` and NumPy that
+        `mdtheory.claims.ball_numbers` lists with the same meaning; functions that return an Arb ball, for example by
+        `mdtheory.claims.quantities.solve_noisy`), in whole numbers, or at 50 and 100 digits (functions that use `mpmath` alone).
+        A violation that can be evaluated in double precision
+        only leaves the verdict UNDECIDED, and is reported all the same. A ball that holds both signs is unknown. Otherwise SUPPORTED, with the smallest slack
         seen in ``report.rows[0].evidence[0].slack`` and ``.where``; VACUOUS if no draw satisfied the assumptions.
 
     Raises
@@ -110,7 +116,7 @@ _HOW = "call falsify again with the same arguments"
 def _symbols(slack: Slack, domains: Mapping[str, Domain], assumptions: Sequence[sp.Basic]) -> dict[str, sp.Symbol]:
     """The symbols of the conjecture by name, so that their sign assumptions are kept."""
     for assumption in assumptions:
-        if not isinstance(assumption, sp.logic.boolalg.Boolean):
+        if not isinstance(assumption, CONDITIONS):
             raise fail("assumptions", assumption, "must be sympy relationals, such as sp.Gt(x, 0)")
     used: set[sp.Symbol] = set().union(*(a.free_symbols for a in assumptions))
     if isinstance(slack, sp.Basic):
@@ -187,23 +193,44 @@ class _InDoubles(Evaluator):
     """Evaluates a function of floats; what it finds is verified separately."""
 
     def trial(self, point: Point, relations: Sequence[Relation] | None = None) -> Trial:
-        """The sign of the function, in double precision."""
+        """The sign of the function: exact where it returns an integer or a ball, else in double precision."""
         (quantity,) = self.claim.quantities.values()
         try:
-            given = quantity.at(**point)
+            with np.errstate(all="ignore"), precision(self.bits):
+                given = quantity.at(**point)
         except (ArithmeticError, ValueError, SolverError) as error:
-            return Trial(point, None, math.nan, f"undefined: {error}")
-        value = _one_number(given)
-        if math.isnan(value):
-            return Trial(point, None, value, "undefined: not a number")
-        return Trial(point, value >= 0, value)
+            return Trial(point, None, math.nan, f"{UNDEFINED_HERE}: {error}")
+        except Exception as error:
+            text = f"a function of floats; at {dict(point)} it raises {type(error).__name__}: {error}"
+            raise fail("slack", self.claim.statement, text) from error
+        return _trial_of(point, given)
+
+
+def _trial_of(point: Point, given: Any) -> Trial:
+    if isinstance(given, arb):
+        known = None if not given.is_finite() else True if given >= 0 else False if given < 0 else None
+        slack = float(given.mid()) if given.is_finite() else math.nan
+        reason = (
+            "" if known is not None else "the ball cannot tell" if given.is_finite() else f"{UNDEFINED_HERE}: no number"
+        )
+        return Trial(point, known, slack, reason)
+    if isinstance(given, (complex, np.complexfloating)):
+        return Trial(point, None, math.nan, f"{UNDEFINED_HERE}: not real")
+    value = _one_number(given)
+    if not math.isfinite(value) and not isinstance(given, (int, Fraction)):
+        return Trial(point, None, math.nan, f"{UNDEFINED_HERE}: not a finite number")
+    return Trial(point, bool(given >= 0), value)
 
 
 def _one_number(given: Any) -> float:
     if isinstance(given, (bool, np.bool_)):
         raise fail("slack", given, "must return a number, not a truth value: of a >= b return a - b")
+    if isinstance(given, (str, bytes)) or np.ndim(given) > 0:
+        raise fail("slack", given, "must return one number")
     try:
         return float(given)
+    except OverflowError:
+        return math.copysign(math.inf, given)
     except (TypeError, ValueError):
         raise fail("slack", given, "must return one number") from None
 
@@ -229,12 +256,14 @@ def _break(slack: Callable[..., Any], evaluator: _InDoubles, samples: int, seed:
     counts = counts_of(trials, sample.skipped)
     failures = sorted((t for t in trials if t.truth is False), key=lambda t: t.slack)
     if not failures:
-        return unrefuted(trials, counts, time.perf_counter() - start)
-    first = failures[0]
-    for candidate in (shrink(evaluator, first), first):
+        return unrefuted(trials, counts, time.perf_counter() - start, sample.simple)
+    # The worst in doubles may be noise where another is not.
+    for candidate in (shrink(evaluator, failures[0]), *failures[:MOST_VERIFIED]):
         how = verified(slack, candidate.point)
         if how is not None:
             break
+    if how is None:
+        candidate = failures[0]
     message = f"violated by {-candidate.slack:.3g}, " + (how or "in double precision only: not verified")
     return Evidence(
         checker="sampled",

@@ -103,9 +103,12 @@ def asymptotic(left: object, right: object, variable: sp.Symbol, *, rate: float,
 def _side(name: str, value: object) -> sp.Expr:
     """A side in sympy's terms: numbers, expressions, and strings that sympy reads."""
     try:
-        return _expression(name, sp.sympify(value))
+        side = _expression(name, sp.sympify(value))
     except (sp.SympifyError, TypeError, AttributeError, SyntaxError):
         raise fail(name, value, _FORM) from None
+    if side.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+        raise fail(name, side, "must be a real expression, finite where it is defined")
+    return side
 
 
 _FORM = "must be a sympy expression or a number"
@@ -116,6 +119,4 @@ def _expression(name: str, value: object) -> sp.Expr:
         value = sp.sympify(value)
     if not isinstance(value, sp.Expr):
         raise fail(name, value, _FORM)
-    if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
-        raise fail(name, value, "must be a real expression, finite where it is defined")
     return value

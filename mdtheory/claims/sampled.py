@@ -12,7 +12,15 @@ from mdtheory.claims.domains import Point, Value
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
-from mdtheory.claims.simple_points import constants, line_points, mixed, named_domains, near_points, simple_points
+from mdtheory.claims.simple_points import (
+    constants,
+    inside,
+    line_points,
+    mixed,
+    named_domains,
+    near_points,
+    simple_points,
+)
 from mdtheory.claims.trial import BITS, UNDEFINED_HERE, Evaluator, Trial
 from mdtheory.validation import fail
 
@@ -92,6 +100,8 @@ def draw(evaluator: Evaluator, rng: np.random.Generator, samples: int) -> Sample
         point: Point = {name: domain.draw(rng) for name, domain in domains.items()}
         if rng.random() < MIXED_SHARE:
             point = mixed(point, domains, rng)
+        if not evaluator.exact:
+            point = inside(point, domains)
         if evaluator.admissible(point):
             trials.append(evaluator.trial(point))
         else:
@@ -108,6 +118,8 @@ def _simple(evaluator: Evaluator, samples: int) -> list[Point]:
     sides = [side for relation in evaluator.relations for side in (relation.left, relation.right)]
     mentioned = constants((*sides, *evaluator.assumptions))
     found = simple_points(named_domains(claim), limit, mentioned, fractions=fractions)
+    if not evaluator.exact:
+        found = [inside(point, named_domains(claim)) for point in found]
     if not found:
         return []
     relations = evaluator.relations if evaluator.exact else ()
@@ -135,6 +147,8 @@ def search(
             return tuple(found)
     ranked = sorted((t for t in (*trials, *found) if not np.isnan(t.slack)), key=lambda t: t.slack)
     for point in _finish(evaluator, ranked, relations or evaluator.relations):
+        if not evaluator.exact:
+            point = inside(point, named_domains(evaluator.claim))
         if evaluator.admissible(point):
             found.append(evaluator.trial(point, relations))
             if found[-1].truth is False:
@@ -160,10 +174,12 @@ def _walks(
     for best in ranked[:starts]:
         size = 0.2
         for _ in range(steps):
-            moved = {
+            moved: Point = {
                 name: domain.step(best.point[name], size, rng) if rng.random() < 0.6 else best.point[name]
                 for name, domain in domains.items()
             }
+            if not evaluator.exact:
+                moved = inside(moved, domains)
             if not evaluator.admissible(moved):
                 size = max(0.5 * size, 1e-4)
                 continue

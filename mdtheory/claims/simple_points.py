@@ -1,6 +1,7 @@
 """Points at which theorems break: corners, ties, simple numbers, ends of assumptions, and zeros along a line."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -23,6 +24,7 @@ from mdtheory.claims.domains import (
 )
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
+from mdtheory.decimals import decimal
 from mdtheory.validation import FloatArray
 
 MOST_CORNERS = 64
@@ -96,6 +98,19 @@ def mixed(point: Point, domains: Domains, rng: np.random.Generator) -> Point:
         listed = [value for value in simple_values(domains[name]) if not isinstance(value, Fraction)]
         if listed and rng.random() < 0.5:
             moved[name] = listed[int(rng.integers(min(len(listed), 12)))]
+    return moved
+
+
+def inside(point: Point, domains: Domains) -> Point:
+    """The point with ends that as binary numbers lie beyond the decimals they show moved to the next float inside."""
+    moved = dict(point)
+    for name, domain in domains.items():
+        value = point[name]
+        if isinstance(domain, Interval) and isinstance(value, float) and value in (domain.low, domain.high):
+            if Fraction(value) > decimal(domain.high):
+                moved[name] = math.nextafter(value, -math.inf)
+            elif Fraction(value) < decimal(domain.low):
+                moved[name] = math.nextafter(value, math.inf)
     return moved
 
 

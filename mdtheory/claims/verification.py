@@ -1,138 +1,160 @@
-"""A user's function beyond double precision: in ball arithmetic, or at 50 digits, or not at all."""
+"""A user's function beyond double precision: in ball arithmetic, in whole numbers, at many digits, or not at all."""
 
+import dis
 import math
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import mpmath
-import numpy as np
 from flint import arb
 
 from mdtheory.ball_precision import precision
+from mdtheory.claims.ball_numbers import Ball, refusals, refuse
 from mdtheory.claims.domains import Point
+from mdtheory.claims.translation import InBalls, InDigits, translated
 from mdtheory.claims.trial import BITS
-from mdtheory.errors import AssumptionError
 
-DIGITS = 50
+DIGITS = (50, 100)
+"""At both the value must be the same: what is zero in truth comes out as noise of another size."""
+AGREE = 1e-6
+"""Relative to one or the value: a number that differs more from that in doubles belongs to another function."""
 
 
 def verified(slack: Callable[..., Any], point: Point) -> str | None:
-    """How the violation was verified, or None if it could not be."""
-    in_balls = f"verified in ball arithmetic with {2 * BITS} bits"
-    with precision(2 * BITS):
-        value = slack(**point)
-        if isinstance(value, arb):
-            return in_balls if value < 0 else None
-    try:
+    """How the violation was verified, or None if it could not be.
+
+    Functions of `math` and NumPy are exchanged for balls only where these mean the same (`ball_numbers`); mpmath for itself with more
+    digits. The outcome must also agree with that in doubles, to the accuracy that doubles have.
+    """
+    in_doubles = slack(**point)
+    if isinstance(in_doubles, arb):
         with precision(2 * BITS):
-            value = slack(**{name: Ball.of(entry) for name, entry in point.items()})
-        if isinstance(value, Ball):
-            return in_balls if value.ball < 0 else None
-    except Exception:
-        pass  # the function does not take balls; at 50 digits it may
-    try:
-        digits = _digits()
-        exact = {n: digits.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
-        value = _with_digits(slack, digits)(**exact)
-        if isinstance(value, digits.mpf):
-            return f"verified at {DIGITS} digits" if value < 0 else None
-    except Exception:
-        pass  # nor that: only double precision is left
+            value = slack(**point)
+        return _IN_BALLS if isinstance(value, arb) and value < 0 else None
+    for route in (_in_balls, _in_whole_numbers, _at_digits):
+        how = route(slack, point, in_doubles)
+        if how is not None:
+            return how
     return None
 
 
-def _digits() -> Any:
-    """Mpmath at 50 digits, with numbers that cannot be made floats: what computes in doubles fails instead."""
+_IN_BALLS = f"verified in ball arithmetic with {2 * BITS} bits"
 
-    def refuse(number: Any) -> float:
-        raise TypeError("this number must not lose its digits")
+
+def _in_balls(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str | None:
+    with precision(2 * BITS), refusals() as refused:
+        try:
+            given = {name: _ball(entry) for name, entry in point.items()}
+            value = translated(slack, InBalls())(**given)
+        except Exception:  # the function does not take balls
+            return None
+        if refused or isinstance(value, bool) or not isinstance(value, (Ball, int, float, Fraction)):
+            return None
+        ball = Ball.of(value).ball  # a constant, of a branch whose conditions are certain
+        return _IN_BALLS if ball < 0 and _agree(float(ball.mid()), in_doubles) else None
+
+
+def _at_digits(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str | None:
+    found = []
+    for digits in DIGITS:
+        context = _digits(digits)
+        with refusals() as refused:
+            try:
+                given = {n: context.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
+                value = translated(slack, InDigits(context))(**given)
+            except Exception:  # nor mpmath's numbers
+                return None
+        if refused or not isinstance(value, context.mpf) or not value < 0:
+            return None
+        found.append(mpmath.mpf(value._mpf_))
+    if abs(found[0] - found[1]) > AGREE * abs(found[1]) or not _agree(float(found[1]), in_doubles):
+        return None
+    return f"verified at {DIGITS[0]} and {DIGITS[1]} digits"
+
+
+def _agree(value: float, in_doubles: Any) -> bool:
+    return abs(value - float(in_doubles)) <= AGREE * max(1.0, abs(value))
+
+
+def _ball(entry: Any) -> Any:
+    return tuple(map(_ball, entry)) if isinstance(entry, tuple) else Ball.of(entry)
+
+
+def _digits(digits: int) -> Any:
+    """Mpmath at so many digits, with numbers that cannot be made floats: what computes in doubles fails instead."""
+
+    def no_float(number: Any) -> float:
+        refuse("this number must not lose its digits")
 
     context = mpmath.MPContext()
-    context.dps = DIGITS
-    context.mpf.__float__ = refuse
+    context.dps = digits
+    context.mpf.__float__ = no_float
     return context
 
 
-def _with_digits(function: Callable[..., Any], digits: Any) -> Callable[..., Any]:
-    """The function with `math`, `numpy` and `mpmath` replaced by those digits, as far as it names them itself."""
-    if not isinstance(function, types.FunctionType):
-        return function
-    swapped = {}
-    for name, value in function.__globals__.items():
-        if value is math or value is np or value is mpmath:
-            swapped[name] = digits
-        elif isinstance(value, types.BuiltinFunctionType) and value.__module__ == "math":
-            swapped[name] = getattr(digits, value.__name__, value)
-        else:
-            swapped[name] = value
-    return types.FunctionType(
-        function.__code__, swapped, function.__name__, function.__defaults__, function.__closure__
+# ---------------------------------------------------------------------- whole numbers
+
+_WHOLE_BUILTINS = frozenset(
+    ("range", "sum", "abs", "min", "max", "len", "divmod", "all", "any", "sorted", "enumerate", "zip", "list", "tuple")
+)
+_WHOLE_FUNCTIONS = (math.factorial, math.comb, math.perm, math.gcd, math.lcm, math.isqrt)
+
+
+def _in_whole_numbers(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str | None:
+    """Python's integers are exact, if nothing else takes part."""
+    if not all(type(entry) is int for entry in (*point.values(), in_doubles)) or not in_doubles < 0:
+        return None
+    return "verified in whole numbers" if isinstance(slack, types.FunctionType) and _is_whole(slack) else None
+
+
+def _is_whole(function: types.FunctionType, seen: frozenset[object] = frozenset()) -> bool:
+    if function in seen:
+        return True
+    known: Mapping[str, Any] = {
+        **function.__globals__,
+        **dict(zip(function.__code__.co_freevars, (_content(c) for c in function.__closure__ or ()), strict=True)),
+    }
+    values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return all(isinstance(value, int) for value in values) and _is_whole_code(
+        function.__code__, known, seen | {function}
     )
 
 
-class Ball:
-    """A ball that never becomes a float: functions that would drop its radius fail instead."""
-
-    __slots__ = ("ball",)
-
-    def __init__(self, ball: arb) -> None:
-        self.ball = ball
-
-    @classmethod
-    def of(cls, value: object) -> "Ball":
-        return value if isinstance(value, Ball) else cls(arb(value))
-
-    def __getattr__(self, name: str) -> Callable[[], "Ball"]:
-        # NumPy's functions call the method of their name on objects they do not know.
-        method = getattr(self.ball, name)
-        return lambda *rest: Ball(method(*(Ball.of(x).ball for x in rest)))
-
-    def __neg__(self) -> "Ball":
-        return Ball(-self.ball)
-
-    def __abs__(self) -> "Ball":
-        return Ball(abs(self.ball))
-
-    def __bool__(self) -> bool:
-        raise AssumptionError("a ball has no truth value")
-
-    def _certain(self, holds: bool, fails: bool) -> bool:
-        if not holds and not fails:
-            raise AssumptionError("the balls cannot tell")
-        return holds
-
-    def __lt__(self, other: object) -> bool:
-        right = Ball.of(other).ball
-        return self._certain(bool(self.ball < right), bool(self.ball >= right))
-
-    def __gt__(self, other: object) -> bool:
-        right = Ball.of(other).ball
-        return self._certain(bool(self.ball > right), bool(self.ball <= right))
-
-    __hash__ = None  # type: ignore[assignment]  # as for every mutable or uncertain value
-
-    def __eq__(self, other: object) -> bool:
-        right = Ball.of(other).ball
-        return self._certain(bool(self.ball == right), bool(self.ball != right))
-
-    def __le__(self, other: object) -> bool:
-        return not self > other
-
-    def __ge__(self, other: object) -> bool:
-        return not self < other
+def _is_whole_code(code: types.CodeType, known: Mapping[str, Any], seen: frozenset[object]) -> bool:
+    for step in dis.get_instructions(code):
+        if step.opname.startswith(("IMPORT", "BINARY_TRUE", "INPLACE_TRUE", "SETUP_", "LOAD_BUILD_CLASS")):
+            return False
+        if step.opname == "BINARY_OP" and step.argrepr in ("/", "/="):
+            return False
+        named = step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"))
+        if named and not _is_whole_name(str(step.argval), step.opname, known, seen):
+            return False
+    return all(_is_whole_constant(constant, known, seen) for constant in code.co_consts)
 
 
-def _arithmetic(name: str, *, swapped: bool) -> Callable[[Ball, object], Ball]:
-    def apply(self: Ball, other: object) -> Ball:
-        left, right = self.ball, Ball.of(other).ball
-        if swapped:
-            left, right = right, left
-        return Ball(getattr(left, f"__{name}__")(right))
+def _is_whole_name(name: str, opname: str, known: Mapping[str, Any], seen: frozenset[object]) -> bool:
+    if opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+        return any(getattr(math, name, None) is function for function in _WHOLE_FUNCTIONS)
+    if name not in known:
+        return name in _WHOLE_BUILTINS or opname == "LOAD_DEREF"
+    value = known[name]
+    if isinstance(value, types.FunctionType):
+        return _is_whole(value, seen)
+    return isinstance(value, int) or value is math or any(value is function for function in _WHOLE_FUNCTIONS)
 
-    return apply
+
+def _is_whole_constant(constant: object, known: Mapping[str, Any], seen: frozenset[object]) -> bool:
+    if isinstance(constant, types.CodeType):
+        return _is_whole_code(constant, known, seen)
+    if isinstance(constant, (tuple, frozenset)):
+        return all(_is_whole_constant(entry, known, seen) for entry in constant)
+    return constant is None or isinstance(constant, (int, str))
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow"):
-    setattr(Ball, f"__{_name}__", _arithmetic(_name, swapped=False))
-    setattr(Ball, f"__r{_name}__", _arithmetic(_name, swapped=True))
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None

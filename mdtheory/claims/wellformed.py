@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mdtheory.claims.model import Box, Claim, Quantity
 
 MOST_RESOLUTION = 0.1
+CONDITIONS = (sp.core.relational.Relational, sp.logic.boolalg.BooleanFunction, sp.logic.boolalg.BooleanAtom)
+"""What an assumption can be: sympy counts bare symbols among its booleans."""
 DOMAIN_METHODS = ("draw", "step", "simpler", "contains")
 
 
@@ -46,16 +48,16 @@ def require_types(claim: "Claim", *, source: type, verdict: type[Enum], box: typ
     if claim.most_samples is not None:
         require_whole("most_samples", claim.most_samples, 1)
     _tuple(claim, "relations", Relation, "a tuple of Relation, such as (at_least(x, 0),)")
-    _tuple(claim, "assumptions", sp.logic.boolalg.Boolean, "a tuple of sympy relationals, such as (sp.Gt(x, 0),)")
+    _tuple(claim, "assumptions", CONDITIONS, "a tuple of sympy relationals, such as (sp.Gt(x, 0),)")
     require_mapping("variables", claim.variables, sp.Symbol, "a domain, such as Interval(0, 1)", is_domain)
     require_mapping("quantities", claim.quantities, sp.Symbol, "a Quantity", lambda v: isinstance(v, quantity))
     require_mapping("definitions", claim.definitions, sp.Symbol, "a sympy expression", _is_expression)
     require_mapping("equivalent", claim.equivalent, str, "a reason", lambda v: isinstance(v, str))
+    _require_distinct_names(claim)
 
 
 def require_consistent(claim: "Claim") -> None:
     """Refuse a claim whose symbols, domains, relations, box and stated point contradict each other."""
-    _require_distinct_names(claim)
     for symbol, domain in claim.variables.items():
         if isinstance(domain, Proportions):
             if any(symbol in part.free_symbols for part in _expressions(claim)):
@@ -220,7 +222,8 @@ def _require_stated_point(claim: "Claim") -> None:
         return
     what = "witness" if claim.existence else "counterexample"
     require_point(what, claim.counterexample, {symbol.name: domain for symbol, domain in claim.variables.items()})
-    closed = tuple(a for a in map(claim.expand, claim.assumptions) if not a.free_symbols & set(claim.quantities))
+    expanded = ((assumption, claim.expand(assumption)) for assumption in claim.assumptions)
+    closed = {stated: meant for stated, meant in expanded if not meant.free_symbols & set(claim.quantities)}
     require_admissible(what, claim.counterexample, closed)
 
 
