@@ -42,7 +42,8 @@ def leading_term() -> None:
     third = sp.Symbol("phi3", real=True)
     zeta = sp.Symbol("zeta", real=True)
     offset = kap * r * zeta
-    slope = second * offset + third * offset**2 / 2 + fourth * offset**3 / 6  # claim
+    slope = second * offset + fourth * offset**3 / 6  # claim
+    slope = slope + third * offset**2 / 2
     moments = {1: 0, 2: m2, 3: 0, 4: m4}
     terms = sp.Poly(sp.expand(zeta * slope), zeta).as_dict()
     mean = sum(coefficient * moments[power] for (power,), coefficient in terms.items())

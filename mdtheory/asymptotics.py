@@ -9,7 +9,7 @@ import numpy as np
 
 from mdtheory.losses import CrossEntropy
 from mdtheory.problems import MemorizationDilation
-from mdtheory.solvers.reduced import points_of
+from mdtheory.solvers.points import points_of
 from mdtheory.special import lambert_r_log
 from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 

@@ -6,7 +6,7 @@ from mdtheory.losses import Hinge, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.clean_force import log_scale_of_force
 from mdtheory.solvers.closed_form import quadratic_response
-from mdtheory.solvers.reduced import Points, points_of
+from mdtheory.solvers.points import Points, points_of
 from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 
 

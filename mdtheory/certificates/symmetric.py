@@ -91,7 +91,9 @@ def md_objective(
         Coordinate of u along the mean ``(h_1 + h_2)/2``.
     """
     c, lam = problem.configuration, problem.decay
-    noisy = problem.ufm.loss.profile(margin) + lam * ((margin / c.weight_distance) ** 2 + level**2)
+    # Without decay the noisy feature may lie too far out for its square.
+    along = np.where(lam > 0, margin / c.weight_distance, 0.0)
+    noisy = problem.ufm.loss.profile(margin) + lam * (along**2 + level**2)
     if problem.ufm.pays_for_mean:
         noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
     return _clean_part(problem, problem.ufm.loss, dilation) + 2.0 * np.asarray(problem.noise) * noisy

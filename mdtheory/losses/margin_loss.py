@@ -154,8 +154,10 @@ class MarginLoss(Loss):
         if not self._convex:
             minimum = self.least(0.0, 0.0)
             return np.asarray(minimum.argument if minimum.argument < self.interval[1] else np.inf)
-        best = self._stationary(np.zeros(()))
-        return np.asarray(np.where(best < self.interval[1], best, np.inf))
+        # Where the loss still falls at the end of the interval, its tangent goes on falling.
+        if float(self._evaluate(1, np.array(self.interval[1]))) < 0:
+            return np.full(np.shape(num_classes), np.inf)
+        return self._stationary(np.zeros(()))
 
     def margin(self, cost: MarginCost, num_classes: ArrayLike) -> FloatArray:
         kappa = np.asarray(cost.value)

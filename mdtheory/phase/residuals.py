@@ -15,7 +15,8 @@ from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_c
 from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.closed_form import quadratic_points, quadratic_response
-from mdtheory.solvers.reduced import Points, newton_points, points_of, respond
+from mdtheory.solvers.points import Points, points_of
+from mdtheory.solvers.reduced import newton_points, respond
 from mdtheory.solving import solve
 from mdtheory.thresholds import at_margin_zero, collapse_threshold
 from mdtheory.validation import FloatArray, fail

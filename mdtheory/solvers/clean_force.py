@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.problems import MemorizationDilation
-from mdtheory.solvers.reduced import Points, points_of
+from mdtheory.solvers.points import Points, points_of
 from mdtheory.validation import FloatArray
 
 # Every third step halves the bracket once there is one.

@@ -10,7 +10,8 @@ from mdtheory.losses import Hinge, MeanSquaredError
 from mdtheory.margin_cost import MarginCost
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solvers.reduced import Points, Position, assemble, respond_at, rows_of
+from mdtheory.solvers.points import Points, Position
+from mdtheory.solvers.reduced import assemble, respond_at, rows_of
 from mdtheory.status import Status
 from mdtheory.validation import FloatArray, scalar_or_array
 

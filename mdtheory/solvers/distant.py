@@ -11,7 +11,7 @@ import numpy as np
 
 from mdtheory.expectation import restrict
 from mdtheory.losses import Loss
-from mdtheory.solvers.reduced import Points, Response
+from mdtheory.solvers.points import Points, Response
 from mdtheory.validation import FloatArray
 
 # Logarithms of steps beyond which the step itself is not formed.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mdtheory.expectation import mean_loss
 from mdtheory.losses.scalar import bisect
-from mdtheory.solvers.reduced import Points
+from mdtheory.solvers.points import Points
 from mdtheory.validation import FloatArray
 
 # Steps of the displacement w: so many for each factor of ten, and so wide where the loss has its features.
