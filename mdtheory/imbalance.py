@@ -166,7 +166,8 @@ def zero_collapse_threshold(
     ================================== ===================================
 
     A hinge loss has many subgradients at zero; the last line is exact for it when the classes are balanced or N = 2.
-    Other proportions are refused, except for label relaxation, which is smooth. The feature dimension does not matter.
+    Other proportions are refused, except for label relaxation, which is smooth. The feature dimension does not matter,
+    except for the hinge losses with three classes or more: the threshold is that of N - 1 dimensions or more.
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 import mdtheory as mdt
+from mdtheory.problems import Configuration
 from mdtheory.solving import options_of
 from mdtheory.status import Status
 from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
@@ -301,6 +302,22 @@ def test_representations_of_arrays_are_shapes():
     one = repr(mdt.solve(MD))
     assert "normalized_dilation=0.29169" in one
     assert "status=OPTIMAL" in one
+
+
+def test_the_configuration_of_a_problem_is_solved_once(monkeypatch):
+    problem = dataclasses.replace(MD, noise=0.11)
+    monkeypatch.setattr(Configuration, "of", lambda _: pytest.fail("solved again"))
+    sol = mdt.solve(problem)
+    fields = (
+        "objective",
+        "lower_bound",
+        "test_error",
+        "expansion_parameter",
+        "class_means",
+        "noisy_features",
+        "status",
+    )
+    assert all(getattr(sol, name) is not None for name in fields)
 
 
 # ------------------------------------------------------------------ options
