@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,10 @@ from mdtheory.wording import place, shown
 FloatArray = NDArray[np.float64]
 Real = float | FloatArray
 
+#: The most points that are solved at once: 2 GiB for every number of each.
+MOST_POINTS = 2**28
+# The most memory for the answers of a sweep: 32 GiB.
+_MOST_BYTES = 2**35
 # Sums of doubles that miss one by no more than this were meant to be one.
 _SUM_OF_DOUBLES = 1e-12
 _NO_NUMBER = "must be a real number or an array of real numbers"
@@ -240,11 +245,24 @@ def _transposed(given: ArrayLike, array: FloatArray) -> str:
 def common_shape(**parameters: Any) -> tuple[int, ...]:
     """The NumPy broadcast shape of the named parameters."""
     shapes = {name: np.shape(value) for name, value in parameters.items()}
+    listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
     try:
-        return np.broadcast_shapes(*shapes.values())
+        shape = np.broadcast_shapes(*shapes.values())
     except ValueError:
-        listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
         raise AssumptionError(f"shapes = {listing}: must broadcast against each other") from None
+    if prod(shape) > MOST_POINTS:
+        raise AssumptionError(
+            f"shapes = {listing}: must broadcast to at most {MOST_POINTS} points; loop over parts, or sweep"
+        )
+    return shape
+
+
+def fits_in_memory(name: str, shape: tuple[int, ...], numbers: int) -> None:
+    """Refuse a grid, given as `name`, whose answers of so many `numbers` for each point no ordinary machine holds."""
+    size = 8 * numbers * prod(shape)
+    if size > _MOST_BYTES:
+        limit = _MOST_BYTES // 2**30
+        raise fail(name, shape, f"must be a grid whose answers take at most {limit} GiB, not {size / 2**30:.4g}")
 
 
 def same_fields(left: object, right: object, names: tuple[str, ...]) -> bool:

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import re
 from fractions import Fraction
 
 import mpmath
@@ -549,3 +550,61 @@ def test_vector_faces_refuse_logits_and_labels_that_do_not_fit(loss):
             assert refusal(face, [0.1, 0.2], label).startswith("label = ")
         assert "must broadcast" in refusal(face, np.zeros((3, 2)), [0, 1])
         assert np.shape(face(np.zeros((3, 2)), 1.0))[:1] == (3,)
+
+
+# ------------------------------------------------------------------------------------------------- sweeps and pictures
+
+AXES = {"noise": [0.1, 0.2]}
+PICTURE = xr.Dataset({"normalized_dilation": (("x", "y"), np.ones((2, 2)))}, {"x": [1.0, 2.0], "y": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: mdt.sweep(NOISY, {"noise": [[0.1]]}), r"noise = \[\[0.1\]\]: must be one-dimensional"),
+        (lambda: mdt.sweep(NOISY, {"noise": [0.1, "x"]}), r"noise = 'x': must be a real number .*\(entry \[1\]\)"),
+        (lambda: mdt.sweep(NOISY, {"noise": [0.1] * 1000 + ["x"]}), r"noise = 'x': .*\(entry \[1000\]\)"),
+        (lambda: mdt.sweep(NOISY, {"noise": [0.1, np.nan]}), r"noise = nan: must be finite \(entry \[1\]\)"),
+        (lambda: mdt.sweep(NOISY, AXES, outputs={"a": np.ones(3)}), "outputs = "),
+        (lambda: mdt.sweep(NOISY, AXES, outputs={1: "dilation"}), "outputs = 1"),
+        (lambda: mdt.sweep(NOISY, {"n" * 10**5: [1.0]}), "parameter = 'nnn"),
+        (lambda: mdt.phase.with_values(NOISY, [("noise", 0.1)]), "values = "),
+        (lambda: mdt.phase.with_values(NOISY, {1: 0.1}), "parameter = 1"),
+        (lambda: mdt.phase.parameter(1), "path = 1"),
+        (lambda: mdt.phase.output([]), r"name = \[\]"),
+        (lambda: mdt.phase.boundary(NOISY, 3, {}), "ranges = |kind = 3"),
+        (lambda: mdt.phase.boundary(NOISY, None, {"noise": (0.1, 0.2), "slope": (0.1, 1)}), "kind = None"),
+        (
+            lambda: mdt.phase.boundary(NOISY, "test-error", {"noise": (0.1, 0.2), "slope": (0.1, 1)}, level="x"),
+            "level = 'x'",
+        ),
+        (
+            lambda: mdt.phase.regions(NOISY, {"noise": [0.1, 0.3, 0.2]}),
+            r"noise = 0.2: must be larger .*\(entry \[2\]\)",
+        ),
+        (lambda: mdt.phase.plot(xr.DataArray(np.ones((2, 2)))), r"dataset = .*: must be an xarray.Dataset, such as"),
+        (lambda: mdt.phase.plot({"noise": 1}), "dataset = "),
+        (lambda: mdt.phase.plot_losses(xr.DataArray(np.ones((2, 2)))), "dataset = "),
+        (lambda: mdt.phase.plot(PICTURE, boundaries=["x"]), "boundaries = 'x'"),
+        (lambda: mdt.falsify(T**2 >= 0, [("t", (0, 1))]), "variables = "),
+        (lambda: mdt.certify(NOISY, *[np.eye(2)] * 4), "problem = "),
+        (lambda: mdt.logits_error(NOISY), "certificate = "),
+        (lambda: mdt.solve(NOISY.ufm.loss), "problem = "),
+    ],
+)
+def test_phases_and_certificates_refuse_what_they_cannot_use_by_name(call, named):
+    assert re.match(named, refusal(call))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda many: mdt.sweep(NOISY, {"noise": many, "slope": many}),
+        lambda many: mdt.phase.regions(NOISY, {"noise": many, "slope": many}),
+        lambda many: mdt.UFM(CE, num_classes=3, weight_decay=many, feature_decay=many[:, None]),
+        lambda many: mdt.MemorizationDilation(TWO, noise=many, slope=many[:, None]),
+        lambda many: special.lambert_r(many, many[:, None]),
+    ],
+)
+def test_grids_that_no_memory_holds_are_refused_at_once(call):
+    assert re.match("axes = |shapes = ", refusal(call, np.linspace(0.01, 0.4, 10**5)))

@@ -11,7 +11,7 @@ from mdtheory.errors import CertificateError
 from mdtheory.frozen import Frozen
 from mdtheory.losses.base import TargetLoss, no_certificates
 from mdtheory.problems import UFM
-from mdtheory.validation import FloatArray, fail
+from mdtheory.validation import FloatArray, fail, instance
 
 _EPS = float(np.finfo(np.float64).eps)
 # Doubles state a bound where they know it this well, relative to itself; elsewhere balls do.
@@ -189,6 +189,7 @@ def logits_error(certificate: Certificate) -> tuple[FloatArray, float]:
     total : float
         A bound on the Frobenius norm.
     """
+    instance("certificate", certificate, Certificate, "a Certificate")
     problem, loss = certificate.problem, certificate.problem.loss
     proportions = duality.group_weights(problem)
     if "logits_reach" not in vars(type(loss)):  # not inherited, like a proof face
@@ -210,6 +211,7 @@ def logits_error(certificate: Certificate) -> tuple[FloatArray, float]:
 
 
 def _check_problem(problem: UFM) -> None:
+    instance("problem", problem, UFM, "a UFM")
     if not problem.loss.has_certificates:
         raise no_certificates(problem.loss)
     numbers = [problem.num_classes, problem.weight_decay, problem.feature_decay]

@@ -83,7 +83,7 @@ def falsify(
     >>> mdt.falsify(lambda x: x * x - x + 0.25, {"x": (0, 1)}, samples=200).verdict.name
     'SUPPORTED'
     """
-    if not variables:
+    if not isinstance(variables, Mapping) or not variables:
         raise fail("variables", variables, "must name at least one variable and its range")
     by_name = {name: _domain(name, given) for name, given in variables.items()}
     symbols = _symbols(slack, by_name, assumptions)

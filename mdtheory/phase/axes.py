@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mdtheory.blocks import blocks
 from mdtheory.errors import AssumptionError
 from mdtheory.phase.parameters import value_label
-from mdtheory.validation import fail
+from mdtheory.validation import fail, fail_at, real_array
 
 Slices = tuple[slice, ...]
 
@@ -75,7 +75,8 @@ def read_axes(axes: Mapping[str, Any], broadcasting: Iterable[str] | None) -> tu
     if not isinstance(axes, Mapping) or not axes:
         raise fail("axes", axes, "must map names of parameters to values, for example {'noise': [0.1, 0.2]}")
     names = None if broadcasting is None else set(broadcasting)
-    return tuple(_axis(name, values, names is None or name in names) for name, values in axes.items())
+    known = {name: names is not None and name in names for name in axes}
+    return tuple(_axis(name, values, names is None or known[name], known[name]) for name, values in axes.items())
 
 
 def plan(axes: tuple[Axis, ...], chunk: int) -> list[Slices]:
@@ -114,7 +115,7 @@ def _full(index: tuple[int | slice, ...], shape: tuple[int, ...]) -> Slices:
     return cut + tuple(slice(0, size) for size in shape[len(cut) :])
 
 
-def _axis(name: str, values: Any, broadcasts: bool) -> Axis:
+def _axis(name: str, values: Any, broadcasts: bool, numeric: bool) -> Axis:
     if not isinstance(name, str):
         raise fail("axes", name, "must be named by strings")
     # Lists and tuples stay as they are: NumPy would turn [None, 0.1] or a list of vectors into something else.
@@ -122,13 +123,18 @@ def _axis(name: str, values: Any, broadcasts: bool) -> Axis:
         list(values) if isinstance(values, Iterable) and not isinstance(values, (str, bytes, np.ndarray)) else values
     )
     array = _array_of(given)
+    # What broadcasts is a number, or None where it may be omitted.
+    if numeric and np.size(array) and not (isinstance(given, list) and any(entry is None for entry in given)):
+        broadcastable = real_array(name, given)
+        if broadcastable.ndim != 1:
+            raise fail(name, values, "must be one-dimensional: a list of values, np.linspace(...), np.geomspace(...)")
     if array.ndim != 1 and not (array.ndim > 1 and isinstance(given, list)):
         raise fail(name, values, "must be one-dimensional: a list of values, np.linspace(...), np.geomspace(...)")
     if len(array) == 0:
         raise fail(name, values, "must hold at least one value")
     if array.ndim == 1 and array.dtype.kind in "iuf":
         if not np.all(np.isfinite(array)):
-            raise fail(name, float(array[~np.isfinite(array)][0]), "must be finite")
+            raise fail_at(name, array, ~np.isfinite(array), "must be finite")
         whole = array.dtype.kind in "iu"
         coordinate: NDArray[Any] = array.astype(np.int64 if whole else np.float64)
         return Axis(name, tuple(coordinate.tolist()), coordinate, broadcasts)

@@ -13,7 +13,7 @@ from mdtheory.phase.parameters import canonical, with_values
 from mdtheory.phase.plane import Factory, Residual, Side, evaluator, sides
 from mdtheory.phase.tracing import trace
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.validation import FloatArray, fail, integer, positive
+from mdtheory.validation import FloatArray, fail, integer, one_number, positive
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -137,7 +137,7 @@ def boundary(
     """
     x, y = sides(ranges)
     count, cells = _whole("points", points, 2), _whole("scan", scan, 2)
-    tol = float(np.asarray(positive("tolerance", tolerance)))
+    tol = one_number("tolerance", tolerance, positive)
     request = _Request(problem, level, other)
     if isinstance(kind, str):
         if kind not in KINDS:
@@ -145,6 +145,8 @@ def boundary(
         entry = KINDS[kind]
         request.check(entry, kind)
         recipe = entry.recipe(request)
+    elif not callable(kind):
+        raise fail("kind", kind, "must be one of " + ", ".join(repr(name) for name in KINDS) + ", or a callable")
     else:
         recipe = _Recipe(kind, "root finding", "the value of the given function", "")
     if recipe.trivial is not None:
@@ -254,7 +256,7 @@ def _level_recipe(request: _Request, level: float | Callable[[MemorizationDilati
 
 
 def _test_error(request: _Request) -> _Recipe:
-    level = 0.0 if request.level is None else float(request.level)
+    level = 0.0 if request.level is None else one_number("level", request.level)
     if isinstance(request.problem, MemorizationDilation):
         return _level_recipe(request, residuals.error_level(request.problem, level), _error_label(level))
     return _level_recipe(request, lambda problem: residuals.error_level(problem, level), _error_label(level))
@@ -267,8 +269,8 @@ def _error_label(level: float) -> str:
 def _normalized_dilation(request: _Request) -> _Recipe:
     if request.level is None:
         raise fail("level", None, "must be given for kind 'normalized-dilation'")
-    level = positive("level", request.level)
-    return _level_recipe(request, float(np.asarray(level)), rf"$\mathrm{{ND}} = {request.level:g}$")
+    level = one_number("level", request.level, positive)
+    return _level_recipe(request, level, rf"$\mathrm{{ND}} = {level:g}$")
 
 
 def _equal_dilation(request: _Request) -> _Recipe:

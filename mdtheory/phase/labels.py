@@ -14,7 +14,7 @@ from mdtheory.phase.parameters import COUNTS, canonical, parameter, paths
 from mdtheory.phase.plane import evaluator, not_collapsed
 from mdtheory.problems import MemorizationDilation
 from mdtheory.solving import solve
-from mdtheory.validation import FloatArray, fail, flag, integer
+from mdtheory.validation import FloatArray, fail, fail_at, finite, fits_in_memory, flag, integer
 
 if TYPE_CHECKING:
     import xarray
@@ -123,6 +123,7 @@ class _Grid:
         if not isinstance(axes, Mapping) or not axes:
             raise fail("axes", axes, "must map at least one parameter to its values")
         values = tuple(_increasing(name, given) for name, given in axes.items())
+        fits_in_memory("axes", tuple(v.size for v in values), 2 * len(values) + 4)
         known = paths(problem)
         for name in axes:
             if canonical(name) not in known:
@@ -163,12 +164,11 @@ def cell_edges(values: FloatArray) -> FloatArray:
 
 
 def _increasing(name: str, given: ArrayLike) -> FloatArray:
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise fail(name, given, "must be increasing numbers") from None
-    if values.ndim != 1 or values.size == 0 or not np.all(np.isfinite(values)) or np.any(np.diff(values) <= 0):
+    values = np.asarray(finite(name, given))
+    if values.ndim != 1:
         raise fail(name, given, "must be a one-dimensional list of increasing numbers")
+    if np.any(falls := np.diff(values, prepend=-np.inf) <= 0):
+        raise fail_at(name, values, falls, "must be larger than the number before it")
     return values
 
 

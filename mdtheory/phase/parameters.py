@@ -10,7 +10,7 @@ from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.spreads import Spread
-from mdtheory.validation import fail
+from mdtheory.validation import fail, instance
 
 Problem = UFM | MemorizationDilation | MaxMargin
 
@@ -114,6 +114,8 @@ def with_values(problem: Problem, values: Mapping[str, Any]) -> Any:
         ...
     mdtheory.errors.AssumptionError: parameter = 'smoothing': must be one of num_classes, weight_decay, ..., loss.smoothing
     """
+    if not isinstance(values, Mapping):
+        raise fail("values", values, "must map names of parameters to values, for example {'noise': 0.1}")
     check_paths(problem, tuple(values), (values.get("loss", values.get("ufm.loss")),))
     named = {canonical(path): value for path, value in values.items()}
     if isinstance(problem, MemorizationDilation):
@@ -141,6 +143,8 @@ def check_paths(problem: Problem, names: Sequence[str], losses: Sequence[object]
         known = (*(name for name in known if not name.startswith("loss.")), *own)
     seen: set[str] = set()
     for path in names:
+        if not isinstance(path, str):
+            raise fail("parameter", path, "must be named by a string")
         name = canonical(path)
         if name not in known:
             raise fail("parameter", path, "must be one of " + ", ".join(known))
@@ -160,6 +164,7 @@ def parameter(path: str) -> Parameter:
     >>> parameter("loss.smoothing").symbol, parameter("imbalance_ratio").label
     ('\\alpha', 'imbalance ratio')
     """
+    instance("path", path, str, "a string, the name of a parameter")
     path = canonical(path)
     if path in _PARAMETERS:
         return _PARAMETERS[path]
@@ -175,6 +180,7 @@ def output(name: str) -> Parameter:
     >>> output("normalized_dilation").axis_label
     'normalised dilation $\\mathrm{ND}$'
     """
+    instance("name", name, str, "a string, the name of a field of a solution")
     return _OUTPUTS.get(name) or Parameter(name, "", name.replace("_", " "))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mdtheory.validation import FloatArray, fail
+from mdtheory.validation import FloatArray, fail, instance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,14 +37,15 @@ def variable_over_two(
     dataset: "xr.Dataset", quantity: str, x: str | None, y: str | None
 ) -> "tuple[xr.DataArray, PictureAxis, PictureAxis]":
     """A variable of two dimensions and the axes across and up."""
-    if quantity not in dataset.data_vars:
+    is_dataset(dataset)
+    if not isinstance(quantity, str) or quantity not in dataset.data_vars:
         raise fail("quantity", quantity, "must be one of " + ", ".join(repr(str(name)) for name in dataset.data_vars))
     variable = dataset[quantity]
     dims = tuple(str(name) for name in variable.dims)
     if len(dims) != 2:
         raise fail("dims", dims, "must be two; choose from the others with dataset.isel or dataset.sel")
     for name, value in (("x", x), ("y", y)):
-        if value is not None and value not in dims:
+        if value is not None and (not isinstance(value, str) or value not in dims):
             raise fail(name, value, f"must be one of the dimensions {dims[0]!r} and {dims[1]!r}")
     if x is not None and x == y:
         raise fail("y", y, "must be another dimension than x")
@@ -54,8 +55,17 @@ def variable_over_two(
     return variable, axis_of(dataset, x), axis_of(dataset, y)
 
 
+def is_dataset(dataset: object) -> None:
+    """Refuse what is no data set; a variable of one is told how to become one."""
+    import xarray as xr
+
+    hint = ", such as .to_dataset(name='normalized_dilation') makes" if isinstance(dataset, xr.DataArray) else ""
+    instance("dataset", dataset, xr.Dataset, f"an xarray.Dataset{hint}")
+
+
 def thinned(dataset: "xr.Dataset") -> "xr.Dataset":
     """At most so many values a dimension as there are dots on the paper, the ends among them."""
+    is_dataset(dataset)
     for name, size in dataset.sizes.items():
         if size <= _MOST:
             continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdtheory.phase import canvas, painting
+from mdtheory.phase.boundaries import Boundary
 from mdtheory.phase.legends import legend_below
 from mdtheory.phase.picture_axes import (
     PictureAxis,
@@ -18,14 +19,13 @@ from mdtheory.phase.picture_axes import (
     variable_over_two,
 )
 from mdtheory.solutions import MDSolution
-from mdtheory.validation import FloatArray, choice, fail
+from mdtheory.validation import FloatArray, choice, fail, instance
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-    from mdtheory.phase.boundaries import Boundary
 
 SCALES = ("auto", "linear", "log", "diverging")
 
@@ -103,6 +103,10 @@ def plot(
     choice("scale", scale, SCALES)
     dataset, regions = thinned(dataset), regions if regions is None else thinned(regions)
     variable, across, up = variable_over_two(dataset, quantity, x, y)
+    if not isinstance(boundaries, (list, tuple)):
+        raise fail("boundaries", boundaries, "must be a list of boundaries, as mdtheory.phase.boundary makes them")
+    for boundary in boundaries:
+        instance("boundaries", boundary, Boundary, "a list of boundaries")
     lines = [_polylines(boundary, across, up) for boundary in boundaries]
     with canvas.style():
         own = ax is None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import islice, product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution
 from mdtheory.solving import METHODS
-from mdtheory.validation import FloatArray, choice, fail, integer, positive
+from mdtheory.validation import FloatArray, choice, fail, fits_in_memory, instance, integer, positive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -208,7 +209,8 @@ def _planned(
     if tolerance is not None:
         positive("tolerance", tolerance)
     named = _named_outputs(outputs, sample, names)
-    points = int(np.prod([axis.size for axis in read]))
+    fits_in_memory("axes", tuple(axis.size for axis in read), len(named) + 1)
+    points = prod(axis.size for axis in read)
     size = default_chunk(points, slow) if chunk is None else int(integer("chunk", chunk, 1, 2**31))
     return _Plan(
         problem=problem,
@@ -379,7 +381,8 @@ def _named_outputs(outputs: Outputs, sample: Problem, axes: Sequence[str]) -> tu
     named: dict[str, str | Callable[[Any], Any]] = {}
     known = _fields(type(sample))
     for name, what in pairs:
-        if not callable(what) and what not in known:
+        instance("outputs", name, str, "named by strings")
+        if not callable(what) and (not isinstance(what, str) or what not in known):
             raise fail("outputs", what, "must be one of " + ", ".join(known))
         if name in named or name == "status" or name in axes:
             raise AssumptionError(f"outputs = {name!r}: the name is taken")
