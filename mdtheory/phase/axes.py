@@ -124,7 +124,12 @@ def _axis(name: str, values: Any, broadcasts: bool, numeric: bool) -> Axis:
     )
     array = _array_of(given)
     # What broadcasts is a number, or None where it may be omitted.
-    if numeric and np.size(array) and not (isinstance(given, list) and any(entry is None for entry in given)):
+    if (
+        numeric
+        and array.ndim > 0
+        and array.size
+        and not (isinstance(given, list) and any(entry is None for entry in given))
+    ):
         broadcastable = real_array(name, given)
         if broadcastable.ndim != 1:
             raise fail(name, values, "must be one-dimensional: a list of values, np.linspace(...), np.geomspace(...)")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdtheory.phase import canvas, painting
-from mdtheory.phase.boundaries import Boundary
 from mdtheory.phase.legends import legend_below
 from mdtheory.phase.picture_axes import (
     PictureAxis,
@@ -19,13 +18,14 @@ from mdtheory.phase.picture_axes import (
     variable_over_two,
 )
 from mdtheory.solutions import MDSolution
-from mdtheory.validation import FloatArray, choice, fail, instance
+from mdtheory.validation import FloatArray, choice, fail
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
+    from mdtheory.phase.boundaries import Boundary
 
 SCALES = ("auto", "linear", "log", "diverging")
 
@@ -106,7 +106,8 @@ def plot(
     if not isinstance(boundaries, (list, tuple)):
         raise fail("boundaries", boundaries, "must be a list of boundaries, as mdtheory.phase.boundary makes them")
     for boundary in boundaries:
-        instance("boundaries", boundary, Boundary, "a list of boundaries")
+        if not all(hasattr(boundary, name) for name in ("x", "y", "segments", "label")):
+            raise fail("boundaries", boundary, "must be a list of boundaries, as mdtheory.phase.boundary makes them")
     lines = [_polylines(boundary, across, up) for boundary in boundaries]
     with canvas.style():
         own = ax is None
