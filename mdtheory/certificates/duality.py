@@ -116,6 +116,8 @@ def dual_value(problem: UFM, dual: FloatArray) -> float:
 def bound_error(problem: UFM, dual: FloatArray) -> float:
     """Above the rounding error of `dual_value` at a feasible point, and what its exact repair in ball arithmetic costs."""
     loss, value = mean_loss(problem), dual_value(problem, dual)
+    if not np.isfinite(value):
+        return np.inf
     numbers = loss.dual_scale(dual) + abs(value)
     if problem.bias_decay > 0:
         columns, proportions = loss.combine(dual), group_weights(problem)

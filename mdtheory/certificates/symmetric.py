@@ -40,6 +40,8 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
         The bound, summed over classes where there are class weights.
     """
     loss, n = problem.profile_loss, problem.num_classes
+    if not loss.coherent:
+        return np.full(problem.shape, -np.inf)
     if not loss.is_convex and (proved := _least_bound(problem)) is not None:
         return proved
     tau = ufm_dual_slope(problem, margin)
@@ -114,7 +116,7 @@ def md_lower_bound(
     """
     loss, lam = problem.ufm.loss.convex_hull(), problem.decay
     dilation = np.where(np.isnan(dilation), 0.0, dilation)  # where the margin is NaN too, and with it the bound
-    if loss is None:
+    if loss is None or not problem.ufm.loss.coherent:
         return np.full(problem.shape, -np.inf)
     clean, th = _tangent(problem, loss, dilation)
     candidates = [_slopes(problem, loss, th, margin, level)]

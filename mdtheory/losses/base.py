@@ -141,6 +141,14 @@ class Loss(Frozen, ABC):
     def cvxpy_atom(self, logits: "cvxpy.Expression", label: int) -> "tuple[cvxpy.Expression, list[Any]]":
         """The loss as a disciplined convex expression, with the constraints that define its auxiliary variables."""
 
+    def profile_atom(self, margins: "cvxpy.Expression") -> "tuple[cvxpy.Expression, list[Any]]":
+        """The two-class loss of a vector of margins as a convex expression; a loss may have one better than many scalars."""
+        import cvxpy as cp
+
+        halves = [0.5 * margins[i] for i in range(margins.size)]
+        atoms = [self.cvxpy_atom(cp.hstack([half, -half]), 0) for half in halves]
+        return cp.hstack([value for value, _ in atoms]), [one for _, extra in atoms for one in extra]
+
     # ------------------------------------------------------------------ proof faces
 
     def dual_floor(self, label: ArrayLike, num_classes: int) -> FloatArray:

@@ -141,6 +141,11 @@ class CrossEntropy(TargetLoss):
 
         return cp.log_sum_exp(logits) - target @ logits
 
+    def profile_atom(self, margins: "cvxpy.Expression") -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        return cp.logistic(-margins) + 0.5 * float(np.asarray(self.smoothing)) * margins, []
+
     def curvature(self, logits: ArrayLike, label: ArrayLike | None = None) -> Curvature:
         p = _softmax(as_logits(logits))
         return Curvature(p, ((np.full(p.shape[:-1], -1.0), p),))

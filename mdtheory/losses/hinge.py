@@ -97,6 +97,11 @@ class Hinge(_UnitMargin):
 
         return cp.pos(1 + cp.max(logits[[j for j in range(logits.size) if j != label]]) - logits[label]), []
 
+    def profile_atom(self, margins: "cvxpy.Expression") -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        return cp.pos(1.0 - margins), []
+
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         return np.maximum(np.subtract(1.0, margin), 0.0)
 
@@ -182,6 +187,11 @@ class SquaredHinge(_UnitMargin):
 
         hinge, constraints = Hinge().cvxpy_atom(logits, label)
         return 0.5 * cp.square(hinge), constraints
+
+    def profile_atom(self, margins: "cvxpy.Expression") -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        return 0.5 * cp.square(cp.pos(1.0 - margins)), []
 
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         return np.asarray(0.5 * np.maximum(np.subtract(1.0, margin), 0.0) ** 2)

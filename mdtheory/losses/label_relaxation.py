@@ -162,6 +162,14 @@ class LabelRelaxation(Loss):
         ]
         return cp.logistic(log_odds) - (1 - alpha) * log_odds - float(binary_entropy(alpha)), constraints
 
+    def profile_atom(self, margins: "cvxpy.Expression") -> "tuple[cvxpy.Expression, list[Any]]":
+        import cvxpy as cp
+
+        # phi falls up to its minimiser and is flat beyond: any u below both the margin and the minimiser bounds it.
+        alpha, u = float(np.asarray(self.relaxation)), cp.Variable(margins.size)
+        values = cp.logistic(u) - (1.0 - alpha) * u - float(binary_entropy(alpha))
+        return values, [u <= margins, u <= float(self.profile_minimizer())]
+
     def profile(self, margin: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         distance = self.profile_minimizer(num_classes) - np.asarray(margin, dtype=np.float64)
         return self._value_before_minimizer(_shifted(margin, num_classes), distance)

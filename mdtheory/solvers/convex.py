@@ -15,8 +15,7 @@ import numpy as np
 from mdtheory.certificates.duality import group_weights, label_columns, mean_loss
 from mdtheory.logits_problem import logits_problem
 from mdtheory.logits_solution import LogitsSolution
-from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, Loss, SquaredHinge
-from mdtheory.losses.base import TargetLoss, binary_entropy
+from mdtheory.losses.base import TargetLoss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.closed_form import solve_expansion
@@ -131,7 +130,7 @@ def ufm_programme(problem: UFM) -> UFMAnswer:
     copies: list[Any] = []
     for k in range(count):
         column = logits[:, k] + bias
-        if isinstance(problem.loss, TargetLoss):
+        if isinstance(problem.loss, TargetLoss) and problem.loss.sees_targets:
             objective = objective + weights[k] * problem.loss.target_atom(column, problem.loss.target(labels[:, k]))
             continue
         for j in np.flatnonzero(labels[:, k]):
@@ -290,7 +289,7 @@ def _solve_with_rule(problem: MemorizationDilation, rule: _Rule) -> tuple[FloatA
         objective = objective + (curvature * (kap * unit) ** 2 / dim / eta) * cp.square(x)
     else:
         offsets = kap * unit * rule.nodes
-        values, extra = _vector_atom(loss, s + offsets * x, rule.nodes.size)
+        values, extra = loss.profile_atom(s + offsets * x)
         at_zero = float(loss.profile(s)) * float(np.sum(rule.weights))
         objective = objective + (2.0 / eta) * (rule.weights @ values - at_zero)
         constraints += extra
@@ -314,23 +313,6 @@ def _solve_with_rule(problem: MemorizationDilation, rule: _Rule) -> tuple[FloatA
         noiseless += 0.5 * (float(c.mean_margin) - 1.0) ** 2
     dilation = unit * max(float(x.value), 0.0)
     return np.asarray(features.value), dilation, noiseless + eta * float(programme.value)
-
-
-def _vector_atom(loss: Loss, margins: cp.Expression, size: int) -> tuple[cp.Expression, list[Any]]:
-    """``phi`` of a vector of margins: one vector atom where the loss is known, else its own atom at each margin."""
-    if isinstance(loss, CrossEntropy):
-        return cp.logistic(-margins) + 0.5 * float(loss.smoothing) * margins, []
-    if isinstance(loss, LabelRelaxation):
-        # phi falls up to its minimiser and is flat beyond: any u below both the margin and the minimiser bounds it.
-        alpha, u = float(loss.relaxation), cp.Variable(size)
-        values = cp.logistic(u) - (1.0 - alpha) * u - float(binary_entropy(alpha))
-        return values, [u <= margins, u <= float(loss.profile_minimizer())]
-    if isinstance(loss, Hinge):
-        return cp.pos(1.0 - margins), []
-    if isinstance(loss, SquaredHinge):
-        return 0.5 * cp.square(cp.pos(1.0 - margins)), []
-    atoms = [loss.cvxpy_atom(cp.hstack([0.5 * margins[i], -0.5 * margins[i]]), 0) for i in range(size)]
-    return cp.hstack([value for value, _ in atoms]), [one for _, extra in atoms for one in extra]
 
 
 def _feasible(problem: MemorizationDilation, margin: float, level: float, *, face: bool) -> MDSolution:

@@ -65,7 +65,7 @@ def solve_free(
 
 def has_closed_form(problem: UFM) -> bool:
     """Whether the optimum is a soft-thresholded matrix: the squared error, with no bias or an unregularised one."""
-    return isinstance(problem.loss, MeanSquaredError) and problem.bias_decay == 0
+    return type(problem.loss) is MeanSquaredError and problem.bias_decay == 0
 
 
 def solution(
@@ -104,7 +104,8 @@ def _cooled(logits: LogitsProblem, tolerance: float, progress: Progress | None) 
     The points get better to the end; the dual points, which are feasible for the loss itself, only until rounding
     errors, divided by the temperature, spoil the gradients.
     """
-    point, best = logits.zero, (-np.inf, np.empty(0))
+    point = logits.zero
+    best = logits.dual_point(point)
     for temperature in _TEMPERATURES:
         soft = logits.with_temperature(temperature)
         # Far from the last temperature it is enough to follow the path.
