@@ -855,3 +855,35 @@ def test_a_counterexample_that_is_a_fraction_survives_json():
     report = falsify(sp.expand((x - third) ** 2) > 0, WIDE, samples=50)
     assert report.counterexample == {"x": Fraction(1, 3)}
     assert Report.from_json(report.to_json()).counterexample == {"x": Fraction(1, 3)}
+
+
+@pytest.mark.parametrize("ends", [(-1e308, 1e308), (0, 5e-324), (1e-300, 1e300, "log"), (-1e-320, 1e-310), (3, 3)])
+def test_ends_of_any_size_are_drawn(ends):
+    report = falsify(x <= ends[1], {"x": ends}, samples=40)
+    assert report.verdict is Verdict.SUPPORTED
+    assert falsify(x < sp.Float(ends[1]), {"x": ends}, samples=40).verdict is Verdict.REFUTED
+
+
+def test_a_domain_of_ones_own_needs_no_simple_points():
+    class Halves:
+        def draw(self, rng):
+            return int(rng.integers(-6, 7)) / 2
+
+        def step(self, value, size, rng):
+            return self.draw(rng)
+
+        def simpler(self, value):
+            return []
+
+        def contains(self, value):
+            return 2 * value == int(2 * value)
+
+    assert falsify(x**2 >= 0, {"x": Halves()}, samples=40).verdict is Verdict.SUPPORTED
+    assert falsify(x**2 > 0, {"x": Halves()}, samples=60).verdict is Verdict.REFUTED
+    with pytest.raises(mdt.AssumptionError, match="positive"):
+        falsify(pos**2 - pos, {"x": Halves()}, samples=40)
+
+
+def test_a_claim_expected_to_say_nothing_contradicts_itself_if_it_says_something():
+    assert check(made(expected=Verdict.VACUOUS), samples=10).exit_code == 1
+    assert check(made(expected=Verdict.VACUOUS, assumptions=(sp.Gt(x, 2),)), samples=10).exit_code == 0

@@ -102,14 +102,19 @@ class Interval:
 
     def _at(self, share: float) -> float:
         if self.log:
-            return float(min(self.high, max(self.low, self.low * (self.high / self.low) ** share)))
+            ratio = self.high / self.low
+            if not np.isfinite(ratio):
+                drawn = float(np.exp(np.log(self.low) * (1.0 - share) + np.log(self.high) * share))
+            else:
+                drawn = self.low * ratio**share
+            return float(min(self.high, max(self.low, drawn)))
         return float(min(self.high, max(self.low, self.low * (1.0 - share) + self.high * share)))
 
     def _share(self, value: float) -> float:
         if self.high == self.low:
             return 0.0
         if self.log:
-            return float(np.log(value / self.low) / np.log(self.high / self.low))
+            return float((np.log(value) - np.log(self.low)) / (np.log(self.high) - np.log(self.low)))
         half = 0.5 * self.high - 0.5 * self.low
         return (0.5 * value - 0.5 * self.low) / half if half > 0 else 0.0
 

@@ -301,6 +301,8 @@ def _standing(verdict: Verdict, target: Verdict) -> str:
         return "contradicted" if verdict in (Verdict.PROVED, Verdict.CERTIFIED) else "undecided"
     if verdict is Verdict.REFUTED:
         return "contradicted"
+    if target is Verdict.VACUOUS and STRENGTH.get(verdict, 0) > 0:
+        return "contradicted"
     if verdict is target:
         return "as expected"
     if verdict in (Verdict.ERROR, Verdict.VACUOUS) or STRENGTH[verdict] < STRENGTH[target]:

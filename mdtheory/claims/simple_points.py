@@ -148,7 +148,9 @@ def line_points(
             domain = domains[symbol.name]
             if function is None or isinstance(domain, Proportions) or not isinstance(domain, (Interval, Integers)):
                 continue
-            for number in _telling(function, symbol.name, domain, base):
+            with np.errstate(all="ignore"):
+                telling = _telling(function, symbol.name, domain, base)
+            for number in telling:
                 value: Value = round(number) if isinstance(domain, Integers) else number
                 for near in _allowed(simple_near(domain, value), fractions):
                     yield {**base, symbol.name: near}
@@ -251,13 +253,13 @@ def _telling(function: Callable[..., Any], name: str, domain: Interval | Integer
 
     def along(t: Any) -> FloatArray:
         values = [t if key == name else np.float64(np.nan if isinstance(v, tuple) else v) for key, v in base.items()]
-        with np.errstate(all="ignore"):
-            found = np.asarray(function(*values), dtype=np.float64)
+        found = np.asarray(function(*values), dtype=np.float64)
         return np.broadcast_to(found, np.shape(t)).astype(np.float64)
 
     low, high = float(domain.low), float(domain.high)
     logarithmic = isinstance(domain, Interval) and domain.log
-    grid = np.geomspace(low, high, GRID) if logarithmic else low + (high - low) * np.linspace(0.0, 1.0, GRID)
+    share = np.linspace(0.0, 1.0, GRID)
+    grid = np.geomspace(low, high, GRID) if logarithmic else low * (1.0 - share) + high * share
     try:
         y = along(grid)
     except (TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError, NameError):
@@ -267,12 +269,13 @@ def _telling(function: Callable[..., Any], name: str, domain: Interval | Integer
     turning = [(i, i + 2, True) for i in np.flatnonzero(np.signbit(rises[:-1]) != np.signbit(rises[1:]))]
     turning.sort(key=lambda cell: abs(y[cell[0] + 1]))
     cells = [*crossing[:MOST_ON_LINE], *turning[:MOST_ON_LINE]]
-    return [_refined(along, float(grid[i]), float(grid[j]), turns=turns) for i, j, turns in cells]
+    found = [_refined(along, float(grid[i]), float(grid[j]), turns=turns) for i, j, turns in cells]
+    return [number for number in found if math.isfinite(number)]
 
 
 def _refined(along: Callable[[Any], FloatArray], low: float, high: float, *, turns: bool) -> float:
     """The zero of a function, or (by its differences) its turning point, between two numbers."""
-    step = 1e-5 * (high - low)
+    step = 1e-5 * high - 1e-5 * low
 
     def sign(t: float) -> bool:
         if not turns:
@@ -282,11 +285,11 @@ def _refined(along: Callable[[Any], FloatArray], low: float, high: float, *, tur
 
     at_low = sign(low)
     for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
+        middle = 0.5 * low + 0.5 * high
         if middle in (low, high):
             break
         if sign(middle) == at_low:
             low = middle
         else:
             high = middle
-    return 0.5 * (low + high)
+    return 0.5 * low + 0.5 * high

@@ -163,15 +163,17 @@ class Evaluator:
         """The verdict of rational arithmetic where balls leave it open, for so many points: it takes its time."""
         key = (relation, tuple(sorted(point.items())), thorough)
         if key not in self._exactly:
-            if len(self._exactly) >= MOST_EXACT:
+            # What is equal, as far as balls tell, is compared at so many points only; so are numbers that are not rational.
+            left = len(self._exactly) < MOST_EXACT
+            if not left and not thorough:
                 return None
-            self._exactly[key] = self._rationally(relation, point, thorough=thorough)
+            self._exactly[key] = self._rationally(relation, point, thorough=thorough and left)
         return self._exactly[key]
 
     def _rationally(self, relation: Relation, point: Point, *, thorough: bool) -> tuple[bool | None, float] | None:
         values = rational_values(relation.symbols, exact_values(point))
         if relation.operator == "iff-positive":
-            one, other = exact_sign(relation.left, values), exact_sign(relation.right, values)
+            one, other = (exact_sign(side, values, thorough=thorough) for side in (relation.left, relation.right))
             return None if one is None or other is None else ((one > 0) == (other > 0), 0.0)
         sign = exact_sign(relation.left - relation.right, values, thorough=thorough)
         return None if sign is None else (HOLDS[relation.operator](sign), 0.0)
