@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from mdtheory.array_files import read_matrix, read_vector
 from mdtheory.certificates.certificate import Certificate
-from mdtheory.errors import AssumptionError, CertificateError, SolverError
+from mdtheory.errors import AssumptionError, CertificateError, SolverError, one_line
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.problems.memorization_dilation import SCALINGS
@@ -237,7 +237,7 @@ def _md(arguments: argparse.Namespace) -> MemorizationDilation:
 def _failed(error: Exception, code: int) -> int:
     if isinstance(error, OSError):
         error = Exception(f"{error.filename or 'output'}: {error.strerror or error}")
-    print("mdtheory: error: " + " ".join(str(error).split()), file=sys.stderr)
+    print("mdtheory: error: " + one_line(str(error)), file=sys.stderr)
     return code
 
 

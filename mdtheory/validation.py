@@ -1,8 +1,9 @@
 """Turn user input into clean numbers, or say precisely what is wrong with it."""
 
 from collections.abc import Callable
-from fractions import Fraction
+from decimal import Decimal
 from math import prod
+from numbers import Real as AnyReal
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ _MOST_BYTES = 2**35
 # Sums of doubles that miss one by no more than this were meant to be one.
 _SUM_OF_DOUBLES = 1e-12
 _NO_NUMBER = "must be a real number or an array of real numbers"
-_NUMBERS = (int, float, np.integer, np.floating, Fraction)
+_NUMBERS = (AnyReal, Decimal)
 # A time span counts as an integer in NumPy.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
@@ -73,12 +74,14 @@ def unit_interval(name: str, value: ArrayLike) -> Real:
 def integer(name: str, value: ArrayLike, low: int, high: int) -> int | NDArray[np.int64]:
     """An integer, or an integer array, between `low` and `high`; floats with an integer value are accepted."""
     array = real_array(name, value)
-    good = np.asarray((array >= low) & (array <= high) & (array == np.floor(array)))
+    # Integers are compared as they are: as doubles those beyond 2**53 would be others.
+    exact: NDArray[Any] = np.asarray(value) if np.asarray(value).dtype.kind in "iuO" else array
+    good = np.asarray((exact >= low) & (exact <= high) & (array == np.floor(array)), dtype=bool)
     if not np.all(good):
         raise fail_at(name, array, ~good, f"must be an integer from {low} to {high}")
     if array.ndim == 0:
-        return int(array)
-    whole = array.astype(np.int64)
+        return int(exact)
+    whole = exact.astype(np.int64)
     whole.setflags(write=False)
     return whole
 
@@ -285,7 +288,7 @@ def real_array(name: str, value: ArrayLike) -> FloatArray:
     except Exception:  # whatever an array-like of someone else's raises
         array = np.asarray(None)
     if array.dtype.kind not in "iuf" or (isinstance(value, (list, tuple)) and _holds(value, bool)):
-        array = _from_objects(name, value)
+        array = _from_objects(name, value if isinstance(value, (list, tuple)) or array.ndim == 0 else array)
     if array.size == 0:
         raise fail(name, array, "must hold at least one number")
     with np.errstate(over="ignore"):

@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import pickle
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 import mpmath
@@ -234,7 +235,19 @@ def test_a_short_line_stays_as_it_is(text):
 
 @pytest.mark.parametrize(
     "value",
-    [Fraction(1, 4), np.float16(0.25), np.array(0.25), np.longdouble(0.25), np.ma.masked_array([0.25], [False])],
+    [
+        Fraction(1, 4),
+        Decimal("0.25"),
+        sp.Rational(1, 4),
+        np.float16(0.25),
+        np.array(0.25),
+        np.longdouble(0.25),
+        np.ma.masked_array([0.25], [False]),
+        np.array([0.25], dtype=object),
+        pd.Series([0.25]),
+        pd.Series([0.25], dtype="Float64"),
+        xr.DataArray([0.25]),
+    ],
 )
 def test_numbers_of_every_real_kind_are_numbers(value):
     assert np.all(np.asarray(positive("x", value)) == 0.25)
@@ -244,6 +257,20 @@ def test_integers_beyond_64_bits_are_numbers():
     assert positive("x", 10**30) == 1e30
     assert np.array_equal(positive("x", [10**30, 1]), [1e30, 1.0])
     assert "too large" in refusal(positive, "x", [1, 10**400])
+
+
+def test_large_integers_are_not_rounded_before_they_are_compared():
+    assert integer("n", 2**53 + 1, 1, 2**60) == 2**53 + 1
+    assert np.array_equal(integer("n", [2**53 + 1, 3], 1, 2**60), [2**53 + 1, 3])
+    for beyond in (2**53 + 1, [1, 2**53 + 1], np.array([2**53 + 1]), 10**30, np.uint64(2**64 - 1)):
+        assert "must be an integer from 1 to" in refusal(integer, "n", beyond, 1, 2**53)
+    assert integer("n", 2.0**52, 1, 2**53) == 2**52
+
+
+def test_an_entry_that_a_table_lacks_is_named():
+    missing = pd.Series([0.25, None], dtype="Float64")
+    assert refusal(positive, "x", missing) == "x = nan: must be positive and finite (entry [1])"
+    assert refusal(positive, "x", pd.Series([True, False])).startswith("x = True: must be a real number")
 
 
 @pytest.mark.parametrize(
@@ -469,6 +496,10 @@ HOSTILE = {
     "class": mdt.UFM,
     "date": np.datetime64("2026-01-01"),
     "broken": Broken(),
+    "loud": Loud(),
+    "long text": "x" * 10**5,
+    "nested list": [[0.1] * 100] * 100 + [["x"] * 100],
+    "large array": np.full((30, 400), None),
 }
 
 
