@@ -206,7 +206,8 @@ class _FocalHull(Focal):
         return np.where(np.greater(margin, self.hull_start()), super().profile_curvature(margin, num_classes), 0.0)
 
     def kinks(self) -> FloatArray | None:
-        return self.hull_start()
+        # Further out (without end, for cross-entropy) the two slopes differ by less than rounding.
+        return np.maximum(self.hull_start(), -60.0)
 
 
 @lru_cache(maxsize=64)

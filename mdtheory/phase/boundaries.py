@@ -50,6 +50,11 @@ class Boundary(Frozen):
     how: str
     residual_meaning: str
 
+    def __repr__(self) -> str:
+        vertices = sum(len(segment) for segment in self.segments)
+        size = f"{len(self.segments)} segments, {vertices} vertices, errors below {self.worst_error:.2g}"
+        return f"Boundary(kind={self.kind!r}, x={self.x!r}, y={self.y!r}: {size}, {self.how})"
+
     @property
     def worst_error(self) -> float:
         """The largest entry of `errors`; 0 for a boundary without segments."""

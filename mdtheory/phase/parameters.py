@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import numpy as np
 
@@ -12,10 +12,15 @@ from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.spreads import Spread
 from mdtheory.validation import fail, instance
 
+if TYPE_CHECKING:
+    from mdtheory.phase.axes import Axis
+
 Problem = UFM | MemorizationDilation | MaxMargin
 
 COUNTS = ("num_classes", "feature_dim", "spread.dim")
 """Parameters that are whole numbers."""
+VECTORS = ("class_weights", "label_distribution", "label_temperatures")
+"""Parameters whose single value is an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,43 @@ def check_paths(problem: Problem, names: Sequence[str], losses: Sequence[object]
     for name in ("weight_decay", "feature_decay"):
         if "decay" in seen and name in seen:
             raise AssumptionError(f"parameter = 'decay': sets {name} too; give one of them")
+
+
+def takes_arrays(problem: Problem, path: str, losses: Sequence[Loss] = ()) -> bool:
+    """Whether a problem takes an array of values of a parameter, with its own loss or with any of `losses`.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> ufm = mdt.UFM(mdt.Focal(2.0), num_classes=2, weight_decay=1e-3, feature_decay=1e-3)
+    >>> [path for path in paths(ufm) if takes_arrays(ufm, path)]
+    ['num_classes', 'weight_decay', 'feature_decay', 'decay', 'loss.focusing']
+    """
+    name = canonical(path)
+    if isinstance(problem, MaxMargin):
+        return False
+    ufm = problem.ufm if isinstance(problem, MemorizationDilation) else problem
+    if name.startswith("loss."):
+        own = name.removeprefix("loss.")
+        return any(own in loss.parameter_names() for loss in (losses or (ufm.loss,)))
+    # A field takes arrays if its type is a number or an array of them.
+    kinds = {field.name: get_args(field.type) for record in (problem, ufm) for field in fields(record)}
+    kinds["decay"] = kinds["weight_decay"]
+    return bool({int, float} & set(kinds.get(name, ()))) and any(get_origin(k) is np.ndarray for k in kinds[name])
+
+
+def check_entries(axes: "Sequence[Axis]") -> None:
+    """Check that values of an axis are numbers, strings or records, but for parameters that are vectors themselves.
+
+    Raises
+    ------
+    AssumptionError
+        If a value is a list or an array.
+    """
+    for axis in axes:
+        bad = [value for value in axis.values if isinstance(value, (list, tuple, np.ndarray))]
+        if bad and canonical(axis.name) not in VECTORS:
+            raise fail(axis.name, bad[0], "must be one value for each point: an axis is one-dimensional")
 
 
 def parameter(path: str) -> Parameter:

@@ -101,6 +101,8 @@ def plot(
     ('log', 'linear')
     """
     choice("scale", scale, SCALES)
+    if limits is not None and np.shape(limits) != (2,):
+        raise fail("limits", limits, "must be two numbers in order")
     dataset, regions = thinned(dataset), regions if regions is None else thinned(regions)
     variable, across, up = variable_over_two(dataset, quantity, x, y)
     if not isinstance(boundaries, (list, tuple)):
@@ -111,7 +113,7 @@ def plot(
     lines = [_polylines(boundary, across, up) for boundary in boundaries]
     with canvas.style():
         own = ax is None
-        ax = canvas.panels(width=width)[0, 0] if ax is None else ax
+        ax = _axes(ax, width)
         legend: list[Patch] = []
         if painting.is_flagged(variable) and scale == "auto":
             legend += painting.paint_flags(ax, variable, across, up)
@@ -176,7 +178,7 @@ def plot_losses(
     choice("width", width, tuple(canvas.WIDTHS))
     with canvas.style():
         own = ax is None
-        ax = canvas.panels(width=width)[0, 0] if ax is None else ax
+        ax = _axes(ax, width)
         for i in np.argsort(-_last_finite(values), kind="stable"):
             dashes = _LOSS_DASHES[i % len(_LOSS_DASHES)]
             ax.plot(across.positions, values[i], color=f"C{i % 8}", linestyle=dashes, label=_in_symbols(labels[i]))
@@ -237,6 +239,15 @@ def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width:
         ax = canvas.panels(width=width)[0, 0] if ax is None else ax
         draw(ax, solution)
     return ax
+
+
+def _axes(ax: "Axes | None", width: str) -> "Axes":
+    """The axes given, or those of a new figure."""
+    from matplotlib.axes import Axes
+
+    if ax is not None and not isinstance(ax, Axes):
+        raise fail("ax", ax, "must be axes of matplotlib, or None for a new figure")
+    return canvas.panels(width=width)[0, 0] if ax is None else ax
 
 
 def _polylines(boundary: "Boundary", across: PictureAxis, up: PictureAxis) -> list[FloatArray]:

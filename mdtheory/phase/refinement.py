@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.phase.fingerprint import provenance
-from mdtheory.phase.parameters import parameter, with_values
+from mdtheory.phase.parameters import check_paths, parameter, with_values
 from mdtheory.phase.plane import Factory, Side, sides
-from mdtheory.problems import UFM, MemorizationDilation
+from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.solving import solve
-from mdtheory.validation import fail, integer
+from mdtheory.validation import fail, fits_in_memory, integer, one_point
 
 if TYPE_CHECKING:
     import xarray
@@ -38,7 +38,7 @@ def refine(
 
     Parameters
     ----------
-    problem : UFM, MemorizationDilation or callable
+    problem : UFM, MemorizationDilation, MaxMargin or callable
         One point, whose two parameters are replaced; or a callable that takes the names of the axes as keywords and
         returns a problem.
     classify : callable
@@ -76,9 +76,19 @@ def refine(
     (33, True)
     """
     x, y = sides(ranges)
+    if isinstance(problem, (UFM, MemorizationDilation, MaxMargin)):
+        check_paths(problem, (x.path, y.path))
+        one_point(problem.shape if not isinstance(problem, MaxMargin) else ())
+    elif not callable(problem):
+        raise fail(
+            "problem", problem, "must be a UFM, a MemorizationDilation, a MaxMargin or a callable that returns one"
+        )
+    if not callable(classify):
+        raise fail("classify", classify, "must be callable with a solution")
     first = int(np.asarray(integer("coarse", coarse, 2, 2**12)))
     halvings = int(np.asarray(integer("levels", levels, 0, 12)))
     side = (first - 1) * 2**halvings + 1
+    fits_in_memory("levels", (side, side), 1)
     labels, solved = np.zeros((side, side), dtype=np.int16), np.zeros((side, side), dtype=bool)
     task = _Task(problem, classify, x, y, of_solution)
 
@@ -116,11 +126,11 @@ class _Task:
 
     def __call__(self, share: NDArray[np.float64]) -> int:
         values = {side.path: float(side.value(np.asarray(s))) for side, s in zip((self.x, self.y), share, strict=True)}
-        known = isinstance(self.problem, (UFM, MemorizationDilation))
+        known = isinstance(self.problem, (UFM, MemorizationDilation, MaxMargin))
         build = partial(with_values, self.problem, values) if known else partial(self.problem, **values)
         problem = build()
         label = self.classify(solve(problem) if self.of_solution else problem)
-        if int(label) != label or abs(int(label)) > 32_000:
+        if not isinstance(label, (int, float, np.number, np.bool_)) or label != np.rint(label) or abs(label) > 32_000:
             raise fail("classify", label, "must return a small integer")
         return int(label)
 

@@ -2,9 +2,9 @@
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import islice, product
 from math import prod
 from pathlib import Path
@@ -19,7 +19,16 @@ from mdtheory.phase.axes import Axis, Slices, default_chunk, plan, read_axes
 from mdtheory.phase.chunks import Cell, Chunk, Output, Task
 from mdtheory.phase.execution import Where, run, worker_count
 from mdtheory.phase.fingerprint import code_digest, description, provenance, versions
-from mdtheory.phase.parameters import Parameter, Problem, canonical, check_paths, output, parameter
+from mdtheory.phase.parameters import (
+    Parameter,
+    Problem,
+    canonical,
+    check_entries,
+    check_paths,
+    output,
+    parameter,
+    takes_arrays,
+)
 from mdtheory.phase.progress import Counting, Progress, counting
 from mdtheory.phase.store import Store
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
@@ -27,7 +36,7 @@ from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution
 from mdtheory.solving import METHODS
-from mdtheory.validation import FloatArray, choice, fail, fits_in_memory, instance, integer, positive
+from mdtheory.validation import FloatArray, choice, fail, fits_in_memory, instance, integer, one_number, positive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,10 +51,6 @@ _ANSWERS: dict[type, tuple[type, ...]] = {
 }
 # Parameters that decide whether a features model is one margin: with them as an axis every point is solved on its own.
 _SHAPING = ("class_weights", "label_distribution", "bias_decay", "feature_dim")
-_BROADCASTING = (
-    *("noise", "slope", "noisy_feature_decay", "weight_decay", "feature_decay", "decay", "num_classes"),
-    *("loss.smoothing", "loss.relaxation", "loss.focusing"),
-)
 # How many points of a user's function are tried to see what it returns.
 _TRIES = 1000
 
@@ -125,6 +130,8 @@ def sweep(
     plans = _planned(problem, axes, outputs, method, tolerance, chunk, vectorized)
     if isinstance(executor, int):
         _check_travels(plans.task(0), executor)
+    if store is not None and not isinstance(store, (str, os.PathLike)):
+        raise fail("store", store, "must be the path of a directory")
     counter = counting(plans.cells, progress)
     kept = None if store is None else Store(Path(store), plans.identity())
     try:
@@ -157,7 +164,7 @@ class _Plan:
 
     @property
     def cells(self) -> int:
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -199,15 +206,18 @@ def _planned(
         if vectorized:
             raise fail("vectorized", vectorized, "is for a function that makes the problem")
         vectorised = _vectorises(problem, names, method)
-        read = read_axes(axes, [name for name in names if _broadcasts(name)] if vectorised else None)
-        losses = [loss for axis in read if canonical(axis.name) == "loss" for loss in axis.values]
+        given = axes.get("loss", axes.get("ufm.loss", ())) if isinstance(axes, Mapping) else ()
+        losses = [loss for loss in given if isinstance(loss, Loss)] if isinstance(given, Iterable) else []
+        broadcasting = [name for name in names if takes_arrays(problem, name, losses)] if vectorised else None
+        read = read_axes(axes, broadcasting)
         check_paths(problem, names, losses)
+        check_entries(read)
         if not isinstance(problem, MaxMargin) and problem.shape != ():
             raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
-        sample, slow = problem, not vectorised or _scans(problem, names, losses)
+        sample, slow = problem, not vectorised or _scans(problem, read, losses)
     choice("method", method, METHODS[type(sample)])
     if tolerance is not None:
-        positive("tolerance", tolerance)
+        one_number("tolerance", tolerance, positive)
     named = _named_outputs(outputs, sample, names)
     fits_in_memory("axes", tuple(axis.size for axis in read), len(named) + 1)
     points = prod(axis.size for axis in read)
@@ -344,17 +354,27 @@ def _vectorises(problem: Problem, names: Sequence[str], method: str) -> bool:
     return fixed and problem.feature_dim is None and {canonical(name) for name in names}.isdisjoint(_SHAPING)
 
 
-def _broadcasts(name: str) -> bool:
-    """Whether a problem takes an array of this parameter."""
-    return canonical(name) in _BROADCASTING
-
-
-def _scans(problem: Problem, names: Sequence[str], losses: Sequence[Any]) -> bool:
+def _scans(problem: Problem, axes: Sequence[Axis], losses: Sequence[Loss]) -> bool:
     """Whether the solver has to look for several minima, one point at a time: for losses that are not convex."""
     if not isinstance(problem, MemorizationDilation):
         return False
-    convex = all(loss.is_convex for loss in (losses or [problem.ufm.loss]) if isinstance(loss, Loss))
-    return not convex or "loss.focusing" in map(canonical, names)
+    varied = {axis.name: axis.values for axis in axes if canonical(axis.name).startswith("loss.")}
+    return any(not _always_convex(loss, varied) for loss in (losses or [problem.ufm.loss]))
+
+
+def _always_convex(loss: Loss, varied: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether a loss is convex for all values of its parameters on the axes that it takes."""
+    if not varied:
+        return loss.is_convex
+    for name, values in varied.items():
+        for value in values:
+            try:
+                changed: Loss = replace(loss, **{canonical(name).removeprefix("loss."): value})  # type: ignore[type-var]  # every loss with parameters is a dataclass
+            except (AssumptionError, TypeError):
+                continue
+            if not changed.is_convex:
+                return False
+    return True
 
 
 def _sample(function: Callable[..., Problem], axes: Sequence[Axis]) -> Problem:
@@ -374,7 +394,7 @@ def _sample(function: Callable[..., Problem], axes: Sequence[Axis]) -> Problem:
 
 def _named_outputs(outputs: Outputs, sample: Problem, axes: Sequence[str]) -> tuple[Output, ...]:
     if outputs is None:
-        outputs = _default_outputs(sample)
+        outputs = _default_outputs(sample, axes)
     if isinstance(outputs, str) or not isinstance(outputs, (Sequence, Mapping)) or not outputs:
         raise fail("outputs", outputs, "must be a list of names, for example ['dilation'], or a mapping")
     pairs = outputs.items() if isinstance(outputs, Mapping) else ((name, name) for name in outputs)
@@ -390,10 +410,11 @@ def _named_outputs(outputs: Outputs, sample: Problem, axes: Sequence[str]) -> tu
     return tuple(named.items())
 
 
-def _default_outputs(sample: Problem) -> tuple[str, ...]:
+def _default_outputs(sample: Problem, axes: Sequence[str]) -> tuple[str, ...]:
     if isinstance(sample, MemorizationDilation):
         return _MD_OUTPUTS
     single = isinstance(sample, UFM) and sample.symmetric and sample.class_weights is None
+    single = single and {canonical(name) for name in axes}.isdisjoint(_SHAPING)
     return ("margin", "objective", "gap") if single else ("objective", "gap")
 
 
