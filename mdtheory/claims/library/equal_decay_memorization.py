@@ -82,6 +82,7 @@ CLAIM = Claim(
         "unconstrained noisy features",
     ),
     derivation="derivations/small_noise.py",
+    equivalent={"term-dropped-3": "says only that k is positive, which is true as well"},
     most_samples=500,
     notes="So curved losses differ at the next order only: see equal-decay-boundary. The hinge moves noisy examples less far.",
 )

