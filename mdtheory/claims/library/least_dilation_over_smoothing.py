@@ -17,9 +17,23 @@ from mdtheory.errors import AssumptionError
 growth, relative_growth = sp.symbols("growth relative_growth", real=True)
 free_rest, rest, margin, reach, share, scale = sp.symbols("e_0 e s reach share scale", positive=True)
 more_smoothing = sp.Symbol("more_smoothing", positive=True)
-more_free_rest, more_rest, more_margin, more_reach, more_share = sp.symbols(
-    "more_e_0 more_e more_s more_reach more_share", positive=True
-)
+NUMERATOR = "numerator of the rate over the margin, in balls"
+sign, sign_of_more = sp.symbols("g g_of_more", real=True)
+relative_sign, relative_sign_of_more = sp.symbols("relative_g relative_g_of_more", real=True)
+
+
+def _sign(name: str, exponent: int) -> Computed:
+    """The sign of the growth: ``(1 - q/2) w/s - 1 - e(1-e)/(e_0(1-e_0))``, at one smoothing or the other."""
+
+    def at(point: Mapping[str, Any]) -> arb:
+        mean_decay = (arb(point["weight_decay"]) * arb(point["feature_decay"])).sqrt()
+        own = arb(point[name]) / 2
+        rest = own + mean_decay * (2 if point["nonnegative"] else arb(2).sqrt())
+        margin = (1 / rest - 1).log()
+        travelled = (1 / own - 1).log() + margin
+        return (1 - arb(exponent) / 2) * travelled / margin - 1 - rest * (1 - rest) / (own * (1 - own))
+
+    return Computed(at)
 
 
 def _growth(exponent: int) -> Computed:
@@ -67,22 +81,21 @@ CLAIM = Claim(
         reach: sp.log(1 / free_rest - 1) + margin,
         scale: 2 * rest * (1 - rest) * margin * reach,
         share: 1 + rest * (1 - rest) / (free_rest * (1 - free_rest)),
-        more_free_rest: more_smoothing / 2,
-        more_rest: more_smoothing / 2 + KAPPA,
-        more_margin: sp.log(1 / more_rest - 1),
-        more_reach: sp.log(1 / more_free_rest - 1) + more_margin,
-        more_share: 1 + more_rest * (1 - more_rest) / (more_free_rest * (1 - more_free_rest)),
     },
     assumptions=(sp.Lt(smoothing, more_smoothing), not_collapsed_either.subs(smoothing, more_smoothing)),
     quantities={
         growth: Quantity(at=_growth(1), route="power series in ball arithmetic"),
         relative_growth: Quantity(at=_growth(0), route="power series in ball arithmetic"),
+        sign: Quantity(at=_sign("smoothing", 1), route=NUMERATOR),
+        sign_of_more: Quantity(at=_sign("more_smoothing", 1), route=NUMERATOR),
+        relative_sign: Quantity(at=_sign("smoothing", 0), route=NUMERATOR),
+        relative_sign_of_more: Quantity(at=_sign("more_smoothing", 0), route=NUMERATOR),
     },
     relations=(
         equal(growth, (reach / 2 - margin * share) / scale),
         equal(relative_growth, (reach - margin * share) / scale),
-        less(reach / (2 * margin) - share, more_reach / (2 * more_margin) - more_share),
-        less(reach / margin - share, more_reach / more_margin - more_share),
+        less(sign, sign_of_more),
+        less(relative_sign, relative_sign_of_more),
     ),
     expected=Verdict.PROVED,
     hypotheses=(

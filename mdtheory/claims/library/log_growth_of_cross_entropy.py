@@ -122,7 +122,13 @@ CLAIM = Claim(
     ),
     derivation="derivations/small_noise.py",
     equivalent=dict.fromkeys(
-        ("constant-nudged-2", "integer-shifted-1", "half-dropped-1", "constant-nudged-3"),
+        (
+            *(f"constant-nudged-{i}" for i in range(2, 6)),
+            "integer-shifted-2",
+            "half-dropped-1",
+            "term-dropped-12",
+            "term-dropped-13",
+        ),
         "a constant inside the outer logarithm changes only what is of higher order",
     ),
     notes="An explicit noise level below which cross-entropy dilates more: ordering-small-noise.",

@@ -67,4 +67,5 @@ CLAIM = Claim(
     expected=Verdict.PROVED,
     hypotheses=("two classes", "nonzero class means", "spread in a ball"),
     derivation="derivations/test_error.py",
+    equivalent={"constant-nudged-18": "where the minimum is one, the other factor vanishes"},
 )

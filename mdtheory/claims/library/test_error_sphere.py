@@ -70,4 +70,5 @@ CLAIM = Claim(
     expected=Verdict.PROVED,
     hypotheses=("two classes", "nonzero class means", "spread on a sphere"),
     derivation="derivations/test_error.py",
+    equivalent={"constant-nudged-16": "where the minimum is one, the other factor vanishes"},
 )
