@@ -31,7 +31,16 @@ from _check import identity, nonnegative, positive
 
 PROVES = {
     "hinge-dilation": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "hinge",
+            "nonnegative features",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+            "noisy features without decay",
+            "absolute scaling",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -45,11 +54,19 @@ PROVES = {
         },
         "conclusion": ("ND + 1 == D*noise*Piecewise((1, slope > D/(2*sqrt(dim))), (0, True))/slope + 1",),
         "quantities": {
-            "ND": "values of the objective at its kinks, two-point spread",
+            "ND": "the optimal normalised dilation",
         },
     },
     "hinge-threshold": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "hinge",
+            "nonnegative features",
+            "nonzero class means",
+            "spread on a sphere",
+            "unconstrained noisy features",
+            "absolute scaling",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -65,13 +82,22 @@ PROVES = {
             "gain == -D*kap_w*mean_abs/slope + 4*sqrt(D**2*noisy_decay**2/4 + (kap_w/2 + noisy_decay/kap_w)**2)",
         ),
         "quantities": {
-            "gain": "slope of the objective at zero memorization, Arb integrals",
-            "D": "closed form of the configuration",
-            "kap_w": "closed form of the configuration",
+            "gain": "minus the right derivative of the objective over the noise at zero memorization",
+            "D": "||h_1 - h_2||",
+            "kap_w": "||w_1 - w_2||",
         },
     },
     "mse-dilation": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "squared error",
+            "unregularised bias",
+            "nonnegative features",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+            "absolute scaling",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -92,14 +118,23 @@ PROVES = {
             "ND == D*noise*(s - smoothing + 1)/(2*s*slope*(D**2*noise/(dim*slope**2) + 1))",
         ),
         "quantities": {
-            "D": "closed form of the configuration",
-            "kap_w": "closed form of the configuration",
-            "noisy_margin": "root of stationarity by proved signs, two-point spread",
-            "ND": "root of stationarity by proved signs, two-point spread",
+            "D": "||h_1 - h_2||",
+            "kap_w": "||w_1 - w_2||",
+            "noisy_margin": "the optimal noisy margin",
+            "ND": "ND without decay of noisy features",
         },
     },
     "mse-dilation-without-bias": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "squared error",
+            "no bias",
+            "free features",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+            "absolute scaling",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -126,13 +161,22 @@ PROVES = {
             "memorization**2 == (noisy_margin + s)**2/kap_w**2 + (noisy_sum - s_0)**2/kap_p**2",
         ),
         "quantities": {
-            "noisy_margin": "linear systems and a root by proved signs",
-            "noisy_sum": "linear systems and a root by proved signs",
-            "memorization": "linear systems and a root by proved signs",
+            "noisy_margin": "the difference of the noisy logits, own minus other",
+            "noisy_sum": "their sum",
+            "memorization": "the optimal memorization",
         },
     },
     "peak-mse": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "squared error",
+            "unregularised bias",
+            "nonnegative features",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+            "noisy features without decay",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -149,14 +193,23 @@ PROVES = {
             "ND_max_relative == sqrt(dim)*sqrt(noise)*(s - smoothing + 1)/(4*s)",
         ),
         "quantities": {
-            "s": "closed form of the configuration",
-            "ND": "root of stationarity by proved signs, two-point spread",
-            "ND_max": "root of stationarity by proved signs, two-point spread, at the slope of the peak",
-            "ND_max_relative": "root of stationarity by proved signs, two-point spread, at the slope of the peak",
+            "s": "the margin of the class means",
+            "ND": "the optimal normalised dilation",
+            "ND_max": "ND at C = D sqrt(eta/d), absolute scaling",
+            "ND_max_relative": "ND at C = sqrt(eta/d), relative scaling",
         },
     },
     "squared-hinge-dilation": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "squared hinge",
+            "nonnegative features",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+            "noisy features without decay",
+            "absolute scaling",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -171,8 +224,8 @@ PROVES = {
         },
         "conclusion": ("ND == D*noise*(s + 1)/(2*s*slope*(D**2*noise/(dim*slope**2) + 1))",),
         "quantities": {
-            "D": "closed form of the configuration",
-            "ND": "root of stationarity by proved signs, two-point spread",
+            "D": "||h_1 - h_2||",
+            "ND": "the optimal normalised dilation",
         },
     },
 }

@@ -31,7 +31,12 @@ from _check import agrees, identity, negative, positive
 
 PROVES = {
     "lambert-memorization": {
-        "hypotheses": (),
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "nonzero class means",
+            "unconstrained noisy features",
+        ),
         "assumptions": (
             "weight_decay > 0",
             "feature_decay > 0",
@@ -50,10 +55,10 @@ PROVES = {
         },
         "conclusion": ("root*exp(root) + root*exp(shift) == amplitude*exp(shift)",),
         "quantities": {
-            "margin": "closed form of the configuration",
-            "weight_distance": "closed form of the configuration",
-            "multiplier": "slope of the dilation cost at the solution, in balls",
-            "noisy_margin": "root of stationarity by proved signs, two-point spread",
+            "margin": "the margin of the class means",
+            "weight_distance": "||w_1 - w_2||",
+            "multiplier": "the multiplier of the ball at the optimum",
+            "noisy_margin": "the optimal noisy margin",
         },
     },
 }

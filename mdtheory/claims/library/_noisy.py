@@ -73,6 +73,8 @@ cross_entropy_not_collapsed_either = sp.Lt(2 * KAPPA, 1)
 LossName = Literal["cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge", "hinge"]
 CURVED: tuple[LossName, ...] = ("cross-entropy", "label-relaxation", "mean-squared-error", "squared-hinge")
 """Losses with phi'' > 0 left of the margin and of the noise-free noisy margin."""
+LOSSES: tuple[LossName, ...] = (*CURVED, "hinge")
+"""Every convex loss of two classes here; what a variable ``kind`` numbers."""
 Slope = Callable[[arb], arb]
 Fixed = Mapping[str, Any]
 """Fields of a `Case` that do not come from the point."""
@@ -115,7 +117,7 @@ class Case:
         if point.get("sphere"):
             both["spread"] = Sphere
         if "kind" in point:
-            both["loss"] = CURVED[point["kind"]]
+            both["loss"] = LOSSES[point["kind"]]
         known = {f.name for f in fields(cls)}
         own = {name: value for name, value in point.items() if name in known}
         moved = {name: point[other] for name, other in renamed.items()}
@@ -156,6 +158,24 @@ class Case:
             "hinge": lambda t: arb(-1),
         }
         return slopes[self.loss]
+
+    def loss_value(self) -> Slope:
+        """phi, a function of the margin."""
+        alpha = arb(self.smoothing)
+
+        def relaxed(t: arb) -> arb:
+            """Flat from its least minimiser on."""
+            t = t.min((1 / alpha - 1).log())
+            return (1 + t.exp()).log() - (1 - alpha) * t + alpha * alpha.log() + (1 - alpha) * (1 - alpha).log()
+
+        values: Mapping[str, Slope] = {
+            "cross-entropy": lambda t: (1 + (-t).exp()).log() + alpha * t / 2,
+            "label-relaxation": relaxed if alpha > 0 else lambda t: (1 + (-t).exp()).log(),
+            "mean-squared-error": lambda t: (t - (1 - alpha)) ** 2 / 4,
+            "squared-hinge": lambda t: (1 - t).max(arb(0)) ** 2 / 2,
+            "hinge": lambda t: (1 - t).max(arb(0)),
+        }
+        return values[self.loss]
 
     def pull(self) -> Callable[[arb, arb], arb]:
         """``E zeta phi'(s + K zeta)``."""

@@ -46,5 +46,13 @@ def compared() -> dict[str, Any]:
             by_smoothing: solved(),
         },
         "expected": Verdict.PROVED,
+        "hypotheses": (
+            "two classes",
+            "cross-entropy",
+            "label relaxation",
+            "nonzero class means",
+            "isotropic spread",
+            "unconstrained noisy features",
+        ),
         "derivation": "derivations/monotonicity_in_noise.py",
     }

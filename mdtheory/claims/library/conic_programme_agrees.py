@@ -52,8 +52,9 @@ CLAIM = Claim(
     id="conic-programme-agrees",
     title="Solving for both noisy features and the dilation at once gives the reduced solution",
     statement=(
-        r"The convex programme in $(u_1, u_2, r)$, solved without assuming symmetry or a tight constraint, has the "
-        r"dilation and the memorization of the problem in one variable."
+        r"Cross-entropy with smoothing, two classes with nonzero means, unconstrained noisy features: the convex "
+        r"programme in $(u_1, u_2, r)$, solved without assuming symmetry or a tight constraint, has the dilation and "
+        r"the memorization of the problem in one variable. Drawn with nonnegative features on two points."
     ),
     source=Source("this project", "exact reduction of the memorization-dilation problem"),
     variables={
@@ -75,6 +76,13 @@ CLAIM = Claim(
     },
     relations=(equal(dilation, conic_dilation), equal(memorization, conic_memorization)),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/md_reduction.py",
     resolution=1e-4,
     most_samples=20,

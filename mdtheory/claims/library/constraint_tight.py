@@ -6,16 +6,17 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Case, not_collapsed
+from mdtheory.claims.domains import Integers, Interval
+from mdtheory.claims.library._noisy import EITHER, LOSSES, VARIABLES, Case, kind, nonnegative, not_collapsed_either
 from mdtheory.claims.library._points import Computed
+from mdtheory.claims.library._small import ROOM, room
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope
 from mdtheory.claims.library.md_lower_bound import value_at
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_least
 
 along, across, excess = sp.symbols("along across excess", real=True)
-growth, least_growth = sp.symbols("growth least_growth", positive=True)
+growth, least_growth = sp.symbols("growth least_growth", real=True)
 
 
 def _dilation(case: Case, point: Mapping[str, Any]) -> tuple[arb, arb, arb]:
@@ -45,8 +46,9 @@ CLAIM = Claim(
     id="constraint-tight",
     title="The memorization constraint is tight",
     statement=(
-        r"Wherever the noisy features are, dilation $r' > r = \eta \Vert u_1 - h_2 \Vert D/C$ beyond what they need "
-        r"costs at least $2\lambda(r'^2 - r^2)$: at the optimum the constraint is tight."
+        r"Two classes with nonzero means, any loss that is convex in the margin, isotropic spread, absolute scaling: "
+        r"wherever the noisy features are, dilation $r' > r = \eta \Vert u_1 - h_2 \Vert D/C$ beyond what they need "
+        r"costs at least $2\lambda(r'^2 - r^2)$: if $\lambda > 0$ the constraint is tight at the optimum."
     ),
     source=Source("this project", "exact reduction of the memorization-dilation problem"),
     variables={
@@ -57,13 +59,18 @@ CLAIM = Claim(
         along: Interval(-1.0, 1.0),
         across: Interval(-1.0, 1.0),
         excess: Interval(1e-4, 3.0, log=True),
+        nonnegative: EITHER,
+        kind: Integers(0, len(LOSSES) - 1),
     },
-    assumptions=(not_collapsed,),
+    assumptions=(not_collapsed_either, sp.Gt(room, 0)),
     quantities={
+        room: ROOM,
         growth: Quantity(at=Computed(_growth), route="values of the objective, in balls"),
         least_growth: Quantity(at=Computed(_least_growth), route="decay of noisy features, in balls"),
     },
     relations=(at_least(growth, least_growth),),
     expected=Verdict.PROVED,
+    notes="Without convexity it is false: constraint-tight-any-loss.",
+    hypotheses=("two classes", "convex margin loss", "isotropic spread", "absolute scaling"),
     derivation="derivations/md_reduction.py",
 )

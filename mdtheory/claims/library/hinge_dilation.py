@@ -41,8 +41,9 @@ CLAIM = Claim(
     id="hinge-dilation",
     title="Dilation with the hinge: all or nothing",
     statement=(
-        r"Hinge, nonnegative features, noisy features without decay, absolute scaling: $\mathrm{ND} = \eta D/C$ if $C > D\,\mathrm{E}|\zeta|/2$, "
-        r"and 0 if $C < D\,\mathrm{E}|\zeta|/2$, where $D^2 = 2\sqrt{\lambda_W/\lambda_H}$."
+        r"Hinge, two classes, nonnegative features, $2\mu < 1$, unconstrained noisy features without decay, absolute "
+        r"scaling: $\mathrm{ND} = \eta D/C$ if $C > D\,\mathrm{E}|\zeta|/2$, and 0 if $C < D\,\mathrm{E}|\zeta|/2$, "
+        r"where $D^2 = 2\sqrt{\lambda_W/\lambda_H}$."
     ),
     source=Source("this project", "closed forms of the memorization-dilation problem"),
     variables={v: domain for v, domain in VARIABLES.items() if v not in (smoothing, noisy_decay)},
@@ -58,6 +59,16 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "hinge",
+        "nonnegative features",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+        "noisy features without decay",
+        "absolute scaling",
+    ),
     derivation="derivations/hinge_and_mse.py",
     notes="Tested on the two-point spread. With decay of noisy features the threshold is that of hinge-threshold.",
 )

@@ -37,10 +37,10 @@ CLAIM = Claim(
     id="hinge-threshold",
     title="When the hinge memorises anything at all",
     statement=(
-        r"Hinge, nonnegative features, sphere, absolute scaling: at zero memorization the objective falls at the rate $\eta$ "
-        r"times $4 (\lambda^2 D^2/4 + (\kappa_w/2 + \lambda/\kappa_w)^2)^{1/2} - D\, \mathrm{E}|\zeta|\, \kappa_w/C$, and "
-        r"something is memorised if and only if that is positive; "
-        r"$\mathrm{E}|\zeta| = \Gamma(d/2)/(\sqrt{\pi}\,\Gamma((d+1)/2))$."
+        r"Hinge, two classes, nonnegative features, $2\mu < 1$, unconstrained noisy features, sphere, absolute "
+        r"scaling: at zero memorization the objective falls at the rate $\eta$ times $4 (\lambda^2 D^2/4 + "
+        r"(\kappa_w/2 + \lambda/\kappa_w)^2)^{1/2} - D\, \mathrm{E}|\zeta|\, \kappa_w/C$, and something is memorised "
+        r"if and only if that is positive; $\mathrm{E}|\zeta| = \Gamma(d/2)/(\sqrt{\pi}\,\Gamma((d+1)/2))$."
     ),
     source=Source("this project", "closed forms of the memorization-dilation problem"),
     variables={v: domain for v, domain in VARIABLES.items() if v not in (smoothing, noise)},
@@ -59,6 +59,15 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "hinge",
+        "nonnegative features",
+        "nonzero class means",
+        "spread on a sphere",
+        "unconstrained noisy features",
+        "absolute scaling",
+    ),
     derivation="derivations/hinge_and_mse.py",
     notes="How much is memorised above the threshold: hinge-dilation.",
 )

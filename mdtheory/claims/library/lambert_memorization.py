@@ -28,9 +28,10 @@ CLAIM = Claim(
     id="lambert-memorization",
     title="The noisy margin of cross-entropy is a value of the r-Lambert function",
     statement=(
-        r"With the multiplier $\nu$ of the ball, $\tau = (\kappa_w^2 \alpha/4 + \nu s)/(\lambda + \nu)$ and "
-        r"$A = \kappa_w^2/(2(\lambda + \nu))$, the number $x = t + \tau$ satisfies $x e^x + e^\tau x = A e^\tau$, "
-        r"where $\kappa_w = \Vert w_1 - w_2 \Vert$."
+        r"Cross-entropy with smoothing $\alpha$, two classes with nonzero means, unconstrained noisy features: with "
+        r"the multiplier $\nu$ of the ball, $\lambda + \nu > 0$, $\tau = (\kappa_w^2 \alpha/4 + \nu s)/(\lambda + "
+        r"\nu)$ and $A = \kappa_w^2/(2(\lambda + \nu))$, the number $x = t + \tau$ satisfies $x e^x + e^\tau x = A "
+        r"e^\tau$, where $\kappa_w = \Vert w_1 - w_2 \Vert$."
     ),
     source=Source("this project", "cross-entropy memorization in closed form"),
     variables=VARIABLES,
@@ -48,5 +49,6 @@ CLAIM = Claim(
     },
     relations=(equal(root * sp.exp(root) + sp.exp(shift) * root, amplitude * sp.exp(shift)),),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "cross-entropy", "nonzero class means", "unconstrained noisy features"),
     derivation="derivations/lambert_form.py",
 )

@@ -33,22 +33,17 @@ value, lower_bound, clean, force, own_clean, own_force, loss_slope = sp.symbols(
 dilation = sp.Symbol("r", positive=True)
 
 
-def loss(alpha: arb, t: arb) -> arb:
-    """phi of cross-entropy with smoothing."""
-    return (1 + (-t).exp()).log() + alpha * t / 2
-
-
 def clean_cost(problem: NoisyProblem, case: Case, r: arb) -> arb:
     """F(r)."""
-    c, alpha = problem.classes, arb(case.smoothing)
+    c, loss = problem.classes, case.loss_value()
     shift = c.weight_distance * r * case.zeta
-    mean_loss = (loss(alpha, c.margin + shift) + loss(alpha, c.margin - shift)) / 2
+    mean_loss = (loss(c.margin + shift) + loss(c.margin - shift)) / 2
     return 2 * mean_loss + 2 * problem.decay * (c.centre_square + c.mean_distance**2 / 4 + r**2)
 
 
 def value_at(problem: NoisyProblem, case: Case, r: arb, along: arb, across: arb) -> arb:
     """The objective with both noisy features at (along w_1 - w_2, along the mean of the class means)."""
-    noisy = loss(arb(case.smoothing), problem.classes.weight_distance * along)
+    noisy = case.loss_value()(problem.classes.weight_distance * along)
     return clean_cost(problem, case, r) + 2 * problem.noise * (noisy + problem.decay * (along**2 + across**2))
 
 
@@ -111,9 +106,11 @@ CLAIM = Claim(
     id="md-lower-bound",
     title="A lower bound on the memorization-dilation problem, tight at the solution",
     statement=(
-        r"Cross-entropy, nonnegative features: for every $r \geq 0$ and $p \leq 0$, with $\theta = F'(r) D/(2C)$ and "
-        r"$b^2 = (\kappa_w p - \lambda D)^2 + \lambda^2 D^2$, the optimal value is at least $F(r) - r F'(r) + 2\eta(-ps + "
-        r"H(\alpha/2 - p) + \lambda D^2/2 - (b-\theta)_+^2/(4\lambda))$, with equality at the solution and $p = \varphi'(t)$."
+        r"Cross-entropy with smoothing, two classes with nonzero means, nonnegative features, unconstrained noisy "
+        r"features with decay $\lambda > 0$, isotropic spread, absolute scaling: for every $r \geq 0$ and $\alpha/2 - "
+        r"1 \leq p \leq 0$, with $\theta = F'(r) D/(2C)$ and $b^2 = (\kappa_w p - \lambda D)^2 + \lambda^2 D^2$, the "
+        r"optimal value is at least $F(r) - r F'(r) + 2\eta(-ps + H(\alpha/2 - p) + \lambda D^2/2 - "
+        r"(b-\theta)_+^2/(4\lambda))$, with equality at the solution and $p = \varphi'(t)$."
     ),
     source=Source("this project", "lower bound for the memorization-dilation problem"),
     variables={
@@ -137,5 +134,14 @@ CLAIM = Claim(
         equal(value, _bound(dilation, loss_slope, own_clean, own_force)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonnegative features",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+        "absolute scaling",
+    ),
     derivation="derivations/dual_bound.py",
 )

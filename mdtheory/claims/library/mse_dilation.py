@@ -16,9 +16,10 @@ CLAIM = Claim(
     id="mse-dilation",
     title="Dilation and memorization with the squared error in closed form",
     statement=(
-        r"Squared error with bias, absolute scaling: $t = (\kappa_w^2(1-\alpha)/4 - \nu s)/(\kappa_w^2/4 + \lambda + \nu)$, "
-        r"$\nu = (\kappa_w^2/d + 4\lambda)\eta D^2/(4C^2)$; if $\lambda = 0$, "
-        r"$\mathrm{ND} = \eta D (s+1-\alpha)/(2sC(1+\eta D^2/(dC^2)))$."
+        r"Squared error with bias, two classes, nonnegative features, $s = 1 - \alpha - 4\mu > 0$, unconstrained "
+        r"noisy features, absolute scaling: $t = (\kappa_w^2(1-\alpha)/4 - \nu s)/(\kappa_w^2/4 + \lambda + \nu)$, "
+        r"$\nu = (\kappa_w^2/d + 4\lambda)\eta D^2/(4C^2)$; if $\lambda = 0$, $\mathrm{ND} = \eta D "
+        r"(s+1-\alpha)/(2sC(1+\eta D^2/(dC^2)))$."
     ),
     source=Source("this project", "closed forms of the memorization-dilation problem"),
     variables=VARIABLES,
@@ -47,6 +48,16 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "squared error",
+        "unregularised bias",
+        "nonnegative features",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+        "absolute scaling",
+    ),
     derivation="derivations/hinge_and_mse.py",
     notes="Without a bias the sum of the logits matters too: mse-dilation-without-bias.",
 )

@@ -77,10 +77,11 @@ CLAIM = Claim(
     id="mse-dilation-without-bias",
     title="Memorization with the squared error without a bias in closed form",
     statement=(
-        r"Squared error without bias, absolute scaling, $s = 1-\alpha-2\sqrt{2}\mu$, $s_0 = 1 - 2\sqrt{2}\mu$, $\kappa_p = \Vert w_1+w_2 \Vert$, "
-        r"$\nu = ((\kappa_w^2+\kappa_p^2)/d + 4\lambda)\eta D^2/(4C^2)$: the noisy logits have the sum "
-        r"$(\kappa_p^2/4+\nu s_0)/(\kappa_p^2/4+\lambda+\nu)$ and difference "
-        r"$t = (\kappa_w^2(1-\alpha)/4-\nu s)/(\kappa_w^2/4+\lambda+\nu)$."
+        r"Squared error without bias, two classes, free features, unconstrained noisy features, absolute scaling, $s "
+        r"= 1-\alpha-2\sqrt{2}\mu > 0$, $s_0 = 1 - 2\sqrt{2}\mu$, $\kappa_p = \Vert w_1+w_2 \Vert$, $\nu = "
+        r"((\kappa_w^2+\kappa_p^2)/d + 4\lambda)\eta D^2/(4C^2)$: the noisy logits have the sum $(\kappa_p^2/4+\nu "
+        r"s_0)/(\kappa_p^2/4+\lambda+\nu)$ and difference $t = (\kappa_w^2(1-\alpha)/4-\nu "
+        r"s)/(\kappa_w^2/4+\lambda+\nu)$."
     ),
     source=Source("this project", "closed forms of the memorization-dilation problem"),
     variables={**VARIABLES, dim: Integers(2, 32)},
@@ -108,5 +109,15 @@ CLAIM = Claim(
         equal(memorization**2, ((noisy_margin + own) / weights) ** 2 + ((total - both) / weights_sum) ** 2),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "squared error",
+        "no bias",
+        "free features",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+        "absolute scaling",
+    ),
     derivation="derivations/hinge_and_mse.py",
 )

@@ -51,8 +51,9 @@ CLAIM = Claim(
     id="noisy-stationarity",
     title="What balances memorization and dilation",
     statement=(
-        r"At the optimum the multiplier of the ball is $\nu = \eta D^{2q} F'(r)/(4 C^2 r)$, with $q = 1$ in absolute "
-        r"and $q = 0$ in relative scaling."
+        r"Cross-entropy with smoothing, two classes with nonzero means, unconstrained noisy features: at the optimum "
+        r"the multiplier of the ball is $\nu = \eta D^{2q} F'(r)/(4 C^2 r)$, with $q = 1$ in absolute and $q = 0$ in "
+        r"relative scaling."
     ),
     source=Source("this project", "exact reduction of the memorization-dilation problem"),
     variables=VARIABLES,
@@ -71,6 +72,13 @@ CLAIM = Claim(
         equal(relative_multiplier, noise * relative_cost_slope / (4 * slope**2 * relative_dilation)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/md_reduction.py",
     notes=(
         "Solutions are found by this equation, so draws only check that the balls are right. Tested without it: "

@@ -58,8 +58,9 @@ CLAIM = Claim(
     id="nonnegative-noisy-features",
     title="The margin of a noisy feature that must stay nonnegative",
     statement=(
-        r"Noisy features $u \geq 0$ at distance at most $\rho$ from the class mean they look like have margins up to "
-        r"$-s + \kappa_w \rho$ if $\rho \leq D$, and up to $\kappa_w (\rho^2/2 - D^2/4)^{1/2}$ beyond."
+        r"Two classes with nonzero orthogonal means of equal length: noisy features $u \geq 0$ at distance at most "
+        r"$\rho$ from the class mean they look like have margins up to $-s + \kappa_w \rho$ if $\rho \leq D$, and up "
+        r"to $\kappa_w (\rho^2/2 - D^2/4)^{1/2}$ beyond."
     ),
     source=Source("this project", "memorization with nonnegative noisy features"),
     variables={
@@ -78,5 +79,6 @@ CLAIM = Claim(
         equal(best_far, weight_distance * sp.sqrt(far_memorization**2 / 2 - mean_distance**2 / 4)),
     ),
     expected=Verdict.PROVED,
+    hypotheses=("two classes", "nonnegative features", "nonzero class means"),
     derivation="derivations/md_reduction.py",
 )

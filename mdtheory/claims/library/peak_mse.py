@@ -34,8 +34,9 @@ CLAIM = Claim(
     id="peak-mse",
     title="The largest dilation over all slopes, squared error",
     statement=(
-        r"Squared error with bias, noisy features without decay: over all slopes the largest $\mathrm{ND}$ is "
-        r"$\sqrt{\eta d}\,(1-\alpha+s)/(4s)$, at $C = D^q\sqrt{\eta/d}$."
+        r"Squared error with bias, two classes, nonnegative features, $s = 1 - \alpha - 4\mu > 0$, unconstrained "
+        r"noisy features without decay: over all slopes the largest $\mathrm{ND}$ is $\sqrt{\eta "
+        r"d}\,(1-\alpha+s)/(4s)$, at $C = D^q\sqrt{\eta/d}$, in absolute ($q = 1$) and relative ($q = 0$) scaling."
     ),
     source=Source("this project", "peak of the dilation over the slope"),
     variables={v: domain for v, domain in VARIABLES.items() if v is not noisy_decay},
@@ -48,5 +49,15 @@ CLAIM = Claim(
     },
     relations=(at_most(normalized, largest), equal(largest, PEAK), equal(relative_largest, PEAK)),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "squared error",
+        "unregularised bias",
+        "nonnegative features",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+        "noisy features without decay",
+    ),
     derivation="derivations/hinge_and_mse.py",
 )

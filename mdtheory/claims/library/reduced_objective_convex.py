@@ -8,8 +8,9 @@ import sympy as sp
 from flint import arb, ctx
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._noisy import VARIABLES, Case, configured, mean_distance, not_collapsed
+from mdtheory.claims.library._noisy import VARIABLES, Case, configured, kind, mean_distance, not_collapsed
 from mdtheory.claims.library._points import Computed
+from mdtheory.claims.library._small import OF_CURVED_LOSSES, ROOM, room
 from mdtheory.claims.library._symbols import noise, slope
 from mdtheory.claims.library.md_lower_bound import value_at
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
@@ -84,13 +85,16 @@ CLAIM = Claim(
     id="reduced-objective-convex",
     title="The memorization-dilation problem in one variable is convex",
     statement=(
-        r"With $r = \eta \rho D/C$ the objective $V(\rho) = F(r) + 2\eta g(\rho)$ is convex with slope "
-        r"$V'(\rho) = \eta (D/C) F'(r) - 4 \eta \nu \rho$, so $V(\rho') \geq V(\rho) + V'(\rho)(\rho' - \rho)$."
+        r"Two classes with nonzero means, a loss $\varphi$ that is convex in the margin and differentiable, "
+        r"unconstrained noisy features, absolute scaling: with $r = \eta \rho D/C$ the objective $V(\rho) = F(r) + "
+        r"2\eta g(\rho)$ is convex with slope $V'(\rho) = \eta (D/C) F'(r) - 4 \eta \nu \rho$, so $V(\rho') \geq "
+        r"V(\rho) + V'(\rho)(\rho' - \rho)$."
     ),
     source=Source("this project", "exact reduction of the memorization-dilation problem"),
-    variables={**VARIABLES, share: Interval(0.001, 0.999), part: Interval(0.01, 0.9)},
-    assumptions=(not_collapsed,),
+    variables={**VARIABLES, share: Interval(0.001, 0.999), part: Interval(0.01, 0.9), kind: OF_CURVED_LOSSES},
+    assumptions=(not_collapsed, sp.Gt(room, 0)),
     quantities={
+        room: ROOM,
         mean_distance: configured("mean_distance"),
         memorization: Quantity(at=_part(0, 0), route=ON_CURVE),
         multiplier: Quantity(at=_part(0, 2), route="stationarity of the noisy feature"),
@@ -106,5 +110,14 @@ CLAIM = Claim(
         equal(tangent, noise * mean_distance / slope * force - 4 * noise * multiplier * memorization),
     ),
     expected=Verdict.PROVED,
+    notes="Without convexity of the loss it is false: reduced-objective-convex-any-loss.",
+    hypotheses=(
+        "two classes",
+        "convex margin loss",
+        "differentiable margin loss",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/md_reduction.py",
 )

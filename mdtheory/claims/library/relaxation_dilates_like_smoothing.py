@@ -11,9 +11,10 @@ CLAIM = Claim(
     id="relaxation-dilates-like-smoothing",
     title="Label relaxation dilates like label smoothing while clean examples stay below its minimiser",
     statement=(
-        r"Label relaxation with $\alpha/2$ and label smoothing with $\alpha$ have the same class means. If no clean "
-        r"example of the latter has a margin above $\log((2-\alpha)/\alpha)$, then "
-        r"$\mathrm{ND}_{LR} = \mathrm{ND}_{LS}$."
+        r"Two balanced classes with nonzero means, unconstrained noisy features, $0 < \alpha < 1$: label relaxation "
+        r"with $\alpha/2$ and label smoothing with $\alpha$ have the same class means. If no clean example of the "
+        r"latter has a margin above $\log((2-\alpha)/\alpha)$, then $\mathrm{ND}_{LR} = \mathrm{ND}_{LS}$. Drawn with "
+        r"nonnegative features on two points."
     ),
     **compared(),
     assumptions=(not_collapsed, sp.Le(farthest, minimiser)),

@@ -32,7 +32,8 @@ CLAIM = Claim(
     id="smoothing-dilates-less-at-fixed-configuration",
     title="A smoother loss dilates less, on one and the same configuration",
     statement=(
-        r"With class means and classifier held fixed, more smoothing $\alpha$ gives strictly smaller $\mathrm{ND}$."
+        r"Cross-entropy, two classes, unconstrained noisy features: with nonzero class means and classifier held "
+        r"fixed, more smoothing $\alpha < 1$ gives strictly smaller $\mathrm{ND}$."
     ),
     source=Source("this project", "monotonicity in the smoothing"),
     variables={**VARIABLES, more_smoothing: SMOOTHING},
@@ -45,6 +46,14 @@ CLAIM = Claim(
     },
     relations=(less(smoother, own), less(smoother_free, own_free)),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "cross-entropy",
+        "nonzero class means",
+        "fixed configuration",
+        "isotropic spread",
+        "unconstrained noisy features",
+    ),
     derivation="derivations/monotonicity_in_noise.py",
     notes="When each smoothing has its own configuration this is false: see dilation-decreasing-in-smoothing.",
 )

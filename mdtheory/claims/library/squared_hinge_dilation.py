@@ -14,8 +14,9 @@ CLAIM = Claim(
     id="squared-hinge-dilation",
     title="Dilation with the squared hinge in closed form",
     statement=(
-        r"Squared hinge, noisy features without decay, absolute scaling: while every clean example has a margin of at "
-        r"most 1, $\mathrm{ND} = \eta D (1+s)/(2 s C (1 + \eta D^2/(d C^2)))$, $s = 1 - 2\mu$."
+        r"Squared hinge, two classes, nonnegative features, $2\mu < 1$, unconstrained noisy features without decay, "
+        r"absolute scaling: while every clean example has a margin of at most 1, $\mathrm{ND} = \eta D (1+s)/(2 s C "
+        r"(1 + \eta D^2/(d C^2)))$, $s = 1 - 2\mu$."
     ),
     source=Source("this project", "closed forms of the memorization-dilation problem"),
     variables={v: domain for v, domain in VARIABLES.items() if v not in (noisy_decay, smoothing)},
@@ -32,6 +33,16 @@ CLAIM = Claim(
         ),
     ),
     expected=Verdict.PROVED,
+    hypotheses=(
+        "two classes",
+        "squared hinge",
+        "nonnegative features",
+        "nonzero class means",
+        "isotropic spread",
+        "unconstrained noisy features",
+        "noisy features without decay",
+        "absolute scaling",
+    ),
     derivation="derivations/hinge_and_mse.py",
     notes="The farthest clean example has the margin s + 2 s ND over the root of d, two-point spread.",
 )
