@@ -130,8 +130,10 @@ def md_lower_bound(
     lost = (dilation < _UNDERFLOW) & (length > th) & (np.asarray(problem.noise) > 0)
     if loss.smooth_slope and np.any(lost):
         # The dilation underflows, but not the force that belongs to it: the tangent at another tiny r is as good.
-        other = _dilation_of_pull(problem, loss, length)
-        clean, th = _tangent(problem, loss, np.where(lost & (other < 1e10 * _UNDERFLOW), other, dilation))
+        other, force = _dilation_of_pull(problem, loss, length)
+        lost = lost & (other < 1e10 * _UNDERFLOW)
+        clean = clean - np.where(lost, other, 0.0) * np.where(lost, force, 0.0)
+        th = np.where(lost, length, th)
     value = np.full(problem.shape, -np.inf)
     for p, sum_slope in candidates:
         value = np.maximum(value, _noisy_bound(problem, loss, th, p, sum_slope, margin, level))
@@ -191,7 +193,7 @@ def _balanced_slopes(
         return p, np.zeros(np.shape(level))
     seen = c.weight_sum > 0
     sum_slope = -(th * direction[1] + 2.0 * lam * level) / np.where(seen, c.weight_sum, 1.0)
-    return p, np.where(seen, sum_slope, -0.5)
+    return p, np.where(seen, np.clip(sum_slope, -0.5, 0.0), -0.5)
 
 
 def _noisy_bound(
@@ -262,14 +264,15 @@ def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) ->
     return clean, np.minimum(force, _LARGEST_FORCE)
 
 
-def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> FloatArray:
-    """The r at which ``th`` is `pull`, for small r."""
+def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The r at which ``th`` is `pull`, and F' there, for small r: zero where they underflow."""
     c = problem.configuration
     stiffness = mean_stiffness(loss, problem.spread, c.margin, np.zeros(np.shape(pull)), _room(problem, loss))
     floor = problem.decay + (0.25 * c.weight_sum**2 / problem.spread.dim if problem.ufm.pays_for_mean else 0.0)
     distance = c.mean_distance if problem.scaling == "absolute" else 1.0
     with np.errstate(over="ignore"):
-        return np.asarray(pull / distance / (c.weight_distance**2 * stiffness + 2.0 * floor) * problem.slope)
+        force = 2.0 * pull / distance * problem.slope
+        return np.asarray(0.5 * force / (c.weight_distance**2 * stiffness + 2.0 * floor)), np.asarray(force)
 
 
 def _room(problem: MemorizationDilation, loss: Loss) -> FloatArray | None:

@@ -52,17 +52,24 @@ def expansion_points(points: Points) -> tuple[FloatArray, ...]:
 def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
     """Squared error: F' is linear, so the expansion is exact and everything is rational."""
     stiffness = points.initial_stiffness()
-    with np.errstate(over="ignore"):
-        nu = points.eta * points.c * points.c * stiffness
+    log_nu = points.log_gain + np.log(stiffness)
     # Beyond this rho is proportional to 1/nu, and r = eta c rho does not depend on the noise.
     most = 1e120 * (0.25 * points.kap**2 + 0.25 * points.kp**2 + points.lam)
-    answer = quadratic_response(points, np.minimum(nu, most))
-    beyond = nu > most
-    rho = np.where(beyond, answer.rho * (most / np.maximum(nu, most)), answer.rho)
-    dilation = points.eta * points.c * rho
-    if np.any(beyond):
-        dilation = np.where(beyond, answer.rho * most / np.where(beyond, points.c, 1.0) / stiffness, dilation)
-    return dilation, rho, answer.margin, answer.level
+    excess = np.maximum(log_nu - np.log(most), 0.0)
+    with np.errstate(over="ignore"):
+        plain = points.eta * points.c * points.c * stiffness
+    nu = np.where(points.extreme, np.exp(np.clip(log_nu, -745.0, 709.0)), plain)
+    answer = quadratic_response(points, np.where(excess > 0, most, nu))
+    with np.errstate(divide="ignore", under="ignore"):
+        log_rho = np.log(answer.rho) - excess
+    rho = np.where(excess > 0, np.exp(log_rho), answer.rho)
+    dilation = points.dilation_of(rho, log_rho)
+    return (
+        np.where(excess > 0, np.exp(points.log_eta + points.log_c + log_rho), dilation),
+        rho,
+        answer.margin,
+        answer.level,
+    )
 
 
 def quadratic_response(points: Points, nu: FloatArray) -> Position:
@@ -113,15 +120,18 @@ def hinge_points(points: Points) -> tuple[FloatArray, ...]:
     kap, lam, c, eta = points.kap, points.lam, points.c, points.eta
     with np.errstate(over="ignore"):
         pressure = kap * points.spread.mean_absolute * c
-        gain = eta * c / (1.0 + eta * c * c)
     pull = np.hypot(lam * points.centre, 0.5 * kap + lam / kap)
     active = pressure < 4.0 * pull
+    c = np.where(active, c, 0.0)
+    with np.errstate(over="ignore"):
+        growth = eta * c * c
+    gain = np.where(growth > 1e200, 1.0 / np.where(growth > 1e200, c, 1.0), eta * c / (1.0 + np.minimum(growth, 1e200)))
     # Before the kink: lam + nu = pull/rho in 4 rho (nu - lam eta c^2) = pressure. With lam = 0 nothing holds it there.
     spare = np.where(active, 4.0 * pull - np.where(active, pressure, 0.0), 0.0)
     decay = np.where(lam > 0, 4.0 * lam, 1.0)
     with np.errstate(over="ignore"):
-        share = 0.25 * spare / pull / (1.0 + eta * c * c)
-        w = np.where(lam > 0, (0.5 * kap**2 + lam) / np.where(lam > 0, lam, 1.0) * share, np.inf)
+        share = 0.25 * spare / pull / (1.0 + growth)
+        w = np.where(lam > 0, (0.5 * kap**2 + lam) * share / np.where(lam > 0, lam, 1.0), np.inf)
     short = active & (w <= 2.0)
     flat = active & ~short
     share = np.where(short, share, 0.0)
@@ -132,7 +142,7 @@ def hinge_points(points: Points) -> tuple[FloatArray, ...]:
     w = np.where(short, w, np.where(flat, 2.0, 0.0))
     drop = share * points.centre
     rho = np.hypot(w / kap, drop)
-    dilation = np.where(short, gain * spare / decay, np.where(flat, eta * np.where(flat, c, 0.0) * rho, 0.0))
+    dilation = np.where(short, gain * spare / decay, np.where(flat, eta * c * rho, 0.0))
     return dilation, rho, w - 1.0, points.centre - drop
 
 
@@ -160,12 +170,14 @@ def _hinge_on_cone(points: Points) -> tuple[FloatArray, ...]:
     """Hinge loss with u >= 0: ``4 nu rho - 4 lam eta c^2 rho`` increases in nu and must equal ``kap E|zeta| c``."""
     with np.errstate(over="ignore"):
         pressure = points.kap * points.spread.mean_absolute * points.c
-        floor = np.minimum(points.lam * points.eta * points.c * points.c, 1e300)
+        reach = np.minimum(points.c, 1e150)
+        floor = np.minimum(points.lam * points.eta * reach * reach, 1e300)
     low, high = np.full(pressure.shape, -745.0), np.full(pressure.shape, 700.0)
     for _ in range(200):
         log_nu = 0.5 * (low + high)
         nu = np.exp(log_nu)
-        below = 4.0 * hinge_response(points, nu).rho * (nu - floor) < pressure
+        with np.errstate(over="ignore"):
+            below = 4.0 * hinge_response(points, nu).rho * (nu - floor) < pressure
         low, high = np.where(below, log_nu, low), np.where(below, high, log_nu)
     nu = np.exp(0.5 * (low + high))
     answer = hinge_response(points, nu)
