@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 import mdtheory as mdt
 from mdtheory.certificates import duality
 from mdtheory.certificates.certificate import Certificate, certify
+from mdtheory.cli import main
 from mdtheory.rank import cp_rank_bound, required_width
 from mdtheory.status import Status
 
@@ -457,6 +458,18 @@ def test_single_entries_near_the_ends_of_the_doubles_are_refused_or_true(name, e
         except mdt.CertificateError:
             continue
         assert bounds.lower <= solution.objective * (1 + 1e-12)
+
+
+def test_the_shell_refuses_a_file_in_one_line_with_exit_code_one(tmp_path, capsys):
+    path = tmp_path / "certificate.json"
+    mdt.solve(skewed(mdt.CrossEntropy(), 0.01)).certificate.save(path)
+    record = json.loads(path.read_text())
+    assert main(["verify", str(path), "--rigorous"]) == 0
+    for change in ({"multiplier": [[1e308] * 4] * 4}, {"weights": [[1.0], [1.0, 2.0]]}, {"dual": [[1e308] * 4] * 4}):
+        path.write_text(json.dumps(record | change))
+        capsys.readouterr()
+        assert main(["verify", str(path)]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_duplicate_keys_and_numbers_beyond_the_doubles_are_refused(tmp_path):

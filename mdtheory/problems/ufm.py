@@ -69,8 +69,8 @@ class UFM(Frozen):
         and squared error take the distribution as their target, after their own smoothing; for every other loss the
         loss of a distribution is the mean loss of its labels.
     feature_dim : int, optional
-        Dimension M of the features; if omitted N, for nonnegative features max(N, K). Below the rank of the optimum the problem is no longer convex and
-        `solve` gives bounds.
+        Dimension M of the features; if omitted N, for nonnegative features max(N, K). Below the rank of the optimum the
+        problem is no longer convex and `solve` gives bounds; nonnegative features may gain from more (`required_width`).
 
     Raises
     ------
