@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mdtheory.errors import AssumptionError, SolverError
 from mdtheory.logits_problem import LogitsProblem, logits_problem
 from mdtheory.logits_solution import LogitsSolution
 from mdtheory.losses import MeanSquaredError
 from mdtheory.problems import UFM
 from mdtheory.solvers.nuclear import minimise_nuclear
-from mdtheory.status import Status
 from mdtheory.symmetry import Blocks
 from mdtheory.validation import FloatArray, fail
 
@@ -17,6 +17,8 @@ Progress = Callable[[str], object]
 
 # Sizes at which a conic solver is asked where the softened loss leaves a gap.
 _CONIC_FALLBACK = 40
+# A gap of a smooth loss from which on that is worth it.
+_POOR = 1e-7
 # A softened maximum is at most T log N too high; below the last temperature doubles have no digits left for it.
 _TEMPERATURES = tuple(0.3 * 0.2**k for k in range(15))
 
@@ -53,14 +55,24 @@ def solve_free(
     if method == "closed-form":
         raise fail("method", method, "needs a symmetric problem, or the squared error without a regularised bias")
     if logits.loss.smooth:
-        point = _minimise(logits, logits.zero, tolerance, progress)
-        return solution(logits, point, "factorized", tolerance)
-    found = _cooled(logits, tolerance, progress)
-    if found.status != Status.OPTIMAL and method == "auto" and max(logits.zero[0].shape) <= _CONIC_FALLBACK:
-        from mdtheory.solvers.convex import solve_free_convex
-
-        return solve_free_convex(problem, tolerance)
+        found = solution(logits, _minimise(logits, logits.zero, tolerance, progress), "factorized", tolerance)
+        enough = max(tolerance, _POOR)
+    else:
+        found, enough = _cooled(logits, tolerance, progress), tolerance
+    if method == "auto" and not found.relative_gap <= enough and max(logits.zero[0].shape) <= _CONIC_FALLBACK:
+        return _better_by_conic(problem, found)
     return found
+
+
+def _better_by_conic(problem: UFM, found: LogitsSolution) -> LogitsSolution:
+    """The answer of a conic solver, if there is one and its gap is smaller."""
+    from mdtheory.solvers.convex import solve_free_convex
+
+    try:
+        other = solve_free_convex(problem, found.tolerance)
+    except (AssumptionError, SolverError):  # a loss without an atom; numbers too small for the solver
+        return found
+    return other if other.relative_gap < found.relative_gap else found
 
 
 def has_closed_form(problem: UFM) -> bool:
