@@ -126,6 +126,8 @@ class LogitsProblem(Frozen):
         if self.problem.bias_decay > 0:
             pull = self.frame.mean(sizes)
             numbers += float(pull @ pull) / (2.0 * self.problem.bias_decay)
+        if self.loss.one_term_per_column:
+            return self._rounding * numbers
         # The terms of a column may cancel: then the scale that brings the norm into its constraint inherits their rounding.
         cancelled = np.sqrt(sum(float(np.sum(block**2)) for block in self.frame.blocks(sizes)))
         return self._rounding * numbers * (1.0 + float(cancelled) / self.threshold)

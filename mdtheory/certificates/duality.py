@@ -124,9 +124,10 @@ def bound_error(problem: UFM, dual: FloatArray) -> float:
         pull, size = np.abs(columns @ proportions), np.abs(columns) @ proportions
         numbers += float(np.sum(size * (pull + _EPS * size))) / (2.0 * problem.bias_decay)
     n, groups = int(problem.num_classes), problem.num_groups
-    # The terms of a column may cancel: then the scale that brings the norm into its constraint inherits their rounding.
-    cancelled = loss.combine(np.abs(dual)) * np.sqrt(group_weights(problem))
-    numbers *= 1.0 + float(np.linalg.norm(cancelled)) / (2.0 * float(problem.mu))
+    if not loss.one_term_per_column:
+        # The terms of a column may cancel: then the scale that brings the norm into its constraint inherits their rounding.
+        cancelled = loss.combine(np.abs(dual)) * np.sqrt(group_weights(problem))
+        numbers *= 1.0 + float(np.linalg.norm(cancelled)) / (2.0 * float(problem.mu))
     rounding = 8.0 * _EPS * (n + groups + 20)
     if problem.bias and problem.bias_decay == 0:
         frequency = label_columns(problem) @ group_weights(problem)
