@@ -52,6 +52,9 @@ class Evidence:
         """What `to_dict` wrote."""
         values = dict(record)
         values["verdict"] = Verdict[values["verdict"]]
+        for name in ("counts", "details", "values"):
+            if not isinstance(values[name], Mapping):
+                raise TypeError(f"{name} of evidence must be a mapping")
         for name in ("where", "counterexample"):
             if values[name] is not None:
                 values[name] = {k: _value(v) for k, v in values[name].items()}

@@ -242,7 +242,7 @@ def _same(relations: Sequence[Relation], others: Sequence[Relation]) -> bool:
 
 def _outside(claim: Claim, mutant: Mutant, seed: int) -> MutantResult:
     """Whether the claim fails somewhere outside one of its assumptions."""
-    evaluator = Evaluator(claim)
+    evaluator = Evaluator(claim, declared=False)
     rng = generator(claim, seed + 2)
     removed = [a for a in evaluator.assumptions if a not in mutant.assumptions]
     domains = named_domains(claim)

@@ -31,6 +31,7 @@ RATE_MARGIN = 0.25
 
 MOST_EXACT = 400
 """So many comparisons that balls leave open are tried in rational arithmetic."""
+MOST_THOROUGH = 80
 UNDEFINED = (AssumptionError, SolverError, ZeroDivisionError)
 UNDEFINED_HERE = "undefined"
 
@@ -69,13 +70,17 @@ class Evaluator:
     points as the binary numbers that they are; there a relation counts as violated only if it is for either reading.
     """
 
-    def __init__(self, claim: Claim, bits: int = BITS) -> None:
-        """Prepare a claim for evaluation with so many bits; refuses functions that have no balls."""
+    def __init__(self, claim: Claim, bits: int = BITS, *, declared: bool = True) -> None:
+        """Prepare a claim for evaluation with so many bits; refuses functions that have no balls.
+
+        With ``declared`` a value that its symbol excludes fails the check; outside the assumptions it may well occur.
+        """
         self.claim = claim
         self.bits = bits
         self.relations = tuple(r.with_sides(claim.expand(r.left), claim.expand(r.right)) for r in claim.relations)
         self.assumptions = tuple(claim.expand(a) for a in claim.assumptions)
         self.exact = not claim.quantities
+        self._declared = declared
         self._abbreviations = tuple((s, claim.expand(s)) for s in claim.definitions)
         for relation in self.relations:
             compiled(relation.left)
@@ -107,7 +112,8 @@ class Evaluator:
         try:
             with precision(self.bits):
                 judged = [self._judge(relation, point) for relation in chosen]
-                self._require_declared(point)
+                if self._declared:
+                    self._require_declared(point)
                 if not self.exact and any(value is False for value, _ in judged):
                     judged = [self._for_both_readings(r, point, j) for r, j in zip(chosen, judged, strict=True)]
         except UNDEFINED as error:
@@ -164,10 +170,10 @@ class Evaluator:
         key = (relation, tuple(sorted(point.items())), thorough)
         if key not in self._exactly:
             # What is equal, as far as balls tell, is compared at so many points only; so are numbers that are not rational.
-            left = len(self._exactly) < MOST_EXACT
-            if not left and not thorough:
+            seen = len(self._exactly)
+            if seen >= MOST_EXACT and not thorough:
                 return None
-            self._exactly[key] = self._rationally(relation, point, thorough=thorough and left)
+            self._exactly[key] = self._rationally(relation, point, thorough=thorough and seen < MOST_THOROUGH)
         return self._exactly[key]
 
     def _rationally(self, relation: Relation, point: Point, *, thorough: bool) -> tuple[bool | None, float] | None:
