@@ -482,12 +482,23 @@ def test_a_decision_that_is_none_fails_the_check(answer):
     assert report.verdict is not Verdict.CERTIFIED
 
 
-def test_an_estimated_quantity_certifies_no_box():
+@pytest.mark.parametrize("decide", [None, lambda x: True])
+def test_an_estimated_quantity_certifies_no_box(decide):
     rough = Quantity(at=lambda x: arb(x), over=lambda x: x, rigorous=False)
-    one = made(
-        quantities={q: rough}, relations=(at_least(q, 0),), box=Box(sides={"x": ("0", "1")}), expected=Verdict.CERTIFIED
-    )
+    box = Box(sides={"x": ("0", "1")}, decide=decide)
+    one = made(quantities={q: rough}, relations=(at_least(q, 0),), box=box, expected=Verdict.CERTIFIED)
     assert check(one, samples=10).verdict is not Verdict.CERTIFIED
+
+
+def test_a_formula_that_is_complex_somewhere_is_undefined_there():
+    one = made(variables={x: Interval(-1.0, 1.0)}, relations=(at_least(sp.Max(sp.log(x), 0), 0),))
+    assert check(one, samples=40).verdict in (Verdict.SUPPORTED, Verdict.UNDECIDED)
+
+
+def test_the_search_goes_to_a_threshold_from_where_one_side_is_zero():
+    # The side is zero below 0.531, so that only the other one tells where the threshold should be.
+    off = positive_iff(sp.Max(x - 0.531, 0), x - 0.5312)
+    assert check(made(relations=(off,)), samples=10).verdict is Verdict.REFUTED
 
 
 # ---------------------------------------------------------------------- quantities

@@ -46,6 +46,8 @@ def check_certified(claim: Claim, *, progress: Callable[[str], None] | None = No
     """Prove the claim on its box, by splitting until every part is decided; ball arithmetic throughout."""
     if claim.box is None:
         raise fail("box", None, f"claim {claim.id!r} states no box to certify")
+    if claim.estimated:
+        raise fail("box", claim.id, f"needs quantities with proved errors, unlike {_names(claim)}")
     start = time.perf_counter()
     box, tally = claim.box, _Tally()
     decide = box.decide or _relations_on(claim)
@@ -198,8 +200,6 @@ def _relations_on(claim: Claim) -> Callable[..., bool | None]:
     evaluator = Evaluator(claim)
     if any(relation.operator in UNPROVABLE for relation in claim.relations):
         raise fail("box", claim.id, "needs Box.decide: balls around both sides prove no equality")
-    if claim.estimated:
-        raise fail("box", claim.id, f"needs quantities with proved errors, unlike {_names(claim)}")
     needed = {s for r in evaluator.relations for s in r.symbols} & set(claim.quantities)
     for symbol in needed:
         if claim.quantities[symbol].over is None:

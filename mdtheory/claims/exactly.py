@@ -24,7 +24,13 @@ def exact_sign(expression: sp.Expr, values: Values, *, thorough: bool = True) ->
     """
     if not _tame(expression, values):
         return None
-    number = expression.xreplace(dict(values))
+    try:
+        return _sign(expression.xreplace(dict(values)), thorough=thorough)
+    except (TypeError, ValueError):  # sympy cannot order complex numbers
+        return None
+
+
+def _sign(number: sp.Expr, *, thorough: bool) -> int | None:
     if number.is_Rational:
         return int(sp.sign(number))
     if not number.is_number or number.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):

@@ -263,7 +263,8 @@ def judge(relation: Relation, left: arb, right: arb, resolution: float) -> tuple
     scale = abs(left).max(abs(right)).upper()
     if relation.operator == "iff-positive":
         one, other = sign(left), sign(right)
-        closest = min(abs(_number(left)), abs(_number(right)))
+        # A side that is zero on a whole region says nothing about how far the threshold is; the other one does.
+        closest = min((abs(_number(side)) for side in (left, right) if not side.is_zero()), default=0.0)
         if one is None or other is None:
             return None, closest
         agree = (one > 0) == (other > 0)
