@@ -296,7 +296,6 @@ PROVES = {
             "2*sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2)) + smoothing < 1",
         ),
         "definitions": {
-            "kappa": "sqrt(feature_decay)*sqrt(weight_decay)*(nonnegative*(2 - sqrt(2)) + sqrt(2))",
             "e": "kappa + smoothing/2",
             "s_CE": "log(-1 + 1/kappa)",
             "s_LS": "log(-1 + 1/e)",
@@ -306,6 +305,7 @@ PROVES = {
             "relative_ND_CE/relative_ND_LS ~ e*s_LS*(1 - e)/(kappa*s_CE*(-2*e + kappa + 1)), slope to zero, rate 2",
         ),
         "quantities": {
+            "kappa": "cost of a unit of margin, in balls",
             "ND_CE": "root of stationarity by proved signs, two-point spread",
             "ND_LS": "root of stationarity by proved signs, two-point spread",
             "relative_ND_CE": "root of stationarity by proved signs, two-point spread",

@@ -1,11 +1,14 @@
 """Which loss dilates more as the slope vanishes: the limit of the ratio of their dilations."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import sympy as sp
+from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._noisy import (
     EITHER,
-    KAPPA,
     NO_DECAY,
     RELATIVE,
     UNSMOOTHED,
@@ -15,14 +18,20 @@ from mdtheory.claims.library._noisy import (
     not_collapsed_either,
     solved,
 )
+from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import WITHOUT_DECAY
 from mdtheory.claims.library._symbols import noise, slope, smoothing
-from mdtheory.claims.model import Claim, Source, Verdict
+from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import asymptotic
 
 relative_ce, relative_ls = sp.symbols("relative_ND_CE relative_ND_LS", positive=True)
 kappa, rest, margin_ce, margin_ls = sp.symbols("kappa e s_CE s_LS", positive=True)
 RELATIVE_NO_DECAY = {**NO_DECAY, **RELATIVE}
+
+
+def _kappa(point: Mapping[str, Any]) -> arb:
+    mean_decay = (arb(point["weight_decay"]) * arb(point["feature_decay"])).sqrt()
+    return mean_decay * (2 if point["nonnegative"] else arb(2).sqrt())
 
 
 def _ratio(power: sp.Expr) -> sp.Expr:
@@ -47,13 +56,13 @@ CLAIM = Claim(
         nonnegative: EITHER,
     },
     definitions={
-        kappa: KAPPA,
         rest: smoothing / 2 + kappa,
         margin_ce: sp.log(1 / kappa - 1),
         margin_ls: sp.log(1 / rest - 1),
     },
     assumptions=(not_collapsed_either,),
     quantities={
+        kappa: Quantity(at=Computed(_kappa), route="cost of a unit of margin, in balls"),
         by_cross_entropy: solved("normalized", {**NO_DECAY, **UNSMOOTHED}),
         by_smoothing: solved("normalized", NO_DECAY),
         relative_ce: solved("normalized", {**RELATIVE_NO_DECAY, **UNSMOOTHED}),
