@@ -107,10 +107,14 @@ PROVES = {
     "mse-nonnegative-costs-nothing": {
         "hypotheses": ("squared error", "one-hot labels", "no bias", "enough features"),
         "assumptions": ("weight_decay > 0", "feature_decay > 0", "smoothing >= 0", "smoothing < 1"),
-        "conclusion": ("nonnegative == free",),
+        "conclusion": ("nonnegative == free", "nonnegative_of_four == of_four", "nonnegative_of_six == of_six"),
         "quantities": {
             "free": "general convex solver, bounds proved in ball arithmetic",
             "nonnegative": "general convex solver, bounds proved in ball arithmetic",
+            "of_four": "general convex solver, bounds proved in ball arithmetic",
+            "nonnegative_of_four": "general convex solver, bounds proved in ball arithmetic",
+            "of_six": "general convex solver, bounds proved in ball arithmetic",
+            "nonnegative_of_six": "general convex solver, bounds proved in ball arithmetic",
         },
     },
     "mse-soft-thresholding": {

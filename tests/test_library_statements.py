@@ -23,6 +23,7 @@ PAIRS = {
     "small-noise-second-term-any-loss": "small-noise-second-term",
     "equal-decay-memorization-any-loss": "equal-decay-memorization",
     "test-error-below-half": "test-error-of-dilation-alone",
+    "mse-soft-thresholding-nonnegative": "mse-soft-thresholding",
 }
 
 
@@ -133,6 +134,29 @@ def test_a_bias_fits_equal_labels_where_the_criterion_without_asks_for_features(
     x = 0.2
     gain = np.log(2) - (np.log(2 * np.cosh(x / 2)) - x * (y[0] - 0.5))
     assert gain > 2 * mu * x / np.sqrt(2)
+
+
+def test_nonnegative_features_cost_more_where_a_label_lies_between_two_others():
+    y, p, mu, width = np.array([[1, 0.5, 0], [0, 0.5, 1]]), np.array([0.25, 0.5, 0.25]), 0.05, 4
+    sigma = np.linalg.svd(y * np.sqrt(p), compute_uv=False)
+    free = (np.minimum(sigma, 2 * mu) ** 2 / 2 + 2 * mu * np.maximum(sigma - 2 * mu, 0)).sum()
+
+    def best(low):
+        def both(x):
+            w, h = x[: 2 * width].reshape(2, width), x[2 * width :].reshape(width, 3)
+            slope = (w @ h - y) * p
+            value = (slope * (w @ h - y)).sum() / 2 + mu * (w**2).sum() + mu * (p * h**2).sum()
+            grads = slope @ h.T + 2 * mu * w, w.T @ slope + 2 * mu * p * h
+            return value, np.concatenate([g.ravel() for g in grads])
+
+        bounds = [(None, None)] * (2 * width) + [(low, None)] * (3 * width)
+        options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 5000}
+        starts = np.random.default_rng(0).uniform(0, 1, size=(12, 5 * width))
+        return min(minimize(both, x, jac=True, bounds=bounds, method="L-BFGS-B", options=options).fun for x in starts)
+
+    assert best(None) == pytest.approx(free, abs=1e-9)
+    assert best(0.0) == pytest.approx(0.111345, abs=2e-6)
+    assert free == pytest.approx(0.110711, abs=1e-6)
 
 
 @pytest.mark.parametrize(("split", "optimal"), [(0.0, True), (0.3, True), (1.0, True), (1.25, False), (-0.1, False)])

@@ -40,8 +40,9 @@ CLAIM = Claim(
     id="inverse-frequency-merges-majority",
     title="Inverse-frequency loss weights merge the largest classes first",
     statement=(
-        r"Cross-entropy, free features: with loss weights $1/(Np)$ equal classes coincide from $1/(N\sqrt{p}) \leq 2\mu$ on: for proportions "
-        r"$(.4, .4, .0\overline{6}, .0\overline{6}, .0\overline{6})$ and $2\mu = 0.5$ the majority coincides, the minority does not."
+        r"Cross-entropy, free features, loss weights $1/(Np)$, proportions $(.4, .4, .0\overline{6}, .0\overline{6}, .0\overline{6})$ and "
+        r"$2\mu = 0.5$: forcing the majority to coincide costs less than $10^{-20}$, forcing the minority to coincide costs more. (Classes "
+        r"coincide from $1/(N\sqrt{p}) \leq 2\mu$ on, by merge-threshold-general.)"
     ),
     source=Source("this project", "threshold with weights, inverse-frequency weighting"),
     variables={

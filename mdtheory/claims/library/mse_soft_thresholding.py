@@ -16,13 +16,13 @@ targets = sp.symbols("y_1:4", positive=True)
 value, larger, smaller = sp.symbols("value larger smaller", nonnegative=True)
 
 
-def _labels(point: Values) -> Labels:
+def labels_of(point: Values) -> Labels:
     """Two columns that favour the first class and one that favours the second: 1 - y is exact for these numbers."""
     y = [point[f"y_{i}"] for i in (1, 2, 3)]
     return np.array([[y[0], y[1], 1 - y[2]], [1 - y[0], 1 - y[1], y[2]]])
 
 
-def _singular(sign: int) -> Quantity:
+def singular_value(sign: int) -> Quantity:
     """A singular value of ``Y diag(sqrt pi)``: sum and difference of both have squares ``tr +- 2 sqrt(det)``."""
 
     def at(point: Values) -> arb:
@@ -53,14 +53,14 @@ CLAIM = Claim(
         **dict.fromkeys(targets, Interval(0.5, 1.0)),
     },
     quantities={
-        value: optimum(lambda point: MeanSquaredError(), labels=_labels),
-        larger: _singular(1),
-        smaller: _singular(-1),
+        value: optimum(lambda point: MeanSquaredError(), labels=labels_of),
+        larger: singular_value(1),
+        smaller: singular_value(-1),
     },
     relations=(equal(value, thresholded(larger) + thresholded(smaller)),),
     expected=Verdict.PROVED,
     hypotheses=("squared error", "free features", "no bias", "enough features"),
     derivation="derivations/squared_loss.py",
     most_samples=MOST_OPTIMA,
-    notes="Checked with two classes and three label groups.",
+    notes="Checked with two classes and three label groups. False for nonnegative features: mse-soft-thresholding-nonnegative.",
 )

@@ -91,7 +91,7 @@ CLAIM = Claim(
     title="Regularised cross-entropy in the plane: the regular polygon",
     statement=(
         r"Conjecture: with free features of dimension 2, no bias and $N \geq 3$ balanced classes, $2\sqrt{N}\mu < 1$, the optimal logits "
-        r"of cross-entropy are $\rho \cos(2\pi (i-j)/N)$, with $1 - \mathrm{E} \cos = \tau N$ under the softmax, $\tau = 2\mu/\sqrt{N}$. "
+        r"of cross-entropy are, for some order of the classes, $\rho \cos(2\pi (i-j)/N)$, with $1 - \mathrm{E} \cos = \tau N$ under the softmax, $\tau = 2\mu/\sqrt{N}$. "
         r"Checked for three to eight."
     ),
     source=Source("this project", "features of dimension two, a conjecture"),
