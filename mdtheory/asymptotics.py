@@ -80,7 +80,7 @@ def small_noise_dilation(problem: MemorizationDilation, order: int = 1) -> Real:
     # Across: the coordinate along the mean, where only the squared error without a bias pulls.
     sum_stiff = 0.5 * np.asarray(c.weight_sum) ** 2 if problem.ufm.pays_for_mean else np.zeros(problem.shape)
     total = lam + 0.5 * sum_stiff
-    sum_pull = -np.asarray(c.weight_sum) * _mean_shortfall(problem) if problem.ufm.pays_for_mean else 0.0
+    sum_pull = -np.asarray(c.weight_sum) * c.mean_shortfall if problem.ufm.pays_for_mean else 0.0
     drop = (lam * c.centre_norm + 0.25 * sum_pull) / np.where(total > 0, total, 1.0)
     along = w / c.weight_distance
     rho = np.hypot(along, drop)
@@ -176,7 +176,7 @@ def small_slope_dilation(problem: MemorizationDilation) -> Real:
     along = problem.ufm.loss.profile_derivative(-np.asarray(c.margin)) * c.weight_distance - lam * c.mean_distance
     across = 2.0 * lam * c.centre_norm
     if problem.ufm.pays_for_mean:
-        across = across - 0.5 * _mean_shortfall(problem) * c.weight_sum
+        across = across - 0.5 * c.mean_shortfall * c.weight_sum
     force = np.hypot(along, across)
     distance = c.mean_distance**2 if problem.scaling == "absolute" else c.mean_distance
     dilation = 2.0 * force / (_clean_curvature(problem) * distance) * problem.slope
@@ -186,11 +186,6 @@ def small_slope_dilation(problem: MemorizationDilation) -> Real:
 def _clean_curvature(problem: MemorizationDilation) -> FloatArray:
     """F2."""
     return points_of(problem).initial_curvature().reshape(problem.shape)
-
-
-def _mean_shortfall(problem: MemorizationDilation) -> FloatArray:
-    """``1 - s_0``, which is not subtracted from one."""
-    return np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(problem.ufm.mu), 1.0))
 
 
 def _needs_smooth_convex(problem: MemorizationDilation) -> None:

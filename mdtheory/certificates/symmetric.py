@@ -188,6 +188,10 @@ def _balanced_slopes(
     c, lam = problem.configuration, problem.decay
     direction, _ = _travelled(problem, margin, level)
     p = -(th * direction[0] + 2.0 * lam * (margin / c.weight_distance)) / c.weight_distance
+    if problem.nonnegative_noisy_features and not problem.ufm.pays_for_mean:
+        # On the boundary of u >= 0 the coordinate of the own class mean alone is in balance.
+        own = th * (direction[0] + direction[1]) + 2.0 * lam * (margin / c.weight_distance + level)
+        p = np.where(_on_boundary(problem, margin, level), -own / c.weight_distance, p)
     p = np.clip(p, np.minimum(loss.profile_derivative(-c.margin), 0.0), 0.0)
     if not problem.ufm.pays_for_mean:
         return p, np.zeros(np.shape(level))
@@ -210,7 +214,7 @@ def _noisy_bound(
     along, across, multiplier = _dual_vector(problem, p, sum_slope, th, margin, level)
     value = -p * c.margin - loss.profile_conjugate(p) + lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2)
     if problem.ufm.pays_for_mean:
-        value = value - sum_slope * (_mean_shortfall(problem) + sum_slope)
+        value = value - sum_slope * (c.mean_shortfall + sum_slope)
     spare = np.maximum(np.hypot(along, across) - th, 0.0)
     with np.errstate(over="ignore"):
         excess = np.where(spare > 0, spare * (0.25 * spare / np.where(lam > 0, lam, 1.0)), 0.0)
@@ -239,11 +243,6 @@ def _factor(
     with np.errstate(over="ignore"):
         step = spare * (length / np.where(reducible, rise, 1.0))
     return np.where(reducible, np.maximum(1.0 - step - 4e-16, 0.0), 1.0)
-
-
-def _mean_shortfall(problem: MemorizationDilation) -> FloatArray:
-    """``1 - s_0``, which is not subtracted from one."""
-    return np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(problem.ufm.mu), 1.0))
 
 
 def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -307,7 +306,7 @@ def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray)
     value = 2.0 * mean_loss(loss, problem.spread, c.margin, c.weight_distance * dilation, _room(problem, loss))
     value = value + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
     if problem.ufm.pays_for_mean:
-        value = value + 0.5 * (_mean_shortfall(problem) ** 2 + c.weight_sum**2 / problem.spread.dim * dilation**2)
+        value = value + 0.5 * (c.mean_shortfall**2 + c.weight_sum**2 / problem.spread.dim * dilation**2)
     return value
 
 

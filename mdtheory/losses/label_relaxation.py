@@ -185,7 +185,7 @@ class LabelRelaxation(Loss):
     def profile_conjugate(self, slope: ArrayLike, num_classes: ArrayLike = 2) -> FloatArray:
         p = np.asarray(slope, dtype=np.float64)
         inside = (p <= 0) & (p >= np.asarray(self.relaxation) - 1.0)
-        value = p * np.log(np.subtract(num_classes, 1.0)) - _entropy_rise(np.asarray(self.relaxation), -p)
+        value = p * self.profile_minimizer(num_classes) + _divergence(np.asarray(self.relaxation), -p)
         return np.asarray(np.where(inside, value, np.inf))
 
     def profile_minimizer(self, num_classes: ArrayLike = 2) -> FloatArray:
@@ -299,10 +299,23 @@ def _bernoulli_cumulant(alpha: FloatArray, x: FloatArray) -> FloatArray:
 def _entropy_rise(alpha: FloatArray, rise: FloatArray) -> FloatArray:
     """``H_2(alpha + rise) - H_2(alpha)`` for rises in [0, 1 - alpha], with full relative accuracy for small ones."""
     rise = np.clip(rise, 0.0, 1.0 - alpha)
-    share = rise / (1.0 - alpha)
-    rest = (1.0 - alpha) * (1.0 - share)
-    tail = rest * np.log1p(-share, where=share < 1, out=np.zeros(share.shape))
-    return np.asarray(rise * (np.log1p(-alpha) - np.log(alpha)) - (alpha + rise) * np.log1p(rise / alpha) - tail)
+    return np.asarray(rise * (np.log1p(-alpha) - np.log(alpha)) - _divergence(alpha, rise))
+
+
+def _divergence(alpha: FloatArray, rise: FloatArray) -> FloatArray:
+    """The divergence of Bernoulli(alpha + rise) from Bernoulli(alpha), of second order in the rise."""
+    rise = np.clip(rise, 0.0, 1.0 - alpha)
+    return np.asarray(alpha * _second_order(rise / alpha) + (1.0 - alpha) * _second_order(-rise / (1.0 - alpha)))
+
+
+def _second_order(x: FloatArray) -> FloatArray:
+    """``(1 + x) log(1 + x) - x`` for x >= -1."""
+    plain = (1.0 + x) * np.log1p(x, where=x > -1.0, out=np.zeros(x.shape)) - x
+    small = np.where(np.abs(x) < 0.01, x, 0.0)
+    series = np.zeros(x.shape)
+    for order in range(9, 1, -1):
+        series = 1.0 / (order * (order - 1.0)) - small * series
+    return np.where(np.abs(x) < 0.01, small * small * series, plain)
 
 
 def _shifted(margin: ArrayLike, num_classes: ArrayLike) -> FloatArray:

@@ -170,6 +170,8 @@ class Configuration(Frozen):
     ----------
     margin : array
         s.
+    mean_shortfall : array
+        1 - s0, without cancellation; 1 for shift-invariant losses.
     mean_margin : array
         s0 = z_1 + z_2, the logit sum at a class mean; 0 for shift-invariant losses.
     mean_distance, weight_distance : array
@@ -180,6 +182,7 @@ class Configuration(Frozen):
 
     margin: FloatArray
     mean_margin: FloatArray
+    mean_shortfall: FloatArray
     mean_distance: FloatArray
     weight_distance: FloatArray
     centre_norm: FloatArray
@@ -196,16 +199,18 @@ class Configuration(Frozen):
         a = scale * np.sqrt(margin)
         with np.errstate(divide="ignore", invalid="ignore"):
             c = np.where(margin > 0, margin / np.where(margin > 0, a, 1.0), 0.0)
-        mean_margin = np.zeros(margin.shape)
+        mean_margin, mean_shortfall = np.zeros(margin.shape), np.ones(margin.shape)
         centre = a / np.sqrt(2.0) if ufm.nonnegative else np.zeros(margin.shape)
         weight_sum = np.zeros(margin.shape)
         if ufm.pays_for_mean:
-            mean_margin = np.asarray(np.maximum(1.0 - 2.0 * np.sqrt(2.0) * ufm.mu, 0.0))
+            mean_shortfall = np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(ufm.mu), 1.0))
+            mean_margin = 1.0 - mean_shortfall
             centre = scale * np.sqrt(mean_margin / 2.0)
             weight_sum = np.where(centre > 0, mean_margin / np.where(centre > 0, centre, 1.0), 0.0)
         return cls(
             margin=margin,
             mean_margin=mean_margin,
+            mean_shortfall=mean_shortfall,
             mean_distance=np.sqrt(2.0) * a,
             weight_distance=np.sqrt(2.0) * c,
             centre_norm=centre,

@@ -85,7 +85,7 @@ def quadratic_response(points: Points, nu: FloatArray) -> Position:
     sum_quarter = 0.25 * points.kp**2
     sighted = points.kp > 0
     stiffness = sum_quarter + total
-    fall = (points.lam * points.s0 + sum_quarter * (points.s0 - 1.0)) / np.where(stiffness > 0, stiffness, 1.0)
+    fall = (points.lam * points.s0 - sum_quarter * points.shortfall) / np.where(stiffness > 0, stiffness, 1.0)
     drop_sum = fall / np.where(sighted, points.kp, 1.0)
     blind = np.where(total > 0, points.lam / np.where(total > 0, total, 1.0), 0.0) * points.centre
     drop = np.where(sighted, drop_sum, blind)

@@ -310,7 +310,7 @@ def _solve_with_rule(problem: MemorizationDilation, rule: _Rule) -> tuple[FloatA
 
     noiseless = 2.0 * float(loss.profile(s)) + 2.0 * lam * (0.25 * distance**2 + centre**2)
     if problem.ufm.pays_for_mean:
-        noiseless += 0.5 * (float(c.mean_margin) - 1.0) ** 2
+        noiseless += 0.5 * float(c.mean_shortfall) ** 2
     dilation = unit * max(float(x.value), 0.0)
     return np.asarray(features.value), dilation, noiseless + eta * float(programme.value)
 

@@ -23,8 +23,8 @@ class Points:
     spread : Spread
     s, kap, distance, centre : array
         Margin, ||w_1 - w_2||, D and ||(h_1 + h_2)/2||.
-    s0, kp : array
-        Logit sum at a class mean and ||w_1 + w_2||: squared error without a bias, else zero.
+    s0, shortfall, kp : array
+        Logit sum at a class mean, 1 - s0, and ||w_1 + w_2||: squared error without a bias, else zero.
     eta, c, lam : array
         Noise, D^q/C and the decay of noisy features.
     log_eta, log_c : array
@@ -44,6 +44,7 @@ class Points:
     distance: FloatArray
     centre: FloatArray
     s0: FloatArray
+    shortfall: FloatArray
     kp: FloatArray
     eta: FloatArray
     c: FloatArray
@@ -98,7 +99,21 @@ class Points:
         return np.asarray(self.lam + 0.25 * self.kp**2 / self.spread.dim)
 
 
-_OVER_POINTS = ("s", "kap", "distance", "centre", "s0", "kp", "eta", "c", "lam", "log_eta", "log_c", "extreme")
+_OVER_POINTS = (
+    "s",
+    "kap",
+    "distance",
+    "centre",
+    "s0",
+    "shortfall",
+    "kp",
+    "eta",
+    "c",
+    "lam",
+    "log_eta",
+    "log_c",
+    "extreme",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +163,7 @@ def block_of_points(problem: MemorizationDilation, c: Configuration, index: Inde
         distance=flat(c.mean_distance),
         centre=flat(c.centre_norm),
         s0=flat(c.mean_margin),
+        shortfall=flat(c.mean_shortfall),
         kp=flat(c.weight_sum),
         eta=flat(problem.noise),
         c=flat(rate),
