@@ -160,7 +160,7 @@ def decays(
     """
     weights, features = positive("weight_decay", weight_decay), positive("feature_decay", feature_decay)
     by_weight, by_feature = _ratios(name, samples_per_class, num_classes, samples)
-    return scalar_or_array(np.multiply(weights, by_weight)), scalar_or_array(np.multiply(features, by_feature))
+    return _converted("weight_decay", weights, by_weight), _converted("feature_decay", features, by_feature)
 
 
 def to_paper(
@@ -191,7 +191,7 @@ def to_paper(
     """
     weights, features = positive("weight_decay", weight_decay), positive("feature_decay", feature_decay)
     by_weight, by_feature = _ratios(name, samples_per_class, num_classes, samples)
-    return scalar_or_array(np.divide(weights, by_weight)), scalar_or_array(np.divide(features, by_feature))
+    return _converted("weight_decay", weights, 1.0, by_weight), _converted("feature_decay", features, 1.0, by_feature)
 
 
 def value_ratio(
@@ -315,6 +315,14 @@ def _ratios(
     scale = samples if convention.summed_loss else 1.0
     summed = samples if convention.summed_features else 1.0
     return convention.factor / scale, convention.factor * (summed / scale)
+
+
+def _converted(name: str, decay: Real, factor: float, divisor: float = 1.0) -> Real:
+    with np.errstate(over="ignore", under="ignore"):
+        converted = np.asarray(decay) * factor / divisor
+    if not np.all((converted > 0) & (converted < np.inf)):
+        raise fail(name, decay, "must have a counterpart within the range of doubles")
+    return scalar_or_array(converted)
 
 
 def _needed(convention: Convention, count: float | None) -> float:

@@ -92,8 +92,10 @@ def merge_threshold(
         "feature_decay_weight": positive("feature_decay_weight", feature_decay_weight),
     }
     common_shape(**{"loss.smoothing": keep, "proportion": share}, **factors)
-    signal = keep * np.asarray(factors["loss_weight"]) * factors["logit_scale"]
-    return scalar_or_array(0.5 * signal * np.sqrt(np.divide(share, factors["feature_decay_weight"])))
+    # Beyond the range of doubles the threshold is infinite, or zero.
+    with np.errstate(over="ignore", under="ignore"):
+        signal = keep * np.sqrt(share) / np.sqrt(factors["feature_decay_weight"])
+        return scalar_or_array(0.5 * signal * factors["loss_weight"] * np.asarray(factors["logit_scale"]))
 
 
 def class_collapse_threshold(loss: Loss, proportion: ArrayLike, num_classes: ArrayLike) -> Real:

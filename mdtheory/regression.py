@@ -180,6 +180,8 @@ def _secular_roots(values: FloatArray, counts: NDArray[np.int64]) -> FloatArray:
     low, high = np.zeros(gap.shape), gap.copy()
     while np.any(high - low > 2.0**-52 * (values[:-1] + low)):
         middle = 0.5 * (low + high)
+        if np.all((middle <= low) | (middle >= high)):
+            break  # next to each other: proportions near the least double
         # A distance of zero is a pole met by rounding, at the right end, where the sum is positive.
         with np.errstate(divide="ignore"):
             is_above = np.sum(counts * values / (differences - middle[:, None]), axis=1) > 0

@@ -16,7 +16,7 @@ from scipy.special import wrightomega
 from mdtheory.errors import SolverError
 from mdtheory.frozen import Frozen
 from mdtheory.special import lambert_r_log
-from mdtheory.validation import FloatArray, columns, fail, integer, one_integer, one_number, positive, proportions, real
+from mdtheory.validation import FloatArray, columns, fail, one_integer, one_number, positive, proportions, real
 
 # Entries of labels closer than this are the same number, written in two ways.
 SAME_ENTRY = 1e-12
@@ -317,8 +317,10 @@ def _checked_frequencies(num_classes: int, frequencies: Mapping[int, float]) -> 
     n = one_integer("num_classes", num_classes, 2, 2**26)
     if not isinstance(frequencies, Mapping) or not frequencies:
         raise fail("frequencies", frequencies, "must be a dict from set sizes to shares of the samples")
-    sizes = np.atleast_1d(np.asarray(integer("frequencies", sorted(frequencies), 1, n - 1), dtype=np.float64))
-    share = proportions("frequencies", [frequencies[m] for m in sorted(frequencies)], sizes.size)
+    given = [one_integer("frequencies", size, 1, n - 1) for size in frequencies]
+    order = np.argsort(given)
+    sizes = np.array(given, dtype=np.float64)[order]
+    share = proportions("frequencies", list(frequencies.values()), sizes.size)[order]
     return n, sizes, share
 
 

@@ -1,5 +1,6 @@
 """Input of every kind: what rounds to a distribution is one, and whatever is refused is refused in one short line."""
 
+import contextlib
 import copy
 import dataclasses
 import inspect
@@ -569,6 +570,32 @@ def test_the_mean_absolute_coordinate_is_known_in_every_dimension(dim):
         sphere, ball = float(ratio(dim)), float(ratio(dim + 2) * mpmath.sqrt(mpmath.mpf(dim + 2) / dim))
     assert mdt.Sphere(dim).mean_absolute == pytest.approx(sphere, rel=3e-13)
     assert mdt.Ball(dim).mean_absolute == pytest.approx(ball, rel=3e-13)
+
+
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if not isinstance(loss, mdt.MarginLoss)])
+@pytest.mark.parametrize(
+    "logits", [[1e300, -1e300], [1e308, 1e308], [-1e308, 1e308], [-1e308, 1e308, 0.0], [800.0, -800.0]]
+)
+def test_logits_of_any_size_have_a_value_or_are_refused(loss, logits):
+    if loss.two_classes_only and len(logits) > 2:
+        return
+    for face in (loss.value, loss.gradient):
+        with contextlib.suppress(mdt.AssumptionError):
+            assert not np.any(np.isnan(face(logits, 1)))
+
+
+def test_answers_beyond_the_range_of_doubles_are_infinite_or_refused_and_those_within_are_found():
+    huge = {"loss_weight": 1e300, "logit_scale": 1e300}
+    assert mdt.merge_threshold(CE, 0.2, **huge) == np.inf
+    expected = 0.5 * float(mpmath.sqrt(mpmath.mpf(0.2) / mpmath.mpf(1e-310)))
+    assert mdt.merge_threshold(CE, 0.2, feature_decay_weight=1e-310) == pytest.approx(expected)
+    assert "weight_decay" in refusal(
+        mdt.conventions.to_paper, "half-mean", weight_decay=1e308, feature_decay=1.0, samples=3
+    )
+    # The roots of the secular equation of two proportions are known: 2 p1 p2/(p1 + p2).
+    np.testing.assert_allclose(regression_spectrum([1e-300, 1.0]), [np.sqrt(2e-300)], rtol=1e-12)
+    np.testing.assert_allclose(regression_spectrum([1e-320, 1.0]), [np.sqrt(2e-320)], rtol=1e-3)
+    assert "frequencies" in refusal(mdt.multilabel_optimum, 4, {"a": 0.5, 2: 0.5}, **DECAYS)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -15,6 +15,7 @@ from mdtheory.validation import fail, fail_at, finite, integer
 # Squares of class counts must be exact doubles.
 _MAX_CLASSES = 2**26
 _SAFE = 1e100
+_TOO_LARGE = "must be small enough for doubles to hold the value there"
 
 
 def check_faces(kind: type) -> None:
@@ -39,7 +40,7 @@ def _profile_face(face: Callable[..., Any], takes: tuple[str, ...]) -> Callable[
         with np.errstate(all="ignore"):
             result = face(self, *arguments.values()) if not named else face(self, **arguments)
         if np.any(np.isnan(result)):
-            raise fail(takes[0], arguments.get(takes[0]), "must be small enough for doubles to hold the value there")
+            raise fail(takes[0], arguments.get(takes[0]), _TOO_LARGE)
         return result
 
     checked.is_checked = True  # type: ignore[attr-defined]  # a mark
@@ -52,7 +53,14 @@ def _vector_face(face: Callable[..., Any], vector: str, _: str) -> Callable[...,
         arguments = dict(zip((vector, "label"), given, strict=False)) | named
         if set(arguments) != {vector, "label"} or len(given) > 2:
             return face(self, *given, **named)  # which says what is missing
-        return face(self, *_vector_and_label(vector, arguments[vector], arguments["label"]))
+        logits, label = _vector_and_label(vector, arguments[vector], arguments["label"])
+        if max(np.max(logits, initial=0.0), -np.min(logits, initial=0.0)) < _SAFE:
+            return face(self, logits, label)
+        with np.errstate(all="ignore"):
+            result = face(self, logits, label)
+        if isinstance(result, (float, np.ndarray)) and np.any(np.isnan(result)):
+            raise fail(vector, logits, _TOO_LARGE)
+        return result
 
     checked.is_checked = True  # type: ignore[attr-defined]  # a mark
     return checked
