@@ -49,7 +49,9 @@ def weight_rows(solution: "MarginSolution") -> FloatArray:
         rows = _centred(n) @ np.eye(n, m) * (np.sign(margin) * np.sqrt(np.abs(margin)))
         return np.asarray(rows * scale[..., None, None])
     # A negative margin, which only a loss that is not convex has, turns the classifier round.
-    return np.sign(solution.margin)[..., None, None] * _scaled_frame(solution, n, m) * scale[..., None, None]
+    return np.asarray(
+        np.sign(solution.margin)[..., None, None] * _scaled_frame(solution, n, m) * scale[..., None, None]
+    )
 
 
 def dual_columns(solution: "MarginSolution") -> FloatArray:

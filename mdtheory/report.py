@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class Setting:
     noisy_feature_decay: float = 1e-4
     nonnegative: bool = True
     spread: Spread
-    scaling: str = "absolute"
+    scaling: Literal["absolute", "relative"] = "absolute"
 
     def problem(self, loss: Loss) -> MemorizationDilation:
         """The problem for a loss."""

@@ -5,16 +5,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdtheory.errors import AssumptionError
 from mdtheory.frozen import Frozen
 from mdtheory.problems import UFM
 from mdtheory.status import Status, settled
-from mdtheory.validation import FloatArray, Real, scalar_or_array
+from mdtheory.validation import FloatArray, scalar_or_array
 
 if TYPE_CHECKING:
     from mdtheory.certificates.certificate import Certificate
+
+
+# A float for one point and an array for many, which no type says: whatever is done with it is well typed for either.
+Number = float | Any
 
 
 class Solution(Frozen, ABC):
@@ -39,26 +42,26 @@ class Solution(Frozen, ABC):
 
     @property
     @abstractmethod
-    def objective(self) -> Real:
+    def objective(self) -> Number:
         """The objective at the answer: an upper bound on the optimum."""
 
     @property
     @abstractmethod
-    def lower_bound(self) -> Real:
+    def lower_bound(self) -> Number:
         """A lower bound on the optimum, recomputed from the answer; minus infinity where none is known."""
 
     @property
-    def gap(self) -> Real:
+    def gap(self) -> Number:
         """``objective - lower_bound``, not below zero: of rounding size where the answer is optimal."""
         return scalar_or_array(np.maximum(np.subtract(self.objective, self.lower_bound), 0.0))
 
     @property
-    def relative_gap(self) -> Real:
+    def relative_gap(self) -> Number:
         """The gap over the size of the objective; the gap itself where the objective is zero."""
         return scalar_or_array(self.gap / self._size)
 
     @property
-    def status(self) -> Status | NDArray[np.int64]:
+    def status(self) -> Status | Any:
         """How far the answer can be trusted: OPTIMAL where the gap is closed, see `Status`; one, or an array of them."""
         # Of either sign: a lower bound that is clearly above the objective is no proof of anything.
         gap = np.subtract(self.objective, self.lower_bound)
@@ -128,7 +131,7 @@ class UFMSolution(Solution):
 
     @property
     @abstractmethod
-    def rank(self) -> int | NDArray[np.int64]:
+    def rank(self) -> int | Any:
         """The rank of the logits without the bias: the width a network needs to reach this answer."""
 
     # ------------------------------------------------------------------ why it is the best
@@ -170,17 +173,17 @@ class UFMSolution(Solution):
     if TYPE_CHECKING:
         # A field of one subclass and a property of the others.
         @property
-        def margin(self) -> Real:
+        def margin(self) -> Number:
             """The own logit minus the largest other: one number if all groups share it by symmetry, else (K,)."""
 
     @property
     @abstractmethod
-    def probability(self) -> Real:
+    def probability(self) -> Number:
         """The softmax probability of the own class: one number if all groups share it by symmetry, else (K,)."""
 
     @property
     @abstractmethod
-    def geometry(self) -> str | NDArray[np.str_]:
+    def geometry(self) -> str | Any:
         """Name of the arrangement of the class means."""
 
     @property

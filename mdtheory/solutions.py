@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdtheory import certificates
 from mdtheory.geometry import (
@@ -18,9 +17,9 @@ from mdtheory.geometry import (
     weighted_singular_values,
 )
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solution import Solution, UFMSolution
+from mdtheory.solution import Number, Solution, UFMSolution
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, Real, fail, scalar_or_array
+from mdtheory.validation import FloatArray, fail, scalar_or_array
 
 # Far above the rounding errors of the bounds in closed form, and far below what is worth knowing.
 TOLERANCE = 1e-9
@@ -46,25 +45,25 @@ class MarginSolution(UFMSolution):
     """
 
     problem: UFM
-    margin: Real
+    margin: Number
     method: str
     tolerance: float = TOLERANCE
 
     _shown: ClassVar[tuple[str, ...]] = ("margin", "geometry")
 
     @property
-    def probability(self) -> Real:
+    def probability(self) -> Number:
         """Softmax probability of the own class at the symmetric logits, ``1/(1 + (N-1) e^-s)``."""
         rest = np.subtract(self._classes, 1.0)
         return scalar_or_array(1.0 / (1.0 + rest * np.exp(-np.asarray(self.margin))))
 
     @cached_property
-    def objective(self) -> Real:
+    def objective(self) -> Number:
         """The optimal value: mean loss plus decay."""
         return scalar_or_array(certificates.ufm_objective(self.problem, np.asarray(self.margin)))
 
     @cached_property
-    def lower_bound(self) -> Real:
+    def lower_bound(self) -> Number:
         """A lower bound on the optimum, from a dual point built from the answer alone."""
         return scalar_or_array(certificates.ufm_lower_bound(self.problem, np.asarray(self.margin)))
 
@@ -72,7 +71,7 @@ class MarginSolution(UFMSolution):
         return Status.INACCURATE if self.problem.loss.is_convex else Status.OBSERVED
 
     @property
-    def mean_gain(self) -> Real:
+    def mean_gain(self) -> Number:
         """B, the logit sum of a class mean: zero for shift-invariant losses, 1 for the squared error with a bias."""
         if self.problem.loss.shift_invariant:
             return 0.0
@@ -82,7 +81,7 @@ class MarginSolution(UFMSolution):
         return scalar_or_array(np.maximum(1.0 - 2.0 * np.sqrt(n) * np.asarray(self.problem.mu), 0.0))
 
     @property
-    def geometry(self) -> str | NDArray[np.str_]:
+    def geometry(self) -> str | Any:
         """Name of the arrangement of the class means.
 
         "simplex-etf", "orthogonal-frame", "collapsed-to-zero", "equal-means" (equal and nonzero),
@@ -130,7 +129,7 @@ class MarginSolution(UFMSolution):
         return weighted_singular_values(self)
 
     @property
-    def rank(self) -> int | NDArray[np.int64]:
+    def rank(self) -> int | Any:
         """The rank of the logits without the bias: N - 1 if no margin is zero, one more with a mean logit."""
         alive = np.asarray(self.margin) != 0
         most = np.asarray(self.problem.num_classes, dtype=np.int64) - 1
@@ -189,10 +188,10 @@ class MDSolution(Solution):
     """
 
     problem: MemorizationDilation
-    dilation: Real
-    memorization: Real
-    noisy_margin: Real
-    noisy_level: Real
+    dilation: Number
+    memorization: Number
+    noisy_margin: Number
+    noisy_level: Number
     method: str
     when_open: Status = Status.INACCURATE
     tolerance: float = MD_TOLERANCE
@@ -200,12 +199,12 @@ class MDSolution(Solution):
     _shown: ClassVar[tuple[str, ...]] = ("normalized_dilation", "noisy_margin")
 
     @property
-    def normalized_dilation(self) -> Real:
+    def normalized_dilation(self) -> Number:
         """ND = r / ||h_1 - h_2||."""
         return scalar_or_array(np.asarray(self.dilation) / self.problem.configuration.mean_distance)
 
     @property
-    def test_error(self) -> Real:
+    def test_error(self) -> Number:
         """Error rate of unseen clean examples, ``P(zeta > 1/(2 ND))``."""
         dilation = np.asarray(self.normalized_dilation)
         known = ~np.isnan(dilation)
@@ -213,7 +212,7 @@ class MDSolution(Solution):
         return scalar_or_array(np.where(known, error, np.nan))
 
     @property
-    def expansion_parameter(self) -> Real:
+    def expansion_parameter(self) -> Number:
         """kap r, the spread of the clean margins: for a smooth loss the expansion's relative error is O((kap r)^2).
 
         How large it is depends on the loss and the spread, and on how close the margin is to a kink: `expansion_error`.
@@ -221,7 +220,7 @@ class MDSolution(Solution):
         return scalar_or_array(np.asarray(self.dilation) * self.problem.configuration.weight_distance)
 
     @property
-    def expansion_error(self) -> Real:
+    def expansion_error(self) -> Number:
         r"""A bound on the relative error of the expansion's dilation at this point, from the loss's own force F'.
 
         With ``F_2 = F''(0)`` the exact dilation lies between the expansion's r and the :math:`\hat r` with
@@ -235,12 +234,12 @@ class MDSolution(Solution):
         return scalar_or_array(expansion_error(self.problem, np.asarray(self.dilation), expanded=expanded))
 
     @cached_property
-    def objective(self) -> Real:
+    def objective(self) -> Number:
         """The optimal value, summed over both classes, clean and noisy."""
         return self._of_answers(certificates.md_objective)
 
     @cached_property
-    def lower_bound(self) -> Real:
+    def lower_bound(self) -> Number:
         """A lower bound on the optimum, from a dual point built from the answer alone."""
         return self._of_answers(certificates.md_lower_bound)
 
@@ -275,7 +274,7 @@ class MDSolution(Solution):
         level = np.asarray(self.noisy_level)[..., None]
         return np.stack([level * across + along * apart, level * across - along * apart], axis=-1)
 
-    def _of_answers(self, bound: Callable[..., FloatArray]) -> Real:
+    def _of_answers(self, bound: Callable[..., FloatArray]) -> Number:
         """A bound at the points that have an answer, NaN at the others."""
         answer = tuple(np.asarray(x) for x in (self.dilation, self.noisy_margin, self.noisy_level))
         missing = np.any([np.isnan(x) for x in answer], axis=0)

@@ -66,6 +66,10 @@ class CrossEntropy(TargetLoss):
     symbols: ClassVar[dict[str, str]] = {"smoothing": "alpha"}
     analytic_strip: ClassVar[float] = np.pi
 
+    if TYPE_CHECKING:
+
+        def __init__(self, smoothing: ArrayLike = 0.0) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
 

@@ -65,6 +65,10 @@ class Focal(Loss):
     analytic_strip: ClassVar[float] = np.pi
     steepest_dual: ClassVar[float] = 1.0
 
+    if TYPE_CHECKING:
+
+        def __init__(self, focusing: ArrayLike) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "focusing", nonnegative("focusing", self.focusing))
 

@@ -65,6 +65,10 @@ class LabelRelaxation(Loss):
     symbols: ClassVar[dict[str, str]] = {"relaxation": "alpha"}
     analytic_strip: ClassVar[float] = np.pi
 
+    if TYPE_CHECKING:
+
+        def __init__(self, relaxation: ArrayLike) -> None: ...
+
     def __post_init__(self) -> None:
         value = real("relaxation", self.relaxation, lambda x: (x > 0) & (x < 1), "lie in (0, 1)")
         object.__setattr__(self, "relaxation", value)

@@ -49,6 +49,10 @@ class MeanSquaredError(TargetLoss):
     shift_invariant: ClassVar[bool] = False
     strong_convexity: ClassVar[float] = 1.0
 
+    if TYPE_CHECKING:
+
+        def __init__(self, smoothing: ArrayLike = 0.0) -> None: ...
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "smoothing", unit_interval("smoothing", self.smoothing))
 

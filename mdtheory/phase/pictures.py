@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from mdtheory.phase.boundaries import Boundary
 
-SCALES = ("auto", "linear", "log", "diverging")
+Scale = Literal["auto", "linear", "log", "diverging"]
+Width = Literal["one-column", "two-columns"]
+SCALES: tuple[str, ...] = get_args(Scale)
 
 _SYMBOLS = {"smoothing": r"\alpha", "relaxation": r"\alpha", "focusing": r"\gamma"}
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (6, 1.6, 1.2, 1.6)), (0, (1.4, 1.4)))
@@ -46,8 +48,8 @@ def plot(
     boundaries: "Sequence[Boundary]" = (),
     regions: "xr.Dataset | None" = None,
     ax: "Axes | None" = None,
-    width: str = "one-column",
-    scale: str = "auto",
+    width: Width = "one-column",
+    scale: Scale = "auto",
     limits: tuple[float, float] | None = None,
 ) -> "Axes":
     """A phase diagram: one quantity over two parameters, with boundaries drawn and labelled on top.
@@ -134,7 +136,7 @@ def plot_losses(
     x: str | None = None,
     quantity: str = "dilation",
     ax: "Axes | None" = None,
-    width: str = "one-column",
+    width: Width = "one-column",
     legend: bool = True,
 ) -> "Axes":
     """A quantity against one parameter, one line for each loss, the legend in the order of the lines' ends.
@@ -194,7 +196,7 @@ def plot_losses(
     return ax
 
 
-def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width: str = "one-column") -> "Axes":
+def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width: Width = "one-column") -> "Axes":
     r"""The class means, the noisy features and the dilation in the plane of the two means.
 
     Across is the coordinate along h_1 - h_2, up that along h_1 + h_2 (with free features, whose means are opposite, any

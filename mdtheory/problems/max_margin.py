@@ -1,8 +1,10 @@
 """The small-decay limit of the unconstrained features model as a problem of its own."""
 
 from dataclasses import KW_ONLY, dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mdtheory.frozen import Frozen
 from mdtheory.validation import FloatArray, fail, flag, one_integer, proportions, real, same_fields
@@ -60,6 +62,17 @@ class MaxMargin(Frozen):
     class_weights: FloatArray | None = None
     nonnegative: bool = False
     label_temperatures: FloatArray | None = None
+
+    if TYPE_CHECKING:
+        # Given as anything NumPy takes; the fields hold clean numbers and arrays.
+        def __init__(
+            self,
+            *,
+            num_classes: int,
+            class_weights: ArrayLike | None = None,
+            nonnegative: bool = False,
+            label_temperatures: ArrayLike | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         count = one_integer("num_classes", self.num_classes, 2, MAX_CLASSES)

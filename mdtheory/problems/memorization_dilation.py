@@ -2,8 +2,10 @@
 
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mdtheory.errors import CollapsedError
 from mdtheory.frozen import Frozen
@@ -85,6 +87,20 @@ class MemorizationDilation(Frozen):
     scaling: str = "absolute"
     noisy_feature_decay: Real | None = None
     nonnegative_noisy_features: bool = False
+
+    if TYPE_CHECKING:
+        # Given as anything NumPy takes; the fields hold clean numbers and arrays.
+        def __init__(
+            self,
+            ufm: UFM,
+            *,
+            noise: ArrayLike,
+            slope: ArrayLike,
+            spread: Spread = ...,
+            scaling: Literal["absolute", "relative"] = "absolute",
+            noisy_feature_decay: ArrayLike | None = None,
+            nonnegative_noisy_features: bool = False,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.ufm, UFM):

@@ -1,9 +1,10 @@
 """The unconstrained features model (UFM) as data."""
 
 from dataclasses import KW_ONLY, dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
@@ -105,6 +106,23 @@ class UFM(Frozen):
     class_weights: FloatArray | None = None
     label_distribution: FloatArray | None = None
     feature_dim: int | None = None
+
+    if TYPE_CHECKING:
+        # Given as anything NumPy takes; the fields hold clean numbers and arrays.
+        def __init__(
+            self,
+            loss: Loss,
+            *,
+            num_classes: ArrayLike,
+            weight_decay: ArrayLike,
+            feature_decay: ArrayLike,
+            nonnegative: bool = False,
+            bias: bool = False,
+            bias_decay: float = 0.0,
+            class_weights: ArrayLike | None = None,
+            label_distribution: ArrayLike | None = None,
+            feature_dim: int | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if not isinstance(self.loss, Loss):
