@@ -22,6 +22,7 @@ from mdtheory.claims import (
     check,
     equal,
     greater,
+    library,
 )
 from mdtheory.claims.declarations import declarations, derivation_path, shortfall
 from mdtheory.claims.finding import library_claims
@@ -245,6 +246,7 @@ def test_the_domain_must_imply_what_is_assumed(tmp_path):
         ("PROVES = {'my-claim': {'conclusion': ('y >= 2*x',), 'prose': 'all'}}", "unknown field 'prose'"),
         ("PROVES = {'my-claim': {'conclusion': ('y is large',), 'quantities': {'y': 'one'}}}", "one operator"),
         ("PROVES = {'my-claim': {'conclusion': ('y >= 2*',), 'quantities': {'y': 'one'}}}", "cannot read"),
+        ("PROVES = {'my-claim': {'conclusion': ('y >= __import__(x)',), 'quantities': {'y': 'one'}}}", "no formula"),
         ("PROVES = {}\nPROVES = {}", "more than once"),
         ("PROVES = (", "syntax error"),
         ("", "does not say"),
@@ -262,6 +264,20 @@ def test_a_declaration_that_would_run_code_is_not_run(tmp_path):
     proves = f"PROVES = {{'my-claim': {{'conclusion': (open({str(marker)!r}, 'w').name,)}}}}"
     assert check_symbolic(own_claim(tmp_path, proves)).verdict is Verdict.UNDECIDED
     assert not marker.exists()
+
+
+def test_a_domain_of_ones_own_is_not_taken_for_the_interval_it_calls_itself(tmp_path):
+    class Whole(Interval):
+        def contains(self, value):
+            return True
+
+    found = check_symbolic(own_claim(tmp_path, MINE, variables={x: Whole(0.5, 1.0)}))
+    assert found.verdict is Verdict.UNDECIDED
+
+
+def test_a_file_of_the_library_holds_the_claims_of_the_library():
+    path = Path(library.__file__).parent / "margin_hinge.py"
+    assert check(path, level="symbolic").verdict is Verdict.PROVED
 
 
 def test_limits_are_compared_with_their_rates(tmp_path):

@@ -224,6 +224,8 @@ def _parsed(text: str, names: Mapping[str, sp.Symbol]) -> sp.Basic:
 
 @lru_cache(maxsize=4096)
 def _read(text: str, names: tuple[tuple[str, sp.Symbol], ...]) -> sp.Basic:
+    if "__" in text or not set(text).isdisjoint("'\"\\;:@`"):
+        raise AssumptionError(f"{NAME}: cannot read {text!r}, which is no formula")
     for sign, relational in ((" == ", sp.Eq), (" != ", sp.Ne)):
         left, found, right = text.partition(sign)
         if found:
@@ -296,9 +298,10 @@ def _quantities_used(claim: Claim) -> set[sp.Symbol]:
 def _ends(claim: Claim) -> Iterator[tuple[str, tuple[Fraction, Fraction]]]:
     """The least interval around the values of each variable, as exact numbers."""
     for symbol, domain in claim.variables.items():
-        if isinstance(domain, Interval | Integers):
+        if type(domain) in (Interval, Integers):
+            assert isinstance(domain, Interval | Integers)
             yield symbol.name, (Fraction(domain.low), Fraction(domain.high))
-        elif isinstance(domain, Proportions):
+        elif type(domain) is Proportions:
             for part in components(symbol, domain):
                 yield part.name, (Fraction(domain.smallest) * Fraction(999, 1000), Fraction(1))
 
@@ -323,9 +326,13 @@ def _inside(domain: Domain, other: Domain) -> bool:
     """Whether every value of one domain is one of the other."""
     if domain == other:
         return True
-    if isinstance(domain, Interval | Integers) and isinstance(other, Interval | Integers):
-        whole = isinstance(domain, Integers) or isinstance(other, Interval)
-        return whole and other.low <= domain.low and domain.high <= other.high
-    if isinstance(domain, Proportions) and isinstance(other, Proportions):
+    kinds = type(domain), type(other)  # exactly: a domain of one's own may hold anything
+    if kinds in ((Interval, Interval), (Integers, Integers), (Integers, Interval)):
+        assert isinstance(domain, Interval | Integers)
+        assert isinstance(other, Interval | Integers)
+        return other.low <= domain.low and domain.high <= other.high
+    if kinds == (Proportions, Proportions):
+        assert isinstance(domain, Proportions)
+        assert isinstance(other, Proportions)
         return domain.size == other.size and domain.smallest >= other.smallest
     return False

@@ -64,6 +64,12 @@ def file_claims(path: Path) -> list[Claim]:
     """The claims that a Python file defines at its top level; their derivations may lie beside it."""
     if not path.is_file():
         raise AssumptionError(f"{path}: no such file")
+    if path.resolve().parent == Path(library.__file__).resolve().parent:
+        # Loaded a second time, its quantities would be other functions than those the derivation is of.
+        own = _claims_in(import_module(f"{library.__name__}.{path.stem}"))
+        if not own:
+            raise _no_claim(path)
+        return own
     name = "claims_of_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -78,9 +84,13 @@ def file_claims(path: Path) -> list[Claim]:
         raise AssumptionError(f"{path}: {type(error).__name__}: {error}") from error
     found = _claims_in(module)
     if not found:
-        raise AssumptionError(f"{path}: defines no claim (a top-level Claim object)")
+        raise _no_claim(path)
     _refuse_duplicates((claim.id, str(path)) for claim in found)
     return [_with_own_derivation(claim, path.resolve().parent) for claim in found]
+
+
+def _no_claim(path: Path) -> AssumptionError:
+    return AssumptionError(f"{path}: defines no claim (a top-level Claim object)")
 
 
 def fingerprint(claim: Claim) -> str:

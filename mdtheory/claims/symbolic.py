@@ -104,7 +104,11 @@ def _by_derivation(claim: Claim, name: str) -> tuple[bool, str, dict[str, Any]]:
         return False, f"{name} fails: {last}", {}
     if steps == 0:
         return False, f"{name} checks nothing", {}
-    return True, f"{name}: {steps} steps machine-checked, the rest is prose in its docstring", {"derivation": name}
+    return (
+        True,
+        f"{name}: {steps} steps machine-checked, the rest is prose in its docstring",
+        {"derivation": name, "hypotheses": list(claim.hypotheses)},
+    )
 
 
 def another_statement(claim: Claim, name: str, path: Path) -> str | None:

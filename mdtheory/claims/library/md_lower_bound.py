@@ -25,7 +25,7 @@ from mdtheory.claims.quantities import NoisyProblem
 from mdtheory.claims.relation import at_least, equal
 from mdtheory.expressions import compiled
 
-guessed_dilation = sp.Symbol("guessed_dilation", positive=True)
+guessed_dilation = sp.Symbol("guessed_dilation", nonnegative=True)
 guessed_slope = sp.Symbol("guessed_slope", negative=True)
 value, lower_bound, clean, force, own_clean, own_force, loss_slope = sp.symbols(
     "V lower_bound F dF F_own dF_own p_own", real=True
@@ -116,7 +116,7 @@ CLAIM = Claim(
     variables={
         **VARIABLES,
         noisy_decay: Interval(1e-3, 1.0, log=True),
-        guessed_dilation: Interval(1e-3, 10.0, log=True),
+        guessed_dilation: Interval(0.0, 10.0),
         guessed_slope: Interval(-0.99, -0.001),
     },
     assumptions=(not_collapsed, sp.Lt(smoothing / 2 - guessed_slope, 1)),
