@@ -48,6 +48,7 @@ PROVES = {
             "feature_decay > 0",
             "smoothing >= 0",
             "smoothing < 1",
+            "first != second",
         ),
         "definitions": {
             "rest": "sqrt(2)*sqrt(feature_decay)*sqrt(weight_decay) + smoothing/2",

@@ -93,6 +93,8 @@ PROVES = {
             "num_classes >= 2",
             "weight_decay > 0",
             "feature_decay > 0",
+            "2*(num_classes - 1)*sqrt(weight_decay*feature_decay)/sqrt(num_classes) != 1",
+            "2*sqrt(num_classes - 1)*sqrt(weight_decay*feature_decay) != 1",
         ),
         "conclusion": (
             "free == Piecewise((1, sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)/sqrt(num_classes) < 1), (0, True))",
@@ -128,7 +130,7 @@ PROVES = {
         "conclusion": (
             "free == log(Max(1, (1 - rest)*(num_classes - 1)/rest))",
             "nonnegative == log(Max(1, (num_classes - 1)*(-2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) - relaxation + 1)/(2*sqrt(feature_decay)*sqrt(weight_decay)*sqrt(num_classes - 1) + relaxation)))",
-            "value == sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)*log(Max(1, (1 - rest)*(num_classes - 1)/rest))/sqrt(num_classes) + relaxation*log(relaxation/Min(rest, (num_classes - 1)/num_classes)) + (1 - relaxation)*log((1 - relaxation)/(1 - Min(rest, (num_classes - 1)/num_classes)))",
+            "1 + value == 1 + sqrt(feature_decay)*sqrt(weight_decay)*(2*num_classes - 2)*log(Max(1, (1 - rest)*(num_classes - 1)/rest))/sqrt(num_classes) + relaxation*log(relaxation/Min(rest, (num_classes - 1)/num_classes)) + (1 - relaxation)*log((1 - relaxation)/(1 - Min(rest, (num_classes - 1)/num_classes)))",
         ),
         "quantities": {
             "free": "the optimal margin: the minimiser of the profile plus its cost over s >= 0, free features",

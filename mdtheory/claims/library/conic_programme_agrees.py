@@ -20,7 +20,7 @@ from mdtheory.spreads import TwoPoint
 
 conic_dilation, dilation = sp.symbols("conic_ND ND", positive=True)
 conic_memorization, memorization = sp.symbols("conic_memorization memorization", positive=True)
-ACCURACY = 1e-5
+ACCURACY = 1e-4
 
 
 def _conic(part: str) -> Computed:
@@ -84,6 +84,6 @@ CLAIM = Claim(
         "unconstrained noisy features",
     ),
     derivation="derivations/md_reduction.py",
-    resolution=1e-4,
+    resolution=1e-3,
     most_samples=20,
 )

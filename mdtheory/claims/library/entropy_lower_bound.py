@@ -74,6 +74,7 @@ CLAIM = Claim(
         second: Interval(-5.0, 15.0),
     },
     definitions={rest: smoothing / 2 + sp.sqrt(2) * mu, left: sp.Min(rest, sp.Rational(1, 2))},
+    assumptions=(sp.Ne(first, second),),
     quantities={
         value: optimum(cross_entropy),
         balanced: optimum(cross_entropy, classes=2, weights=lambda point: (0.5, 0.5)),
@@ -89,5 +90,9 @@ CLAIM = Claim(
     hypotheses=("cross-entropy", "free features", "no bias", "enough features"),
     derivation="derivations/features_dual_bound.py",
     most_samples=MOST_OPTIMA,
-    notes="Checked with two classes; it needs no solver, and so certifies any answer.",
+    notes=(
+        "Checked with two classes; it needs no solver, and so certifies any answer. Columns with one and the same "
+        "margin give the optimum itself as soon as theta is below 1, so that balls cannot order both: they are not "
+        "drawn."
+    ),
 )

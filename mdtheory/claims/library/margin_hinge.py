@@ -32,6 +32,7 @@ CLAIM = Claim(
     ),
     source=Source("this project", "closed form of the balanced features model"),
     variables=HINGE_VARIABLES,
+    assumptions=(sp.Ne(free_cost, 1), sp.Ne(nonnegative_cost, 1)),
     quantities={
         free: margin_quantity(hinge_pull, nonnegative=False, high=3),
         nonnegative: margin_quantity(hinge_pull, nonnegative=True, high=3),

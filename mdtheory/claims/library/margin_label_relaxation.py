@@ -46,7 +46,8 @@ CLAIM = Claim(
     relations=(
         equal(free, softmax_margin(rest)),
         equal(nonnegative, softmax_margin(relaxation + nonnegative_cost)),
-        equal(value, binary + free_cost * softmax_margin(rest)),
+        # It may be as small as the rounding of the relaxation: 1 is added so that there is a scale.
+        equal(1 + value, 1 + binary + free_cost * softmax_margin(rest)),
     ),
     expected=Verdict.PROVED,
     hypotheses=("label relaxation", "one-hot labels", "balanced classes", "enough features"),

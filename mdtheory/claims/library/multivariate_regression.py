@@ -18,7 +18,8 @@ spread_1, spread_2, root_1, root_2 = sp.symbols("spread_1 spread_2 root_1 root_2
 correlation = sp.Symbol("correlation", real=True)
 optimum = sp.Symbol("optimum", positive=True)
 weight_square = sp.Symbol("weight_square", nonnegative=True)
-trace, gap = sp.symbols("trace gap", positive=True)
+trace = sp.Symbol("trace", positive=True)
+gap = sp.Symbol("gap", nonnegative=True)
 
 
 @lru_cache(maxsize=5000)
