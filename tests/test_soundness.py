@@ -217,6 +217,31 @@ def test_an_optimal_status_means_bounds_that_agree_in_ball_arithmetic(loss, deca
         assert solution.objective == pytest.approx(certificate.upper, rel=1e-9)
 
 
+@pytest.mark.parametrize("loss", [mdt.Hinge(), mdt.LabelRelaxation(0.2)])
+@pytest.mark.parametrize("decay", [1.0, 0.5, 1e-3])
+def test_dual_points_on_the_edge_of_the_domain_are_proved_under_a_free_bias(loss, decay):
+    problem = mdt.UFM(loss, num_classes=5, weight_decay=decay, feature_decay=decay, bias=True)
+    certificate = mdt.solve(problem).certificate
+    assert certificate.verify() == certificate.verify(rigorous=True)
+    assert certificate.upper - certificate.lower < 1e-10 * certificate.upper
+
+
+def test_an_optimum_of_zero_is_answered():
+    labels = np.array([[0.6, 0.4], [0.4, 0.6]])
+    problem = mdt.UFM(
+        mdt.LabelRelaxation(0.7),
+        num_classes=2,
+        weight_decay=0.01,
+        feature_decay=0.01,
+        label_distribution=labels,
+        nonnegative=True,
+        feature_dim=1,
+    )
+    solution = mdt.solve(problem)  # at zero logits both labels have more than the probability 0.3 that is asked for
+    assert solution.objective == 0.0
+    assert solution.lower_bound <= 0.0
+
+
 # ---------------------------------------------------------------------- losses that are not known
 
 

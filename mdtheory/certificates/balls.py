@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from mdtheory.ball_arithmetic import Column, column, dot, floats, matrix, total, weighted_mean
 from mdtheory.ball_precision import precision
@@ -165,15 +165,18 @@ class _Terms:
         moved = self._centred(point)
         if all(low is None for floor in self.floors for low in floor):
             return moved
-        inner, worst = self._inner(), 0.0
+        inner, short = self._inner(), arb(0)
         for vector, inside, floor in zip(moved, inner, self.floors, strict=True):
             for x, y, low in zip(vector, inside, floor, strict=True):
                 if low is not None and not x >= low:
                     room = (y - low).lower()
-                    worst = max(worst, float((low - x).upper() / room)) if room > 0 else np.inf
-        if worst == 0.0:
+                    short = short.max((low - x).upper() / room) if room > 0 else arb("inf")
+        if short.is_zero():
             return moved
-        share = arb(min(1.0, (worst / (1.0 + worst)) * 1.001)) if np.isfinite(worst) else arb(1)
+        # (1-e) x + e y reaches the floor from e = short/(1 + short) on; a little more outweighs the radii.
+        share = arb(1)
+        if short.is_finite():
+            share = ((short / (1 + short)).upper() * arb("1.001") + arb(2) ** (24 - ctx.prec)).mid().min(arb(1))
         mixed = [
             [(1 - share) * x + share * y for x, y in zip(a, b, strict=True)] for a, b in zip(moved, inner, strict=True)
         ]

@@ -98,7 +98,8 @@ def solve_nonnegative(
 def relative_gap(problem: UFM, found: BoundedFactors) -> float:
     """The gap between the bounds, relative to the objective."""
     upper = objective(problem, found.weights, found.class_means, found.bias)
-    return (upper - lower_bound(problem, found.dual, found.multiplier)) / abs(upper)
+    gap = upper - lower_bound(problem, found.dual, found.multiplier)
+    return gap / abs(upper) if upper != 0 else gap
 
 
 def _separate_classes(problem: UFM) -> tuple[FloatArray, FloatArray]:
