@@ -5,6 +5,7 @@ import json
 import math
 from fractions import Fraction
 from math import fmod as remainder_like_c
+from math import pi as half_turn
 
 import mpmath
 import numpy as np
@@ -569,6 +570,7 @@ TRUE_FUNCTIONS = {
     "the sign of %": (lambda x: x % 1.5, AROUND),
     "sinc": (lambda x: np.sinc(x) + 0.2173, AROUND),
     "sine of multiples of pi": (lambda n: np.sin(np.pi * n), COUNTS),
+    "sine of multiples of pi by another name": (lambda n: math.sin(half_turn * n), COUNTS),
     "sine of multiples of pi at many digits": (lambda n: mpmath.sin(mpmath.pi * n), COUNTS),
     "squares add to one": (lambda x: math.cos(x) ** 2 + math.sin(x) ** 2 - 1, AROUND),
     "binomial formula": (lambda x, y: (x + y) ** 2 - x * x - 2 * x * y - y * y, {"x": (0.0, 3.0), "y": (0.0, 3.0)}),

@@ -23,6 +23,9 @@ class World(Protocol):
     def function(self, function: object) -> object:
         """For a function of a module, a class, or another callable that is not written in Python."""
 
+    def constant(self, name: str) -> object:
+        """For pi, e, tau or Euler's constant, kept as a double under another name."""
+
 
 class Closed:
     """Takes the place of what has none: to call it, or to look into it, is refused."""
@@ -49,6 +52,10 @@ class InBalls:
         """By identity, so that a new name changes nothing."""
         return _by_identity().get(id(function), Closed(_name(function)))
 
+    def constant(self, name: str) -> object:
+        """The number itself."""
+        return CONSTANTS[name]()
+
 
 class InHelpers(InBalls):
     """For functions that the user's function calls: what they take from `math` is for doubles only."""
@@ -72,6 +79,10 @@ class InDigits:
         """The same function of the context."""
         name = _name(function)
         return getattr(self.digits, name) if getattr(mpmath, name, None) is function else Closed(name)
+
+    def constant(self, name: str) -> object:
+        """A double of another module: nothing of mpmath's."""
+        return Closed(name)
 
 
 def translated(function: Callable[..., Any], world: World, *, helper: bool = False) -> Callable[..., Any]:
@@ -122,6 +133,8 @@ def _exchanged(value: Any, world: World) -> Any:
         # What is called may call others in turn: each is exchanged when it is called, for they may call each other.
         around = InHelpers() if isinstance(world, InBalls) else world
         return functools.wraps(value)(lambda *rest, **options: translated(value, around, helper=True)(*rest, **options))
+    if isinstance(value, float) and value in _DOUBLES:
+        return world.constant(_DOUBLES[value])
     if value is Fraction or not callable(value):
         return value
     return world.function(value)
@@ -171,6 +184,7 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+_DOUBLES = {math.pi: "pi", math.e: "e", math.tau: "tau", float(np.euler_gamma): "euler_gamma"}
 _KINDS = ("isinstance", "issubclass", "hasattr", "getattr", "callable", "id", "repr", "vars", "dir")
 _BUILTINS: dict[str, Any] = {
     **vars(builtins),
