@@ -33,7 +33,7 @@ from mdtheory.claims import (
     less,
     positive_iff,
 )
-from mdtheory.claims.ball_numbers import MATH, NUMPY
+from mdtheory.claims.ball_numbers import MATH, NUMPY, Ball
 from mdtheory.claims.ledger import rerun
 from mdtheory.claims.records import Report
 from mdtheory.claims.relation import Relation
@@ -581,6 +581,8 @@ TRUE_FUNCTIONS = {
     "norm": (lambda x: np.linalg.norm([x, 1.0]) - 1.0, AROUND),
     "gamma": (lambda x: math.gamma(x) - 0.885, {"x": (0.5, 3.0)}),
     "wide ball": (lambda x: arb(5.0, 10), AROUND),
+    "an end as a decimal": (lambda x: 3 * x - 0.9, {"x": (0.3, 1.0)}),
+    "an upper end as a decimal": (lambda x: 0.3 - 3 * x, {"x": (-1.0, 0.1)}),
     "logarithm of negative numbers": (lambda x: np.log(x) ** 2, AROUND),
 }
 FALSE_FUNCTIONS = {
@@ -589,6 +591,8 @@ FALSE_FUNCTIONS = {
     "absolute value near a decimal": (lambda x: abs(x - 0.37) - 1e-9, AROUND),
     "isolated point": (lambda x: -1.0 if x == 0.5 else 1.0, {"x": (-2.0, 2.0)}),
     "end": (lambda x: 0.92 - x - 1e-13, {"x": (-2.29, 0.92)}),
+    "end itself": (lambda x: 1.0 if x < 0.92 else -1.0, {"x": (-2.29, 0.92)}),
+    "lower end itself": (lambda x: -1.0 if x == 0.3 else 1.0, {"x": (0.3, 0.92)}),
     "tie": (lambda x, y: abs(x - y) - 1e-12, {"x": (0.0, 1.0), "y": (0.0, 2.0)}),
     "floor": (lambda x: np.floor(x) - x + 0.999, AROUND),
     "zeta": (lambda x: mpmath.zeta(x) - 1.2, {"x": (2.0, 5.0)}),
@@ -682,7 +686,8 @@ def test_every_function_in_balls_means_what_it_stands_for(module, listed):
                 continue
             try:
                 with precision(256):
-                    ball = rule(*values).ball
+                    # As binary numbers: at a jump the decimals beside them are another case.
+                    ball = rule(*(Ball(arb(v)) if isinstance(v, float) else v for v in values)).ball
             except TypeError:
                 continue  # so many arguments are not taken
             if not math.isfinite(expected):

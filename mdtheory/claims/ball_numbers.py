@@ -4,6 +4,7 @@ What a ball cannot do with the meaning it has for floats is refused, and the ref
 errors must not turn it into a branch that floats never take.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,8 +14,9 @@ from typing import Any, NoReturn
 import numpy as np
 from flint import arb
 
+from mdtheory.decimals import decimal
 from mdtheory.errors import AssumptionError
-from mdtheory.expressions import rational_ball
+from mdtheory.expressions import rational_ball, read
 
 _REFUSED: ContextVar[list[str] | None] = ContextVar("refused", default=None)
 
@@ -39,17 +41,22 @@ def refuse(what: str, error: type[Exception] = TypeError) -> NoReturn:
 
 
 class Ball:
-    """A ball that never becomes a float: functions that would drop its radius fail instead."""
+    """A ball that never becomes a float: functions that would drop its radius fail instead.
 
-    __slots__ = ("ball",)
+    A float becomes a ball around both of its readings, the binary number that it is and the decimal that it shows. Both are in the same order
+    as floats, so that two balls with a ``source`` are compared by it.
+    """
+
+    __slots__ = ("ball", "source")
     __hash__ = None  # type: ignore[assignment]  # as for every uncertain value
 
-    def __init__(self, ball: arb) -> None:
+    def __init__(self, ball: arb, source: float | None = None) -> None:
         self.ball = ball
+        self.source = source
 
     @classmethod
     def of(cls, value: object) -> "Ball":
-        """A number as a ball: floats are the binary numbers they are."""
+        """A number as a ball."""
         if isinstance(value, Ball):
             return value
         if isinstance(value, arb):
@@ -57,7 +64,7 @@ class Ball:
         if isinstance(value, (int, np.integer)):
             return cls(arb(int(value)))
         if isinstance(value, (float, np.floating)):
-            return cls(arb(float(value)))
+            return cls(_either_reading(float(value)), float(value))
         if isinstance(value, Fraction):
             return cls(rational_ball(value))
         return refuse(f"no real number: {type(value).__name__}")
@@ -117,12 +124,16 @@ class Ball:
         return Ball(_truncated(self.ball))
 
     def __lt__(self, other: object) -> bool:
-        right = Ball.of(other).ball
-        return _certain(bool(self.ball < right), bool(self.ball >= right))
+        right = Ball.of(other)
+        if self.source is not None and right.source is not None:
+            return self.source < right.source
+        return _certain(bool(self.ball < right.ball), bool(self.ball >= right.ball))
 
     def __gt__(self, other: object) -> bool:
-        right = Ball.of(other).ball
-        return _certain(bool(self.ball > right), bool(self.ball <= right))
+        right = Ball.of(other)
+        if self.source is not None and right.source is not None:
+            return self.source > right.source
+        return _certain(bool(self.ball > right.ball), bool(self.ball <= right.ball))
 
     def __le__(self, other: object) -> bool:
         return not self > other
@@ -131,11 +142,20 @@ class Ball:
         return not self < other
 
     def __eq__(self, other: object) -> bool:
-        right = Ball.of(other).ball
-        return _certain(bool(self.ball == right), bool(self.ball != right))
+        right = Ball.of(other)
+        if self.source is not None and right.source is not None:
+            return self.source == right.source
+        return _certain(bool(self.ball == right.ball), bool(self.ball != right.ball))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+
+def _either_reading(value: float) -> arb:
+    binary = arb(value)
+    if not math.isfinite(value) or Fraction(value) == decimal(value):
+        return binary
+    return binary.union(read(value))
 
 
 def _certain(holds: bool, fails: bool) -> bool:

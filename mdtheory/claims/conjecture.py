@@ -192,6 +192,8 @@ def _claim(
 class _InDoubles(Evaluator):
     """Evaluates a function of floats; what it finds is verified separately."""
 
+    floats = True
+
     def trial(self, point: Point, relations: Sequence[Relation] | None = None) -> Trial:
         """The sign of the function: exact where it returns an integer or a ball, else in double precision."""
         (quantity,) = self.claim.quantities.values()

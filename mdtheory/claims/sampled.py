@@ -100,7 +100,7 @@ def draw(evaluator: Evaluator, rng: np.random.Generator, samples: int) -> Sample
         point: Point = {name: domain.draw(rng) for name, domain in domains.items()}
         if rng.random() < MIXED_SHARE:
             point = mixed(point, domains, rng)
-        if not evaluator.exact:
+        if not (evaluator.exact or evaluator.floats):
             point = inside(point, domains)
         if evaluator.admissible(point):
             trials.append(evaluator.trial(point))
@@ -118,7 +118,7 @@ def _simple(evaluator: Evaluator, samples: int) -> list[Point]:
     sides = [side for relation in evaluator.relations for side in (relation.left, relation.right)]
     mentioned = constants((*sides, *evaluator.assumptions))
     found = simple_points(named_domains(claim), limit, mentioned, fractions=fractions)
-    if not evaluator.exact:
+    if not (evaluator.exact or evaluator.floats):
         found = [inside(point, named_domains(claim)) for point in found]
     if not found:
         return []
@@ -147,7 +147,7 @@ def search(
             return tuple(found)
     ranked = sorted((t for t in (*trials, *found) if not np.isnan(t.slack)), key=lambda t: t.slack)
     for point in _finish(evaluator, ranked, relations or evaluator.relations):
-        if not evaluator.exact:
+        if not (evaluator.exact or evaluator.floats):
             point = inside(point, named_domains(evaluator.claim))
         if evaluator.admissible(point):
             found.append(evaluator.trial(point, relations))
@@ -178,7 +178,7 @@ def _walks(
                 name: domain.step(best.point[name], size, rng) if rng.random() < 0.6 else best.point[name]
                 for name, domain in domains.items()
             }
-            if not evaluator.exact:
+            if not (evaluator.exact or evaluator.floats):
                 moved = inside(moved, domains)
             if not evaluator.admissible(moved):
                 size = max(0.5 * size, 1e-4)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import sympy as sp
 from flint import arb
@@ -69,6 +70,9 @@ class Evaluator:
     Formulas read a float of a point as the decimal it shows. A quantity is a function of floats, so a claim with quantities reads
     points as the binary numbers that they are; there a relation counts as violated only if it is for either reading.
     """
+
+    floats: ClassVar[bool] = False
+    """Whether points are floats and nothing else, so that the ends of a domain are the floats given."""
 
     def __init__(self, claim: Claim, bits: int = BITS, *, declared: bool = True) -> None:
         """Prepare a claim for evaluation with so many bits; refuses functions that have no balls.

@@ -17,7 +17,7 @@ from mdtheory.claims.translation import InBalls, InDigits, translated
 from mdtheory.claims.trial import BITS
 
 DIGITS = (50, 100)
-"""At both the value must be the same: what is zero in truth comes out as noise of another size."""
+"""At both the value must be the same: what is zero in truth comes out as noise of another size. The second time floats are decimals."""
 AGREE = 1e-6
 """Relative to one or the value: a number that differs more from that in doubles belongs to another function."""
 
@@ -58,11 +58,12 @@ def _in_balls(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str |
 
 def _at_digits(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str | None:
     found = []
-    for digits in DIGITS:
+    readings: tuple[Callable[[float], object], ...] = (float, repr)
+    for digits, reading in zip(DIGITS, readings, strict=True):
         context = _digits(digits)
         with refusals() as refused:
             try:
-                given = {n: context.mpf(x) if isinstance(x, float) else x for n, x in point.items()}
+                given = {n: context.mpf(reading(x)) if isinstance(x, float) else x for n, x in point.items()}
                 value = translated(slack, InDigits(context))(**given)
             except Exception:  # nor mpmath's numbers
                 return None
