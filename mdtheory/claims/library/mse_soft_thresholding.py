@@ -22,6 +22,11 @@ def labels_of(point: Values) -> Labels:
     return np.array([[y[0], y[1], 1 - y[2]], [1 - y[0], 1 - y[1], y[2]]])
 
 
+def _root(number: arb) -> arb:
+    """The root of a number that is not negative, whose ball may reach below zero where it vanishes."""
+    return number.sqrt() if number > 0 else arb(0).union(number.upper().max(arb(0)).sqrt())
+
+
 def singular_value(sign: int) -> Quantity:
     """A singular value of ``Y diag(sqrt pi)``: sum and difference of both have squares ``tr +- 2 sqrt(det)``."""
 
@@ -32,8 +37,8 @@ def singular_value(sign: int) -> Quantity:
         square = sum((p * (a * a + b * b) for p, (a, b) in zip(shares, columns, strict=True)), arb(0))
         cross = sum((p * a * b for p, (a, b) in zip(shares, columns, strict=True)), arb(0))
         first = sum((p * a * a for p, (a, b) in zip(shares, columns, strict=True)), arb(0))
-        both = 2 * (first * (square - first) - cross**2).max(arb(0)).sqrt()
-        return ((square + both).sqrt() + sign * (square - both).max(arb(0)).sqrt()) / 2
+        both = 2 * _root(first * (square - first) - cross**2)
+        return ((square + both).sqrt() + sign * _root(square - both)) / 2
 
     return Quantity(at=Computed(at), route="singular values of a matrix with two rows, in balls")
 
