@@ -228,6 +228,17 @@ def test_label_relaxation_near_its_threshold_keeps_its_digits(classes, distance)
         for nonnegative in (False, True):
             unit = 2 * (mp.sqrt(classes - 1) if nonnegative else mp.mpf(classes - 1) / mp.sqrt(classes))
             mu = float(slope / unit / 3)
+            close = float(slope / unit * (1 - mp.mpf("1e-10")))
+            edge = mdt.UFM(
+                mdt.LabelRelaxation(alpha),
+                num_classes=classes,
+                weight_decay=close,
+                feature_decay=close,
+                nonnegative=nonnegative,
+            )
+            wrong = mp.mpf(alpha) + unit * mp.mpf(close)
+            margin = mp.log((classes - 1) * (1 - wrong) / wrong)
+            assert abs(mdt.solve(edge).margin - margin) <= 1e-12 * margin
             options = {"num_classes": classes, "weight_decay": mu, "feature_decay": mu, "nonnegative": nonnegative}
             ufm = mdt.UFM(mdt.LabelRelaxation(alpha), **options)
             wrong = mp.mpf(alpha) + unit * mp.mpf(mu)

@@ -338,4 +338,6 @@ def _initial_slope(relaxation: FloatArray, n: FloatArray) -> FloatArray:
 
 def _exact_initial_slope(relaxation: FloatArray, n: FloatArray) -> dd.Pair:
     """``-f'(0) = (N-1)/N - alpha``."""
-    return dd.add(dd.divide(dd.pair(n - 1.0), dd.pair(n)), dd.pair(-relaxation))
+    # ((N-1) - N alpha)/N: the product and the difference are exact, so that every digit of a small slope is right.
+    high, low = dd.two_product(n, np.asarray(relaxation))
+    return dd.divide(dd.add(dd.pair(n - 1.0), (-high, -low)), dd.pair(n))
