@@ -17,6 +17,7 @@ from mdtheory.claims import library
 from mdtheory.claims.declarations import DERIVATION_FOLDERS
 from mdtheory.claims.model import Claim
 from mdtheory.errors import AssumptionError
+from mdtheory.validation import fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ def load(claims: Sequence[str | PathLike[str] | Claim]) -> list[Located]:
     for item in claims:
         if isinstance(item, Claim):
             found.append(Located(item, None))
+        elif not isinstance(item, (str, PathLike)):
+            raise fail("claims", item, "must be ids of the library, paths of files or Claim objects")
         elif str(fspath(item)).endswith(".py"):
             path = fspath(item)
             found.extend(Located(claim, str(path)) for claim in file_claims(Path(path)))
