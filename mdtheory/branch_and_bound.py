@@ -10,14 +10,16 @@ tilt ``k t`` only moves its slope, so that a cell serves every k. Cells whose bo
 halved. Where b >= 0 on neighbouring cells the tangent at the minimiser bounds all of them at once, exactly.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.straight_line import straight_line
 from mdtheory.validation import FloatArray
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _BITS = 128
 _ORDER = 10
 _FIRST_CELLS = 256
+_BEND_CELLS = 512
 _MAX_CELLS = 60_000
 # Curvatures above minus this share of their own size on the cell count as zero: with cells no wider than an eighth
 # the function then departs from a convex one by less than a rounding error of its size there.
@@ -73,10 +76,17 @@ class Minimum:
 class Curve:
     """A smooth function of one variable, from a sympy expression, with the cells on which it is known."""
 
-    def __init__(self, expression: "sympy.Expr", symbol: "sympy.Symbol", interval: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        expression: "sympy.Expr",
+        symbol: "sympy.Symbol",
+        interval: tuple[float, float],
+        tails: tuple[float, float] | None = None,
+    ) -> None:
         self.low, self.high = interval
         self._expand = _expansion(expression, symbol)
-        self._function = _ball_function(expression, symbol)
+        self._functions = [_ball_function(form, symbol) for form in (expression, expression.diff(symbol))]
+        self._tails = tails
         self._cells: list[Cell] = []
         self._table: dict[str, FloatArray] | None = None
 
@@ -88,9 +98,101 @@ class Curve:
             c = self._expand(argument, 0.0)
             return c[0], c[1], 2 * c[2]
 
-    def on_ball(self, ball: Any) -> Any:
-        """The function of a real or complex ball, in the precision of the caller."""
-        return self._function(ball)
+    @cached_property
+    def tails(self) -> tuple[float, float]:
+        """The slopes with which the function is continued by lines, left and right of the interval."""
+        if self._tails is not None:
+            return self._tails
+        return float(self.at(self.low)[1]), float(self.at(self.high)[1])
+
+    def continued(self, argument: float) -> float:
+        """The function, within the interval or on the lines beyond it, as a double."""
+        inside = min(max(argument, self.low), self.high)
+        slope = self.tails[0] if argument < self.low else self.tails[1]
+        return float(self.at(inside)[0]) + slope * (argument - inside)
+
+    def moments(self, centre: float, scale: Any, panels: "Sequence[Panel]") -> tuple[Any, Any] | None:
+        """``E phi(centre + scale z)`` and ``E z phi'(centre + scale z)`` from moments of z; None across an end."""
+        value, slope = _arb(0.0), _arb(0.0)
+        powers = [_arb(1.0)]
+        for _ in range(_ORDER):
+            powers.append(powers[-1] * scale)
+        last = _ORDER - 1
+        for panel in panels:
+            at = _arb(centre) + scale * panel.centre
+            radius = _up(scale * panel.half * _arb(1.0 + 1e-12))
+            middle = float(at)
+            if middle - radius < self.low or middle + radius > self.high:
+                ends = (self.low, self.tails[0]), (self.high, self.tails[1])
+                if self.low < middle + radius and middle - radius < self.high:
+                    return None
+                end, tail = ends[0] if middle < self.low else ends[1]
+                level = self.at(end)[0] + _arb(tail) * (at - _arb(end))
+                value += level * panel.moments[0] + _arb(tail) * scale * panel.moments[1]
+                slope += _arb(tail) * (panel.centre * panel.moments[0] + panel.moments[1])
+                continue
+            c, over = self._expand(at, 0.0), self._expand(at, radius)
+            m = panel.moments
+            for k in range(last):
+                value += c[k] * powers[k] * m[k]
+                if k:
+                    slope += k * c[k] * powers[k - 1] * (panel.centre * m[k - 1] + m[k])
+            rest, error = over[last].mid(), _arb(0.0, 1.0) * over[last].rad()
+            value += powers[last] * (rest * m[last] + error * panel.half * m[last - 1])
+            reach = panel.centre * m[last - 1] + m[last]
+            slope += last * powers[last - 1] * (rest * reach + error * (abs(panel.centre) + panel.half) * m[last - 1])
+        return value, slope
+
+    def pieces(self, centre: float, scale: Any, order: int) -> list["Piece"]:
+        """``phi(centre + scale z)``, for order 1 ``z phi'(centre + scale z)``, as functions of z in complex balls."""
+        middle = _arb(centre)
+        function = self._functions[order]
+
+        def inside(z: Any) -> Any:
+            value = function(middle + scale * z)
+            return z * value if order else value
+
+        if scale == 0:
+            return [Piece(-np.inf, np.inf, inside)]
+        parts = [Piece((_arb(self.low) - middle) / scale, (_arb(self.high) - middle) / scale, inside)]
+        for end, slope in zip((self.low, self.high), self.tails, strict=True):
+            level = self.at(end)[0] if order == 0 else _arb(0.0)
+            parts.append(_line(end, level, slope, middle, scale, order, left=end == self.low))
+        return parts
+
+    def least_bend(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        """A lower bound of the curvature on the intervals [low, high]: zero beyond the function's own."""
+        edges, bends = self._bends
+        first = np.clip(np.searchsorted(edges, low, side="right") - 1, 0, bends.shape[1] - 1)
+        last = np.clip(np.searchsorted(edges, high, side="left") - 1, first, bends.shape[1] - 1)
+        level = np.floor(np.log2(last - first + 1.0)).astype(int)
+        least = np.minimum(bends[level, first], bends[level, last - 2**level + 1])
+        least = np.where((low < self.low) | (high > self.high), np.minimum(least, 0.0), least)
+        return np.where((high < self.low) | (low > self.high), 0.0, least)
+
+    @cached_property
+    def _bends(self) -> tuple[FloatArray, FloatArray]:
+        """Cells of equal width, and the least curvature on every run of 2^k of them that starts at each."""
+        from mdtheory.ball_precision import precision
+
+        edges = np.linspace(self.low, self.high, _BEND_CELLS + 1)
+        with precision(_BITS):
+            row = np.array([self.cell(float(a), float(b)).bend[0] for a, b in pairwise(edges)])
+        rows, step = [row], 1
+        while 2 * step <= row.size:
+            shifted = np.append(rows[-1][step:], np.full(step, np.inf))
+            rows.append(np.minimum(rows[-1], shifted))
+            step *= 2
+        return edges, np.array(rows)
+
+    def continued_cell(self, left: float, right: float) -> Cell:
+        """A cell within the interval or beyond one of its ends, where the function is a line."""
+        if left >= self.low and right <= self.high:
+            return self.cell(left, right)
+        end, slope = (self.low, self.tails[0]) if right <= self.low else (self.high, self.tails[1])
+        middle = 0.5 * (left + right)
+        value = self.at(end)[0] + _arb(slope) * (_arb(middle) - _arb(end))
+        return Cell(left, right, middle, _down(value), (slope, slope), (0.0, 0.0), -np.inf)
 
     def is_convex(self) -> bool:
         """Whether the curvature is proved nonnegative on the whole interval; what is not decided is not proved.
@@ -109,7 +211,7 @@ class Curve:
                 if not stack:
                     return True
                 left, right = stack.pop()
-                cell = self._cell(left, right)
+                cell = self.cell(left, right)
                 if np.isfinite(cell.bend[0]) and cell.bend[0] >= -_CONVEX_SLACK * abs(cell.bend[1]):
                     continue
                 if not left < cell.middle < right or 2 * self._expand(cell.middle, 0.0)[2] < 0:
@@ -229,12 +331,11 @@ class Curve:
 
     def _bounds(self, table: dict[str, FloatArray], tilt: float) -> FloatArray:
         """A lower bound of the tilted function on every cell."""
-        half, bend = table["half"], table["bend_low"]
-        slope = np.maximum(np.abs(table["slope_low"] + tilt), np.abs(table["slope_high"] + tilt))
+        half, low, high = table["half"], table["slope_low"] + tilt, table["slope_high"] + tilt
         with np.errstate(all="ignore"):
-            inside = (bend > 0) & (slope < bend * half)
-            dip = np.where(inside, -0.5 * slope**2 / bend, -slope * half + 0.5 * bend * half**2)
-            size = np.abs(table["value"]) + np.abs(tilt * table["middle"]) + slope * half + np.abs(dip)
+            dip = parabola_minimum(low, high, table["bend_low"], half)
+            reach = half * np.maximum(np.abs(low), np.abs(high))
+            size = np.abs(table["value"]) + np.abs(tilt * table["middle"]) + reach + np.abs(dip)
             parabola = table["value"] + tilt * table["middle"] + dip - _ROUNDING * size
             line = np.minimum(tilt * table["left"], tilt * table["right"])
             flat = table["least"] + line - _ROUNDING * (np.abs(table["least"]) + np.abs(line))
@@ -244,7 +345,7 @@ class Curve:
         if not self._cells:
             edges = np.linspace(self.low, self.high, _FIRST_CELLS + 1)
             edges = np.unique(np.append(edges, 0.0))
-            self._cells = [self._cell(float(a), float(b)) for a, b in pairwise(edges)]
+            self._cells = [self.cell(float(a), float(b)) for a, b in pairwise(edges)]
             self._table = None
         if self._table is None:
             c = self._cells
@@ -261,14 +362,15 @@ class Curve:
         chosen, cells, changed = set(indices.tolist()), [], False
         for i, cell in enumerate(self._cells):
             if i in chosen and cell.left < cell.middle < cell.right:
-                cells += [self._cell(cell.left, cell.middle), self._cell(cell.middle, cell.right)]
+                cells += [self.cell(cell.left, cell.middle), self.cell(cell.middle, cell.right)]
                 changed = True
             else:
                 cells.append(cell)
         self._cells, self._table = cells, None
         return changed
 
-    def _cell(self, left: float, right: float) -> Cell:
+    def cell(self, left: float, right: float) -> Cell:
+        """What is known on a part of the interval, in the precision of the caller."""
         middle = 0.5 * (left + right)
         half = float(np.nextafter(max(right - middle, middle - left), np.inf))
         c, over = self._expand(middle, 0.0), self._expand(middle, half)
@@ -276,6 +378,42 @@ class Curve:
         return Cell(
             left, right, middle, _down(c[0]), (_down(c[1]), _up(c[1])), (low, high), _down(over[0])
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Part of a law of z: an interval ``centre +- half`` and the moments about its centre, all balls."""
+
+    centre: Any
+    half: Any
+    moments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A function of z on an interval of the real line, whose ends are balls or infinite."""
+
+    low: Any
+    high: Any
+    function: Callable[[Any], Any]
+
+
+def _line(end: float, level: Any, slope: float, middle: Any, scale: Any, order: int, *, left: bool) -> Piece:
+    """The continuation beyond an end, as `Curve.pieces` has it."""
+    start = (_arb(end) - middle) / scale
+
+    def beyond(z: Any) -> Any:
+        return z * _arb(slope) if order else level + _arb(slope) * (middle + scale * z - _arb(end))
+
+    return Piece(-np.inf, start, beyond) if left else Piece(start, np.inf, beyond)
+
+
+def parabola_minimum(low: FloatArray, high: FloatArray, bend: FloatArray, half: FloatArray) -> FloatArray:
+    """The least of ``s d + bend d^2/2`` over ``|d| <= half`` and slopes s from `low` to `high`."""
+    slope = np.maximum(np.abs(low), np.abs(high))
+    with np.errstate(all="ignore"):
+        inside = (bend > 0) & (slope < bend * half)
+        return np.where(inside, -0.5 * slope**2 / bend, -slope * half + 0.5 * bend * half**2)
 
 
 def _curvature_range(c: list[Any], over: list[Any], half: float) -> tuple[float, float]:
@@ -305,25 +443,21 @@ def _expansion(expression: "sympy.Expr", symbol: "sympy.Symbol") -> Callable[[fl
     """A function from a middle and a radius to the Taylor coefficients, as balls, for every point of that ball."""
     from flint import arb, arb_series
 
-    from mdtheory.expressions import compiled
+    evaluate, zero = straight_line(_in_exponentials(expression), symbol), arb(0)
 
-    evaluate, name = compiled(_in_exponentials(expression)), symbol.name
-
-    def expand(middle: float, radius: float) -> list[Any]:
-        series = evaluate({name: arb_series([arb(middle, radius), 1], prec=_ORDER)})
+    def expand(middle: Any, radius: float) -> list[Any]:
+        ball = arb(middle) + arb(0.0, radius) if radius else arb(middle)
+        series = evaluate(arb_series([ball, 1], prec=_ORDER))
         if not isinstance(series, arb_series):
-            return [series] + [arb(0)] * (_ORDER - 1)
+            return [series] + [zero] * (_ORDER - 1)
         coefficients = list(series.coeffs())
-        return coefficients + [arb(0)] * (_ORDER - len(coefficients))
+        return coefficients + [zero] * (_ORDER - len(coefficients))
 
     return expand
 
 
 def _ball_function(expression: "sympy.Expr", symbol: "sympy.Symbol") -> Callable[[Any], Any]:
-    from mdtheory.expressions import compiled
-
-    evaluate, name = compiled(_in_exponentials(expression)), symbol.name
-    return lambda ball: evaluate({name: ball})
+    return straight_line(_in_exponentials(expression), symbol)
 
 
 def _in_exponentials(expression: "sympy.Expr") -> "sympy.Expr":

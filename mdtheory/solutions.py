@@ -240,8 +240,17 @@ class MDSolution(Solution):
 
     @cached_property
     def lower_bound(self) -> Number:
-        """A lower bound on the optimum, from a dual point built from the answer alone."""
-        return self._of_answers(certificates.md_lower_bound)
+        """A lower bound on the optimum, from a dual point built from the answer alone.
+
+        Where that leaves a gap and the loss is not convex, from branch and bound in ball arithmetic; -inf where neither
+        gives one.
+        """
+        bound = self._of_answers(certificates.md_lower_bound)
+        if self.problem.ufm.loss.is_convex:
+            return bound
+        answer = np.asarray(self.dilation), np.asarray(self.noisy_margin)
+        objective = np.asarray(self.objective)
+        return scalar_or_array(certificates.sharpened(self.problem, *answer, objective, np.asarray(bound)))
 
     def _when_open(self) -> Status:
         return self.when_open

@@ -7,16 +7,30 @@ zeta of xi, symmetric with variance 1/d: its tail (the error of unseen examples)
 import cmath
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
 from mdtheory.frozen import Frozen
+from mdtheory.means_in_balls import (
+    GAUSSIAN_REACH,
+    gaussian_panels,
+    mean_over_gaussian,
+    mean_over_sphere,
+    mean_over_two_points,
+    panel_count,
+    sphere_panels,
+)
 from mdtheory.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
 from mdtheory.wording import hyphenated, in_short
+
+if TYPE_CHECKING:
+    from mdtheory.branch_and_bound import Panel, Piece
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
 _LADDER: tuple[int, ...] = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)
@@ -95,6 +109,21 @@ class Spread(Frozen, ABC):
         Poles are taken to be at height pi (in units of ``scale zeta``) and no further than 40 from the kink.
         """
 
+    def mean_in_balls(self, pieces: "Sequence[Piece]") -> Any:
+        """A ball around the expectation of a function of zeta, given in pieces; None, the default, where none is known."""
+        return None
+
+    def panels(self, scale: float) -> "tuple[Sequence[Panel], float] | None":
+        """The law in panels of moments, each narrow where zeta is multiplied by `scale`, and the share that they miss.
+
+        None, the default, where there are none or too many would be needed.
+        """
+        return None
+
+    def second_moment(self, reach: FloatArray) -> FloatArray:
+        """``d E[zeta^2; |zeta| <= reach]``, which rises from 0 to 1."""
+        raise fail("spread", self, "offers no second moment of its parts")
+
     def test_error(self, normalized_dilation: ArrayLike) -> Real:
         """Error rate ``P(zeta > 1/(2 ND))`` of unseen clean examples at normalised dilation ND, from 0 to infinity."""
         nd = np.abs(_not_negative("normalized_dilation", normalized_dilation))  # the sign of a zero
@@ -132,6 +161,18 @@ class Sphere(Spread):
     def tail(self, x: ArrayLike) -> Real:
         return _scaled_tail(x, 1.0, self.dim)
 
+    def mean_in_balls(self, pieces: "Sequence[Piece]") -> Any:
+        return mean_over_sphere(pieces, self.dim)
+
+    def panels(self, scale: float) -> "tuple[Sequence[Panel], float] | None":
+        count = panel_count(scale)
+        return (sphere_panels(count, 9, self.dim), 0.0) if count and self.dim > 1 else None
+
+    def second_moment(self, reach: FloatArray) -> FloatArray:
+        if self.dim == 1:
+            return np.where(reach < 1.0, 0.0, 1.0)
+        return np.asarray(special.betainc(1.5, 0.5 * (self.dim - 1), np.minimum(reach, 1.0) ** 2))
+
     def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
         return _gauss_rule(self.dim, _gauss_order(centre, scale, strip, self.dim))
 
@@ -162,6 +203,17 @@ class Ball(Spread):
     def tail(self, x: ArrayLike) -> Real:
         return _scaled_tail(x, self.radius, self.dim + 2)
 
+    def mean_in_balls(self, pieces: "Sequence[Piece]") -> Any:
+        return mean_over_sphere(pieces, self.dim + 2, self.dim)
+
+    def panels(self, scale: float) -> "tuple[Sequence[Panel], float] | None":
+        count = panel_count(scale * self.radius)
+        return (sphere_panels(count, 9, self.dim + 2, self.dim), 0.0) if count else None
+
+    def second_moment(self, reach: FloatArray) -> FloatArray:
+        inside = np.minimum(reach / self.radius, 1.0)
+        return np.asarray(special.betainc(1.5, 0.5 * (self.dim + 1), inside**2))
+
     def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
         order = _gauss_order(centre, scale * self.radius, strip, self.dim + 2)
         nodes, weights = _gauss_rule(self.dim + 2, order)
@@ -191,6 +243,16 @@ class Gaussian(Spread):
     @property
     def wide_scale(self) -> float:
         return float(8.0 * np.sqrt(self.dim))
+
+    def mean_in_balls(self, pieces: "Sequence[Piece]") -> Any:
+        return mean_over_gaussian(pieces, self.dim)
+
+    def panels(self, scale: float) -> "tuple[Sequence[Panel], float] | None":
+        count = panel_count(scale * GAUSSIAN_REACH / np.sqrt(self.dim))
+        return (gaussian_panels(count, 9, self.dim), 1e-30) if count else None
+
+    def second_moment(self, reach: FloatArray) -> FloatArray:
+        return np.asarray(special.gammainc(1.5, 0.5 * self.dim * np.square(reach)))
 
     def tail(self, x: ArrayLike) -> Real:
         return scalar_or_array(0.5 * special.erfc(_not_negative("x", x) * np.sqrt(self.dim / 2.0)))
@@ -230,6 +292,12 @@ class TwoPoint(Spread):
     @property
     def wide_scale(self) -> float:
         return np.inf
+
+    def mean_in_balls(self, pieces: "Sequence[Piece]") -> Any:
+        return mean_over_two_points(pieces, self.dim)
+
+    def second_moment(self, reach: FloatArray) -> FloatArray:
+        return np.where(reach < self.radius, 0.0, 1.0)
 
     def tail(self, x: ArrayLike) -> Real:
         return scalar_or_array(np.where(_not_negative("x", x) < self.radius, 0.5, 0.0))

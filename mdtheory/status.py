@@ -15,7 +15,7 @@ class Status(IntEnum):
     >>> print(Status.OPTIMAL)
     OPTIMAL
     >>> Status.OBSERVED.message
-    'best point found by an exhaustive scan of the stationary points; not proved globally optimal'
+    'best point found by a search; not proved globally optimal: see `gap`'
     """
 
     OPTIMAL = 0
@@ -37,7 +37,7 @@ class Status(IntEnum):
 
 _MESSAGES = {
     Status.OPTIMAL: "globally optimal: the gap between the objective and a recomputed lower bound is closed to the tolerance",
-    Status.OBSERVED: "best point found by an exhaustive scan of the stationary points; not proved globally optimal",
+    Status.OBSERVED: "best point found by a search; not proved globally optimal: see `gap`",
     Status.APPROXIMATE: "an expansion: see `expansion_parameter` and `gap` for its accuracy",
     Status.INACCURATE: "the gap to the recomputed lower bound is above the tolerance; see `gap`",
     Status.BOUNDED: "best of many local searches, not proved optimal; the optimum lies between `lower_bound` and `objective`",

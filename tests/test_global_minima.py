@@ -122,3 +122,141 @@ def test_curvature_that_touches_zero_is_convex_and_below_it_is_not():
     assert mdt.MarginLoss((1 - T) ** 4 / 4 - (1 - T) / 10**3, interval=(-5, 5)).is_convex
     dented = (1 - T) ** 4 / 4 - sp.Rational(1, 10**4) * (1 - T) ** 2 - T / 10
     assert not mdt.MarginLoss(dented, interval=(-5, 5)).is_convex
+
+
+# ------------------------------------------------------------------ memorization-dilation
+
+
+LEGENDRE = np.polynomial.legendre.leggauss(400)
+
+
+def clean_values(problem, scale):
+    """``E phi(s + scale zeta)`` by a rule of its own: Gauss-Legendre in the angle, or over ten standard deviations."""
+    spread, s = problem.spread, float(problem.configuration.margin)
+    x, w = LEGENDRE
+    if isinstance(spread, mdt.TwoPoint):
+        z, w = np.array([-1.0, 1.0]) / np.sqrt(spread.dim), np.array([0.5, 0.5])
+    elif isinstance(spread, mdt.Gaussian):
+        z, w = 10 * x / np.sqrt(spread.dim), w * np.exp(-50 * x**2)
+    else:
+        inner = spread.dim + 2 if isinstance(spread, mdt.Ball) else spread.dim
+        z, w = spread.radius * np.sin(x * np.pi / 2), w * np.cos(x * np.pi / 2) ** (inner - 2)
+    return problem.ufm.loss.profile(s + np.multiply.outer(scale, z)) @ (w / np.sum(w))
+
+
+def feasible_value(problem):
+    """The least objective on a dense grid of features and dilations, tight or not: nothing about optima is used."""
+    c, lam, noise = problem.configuration, float(problem.decay), float(problem.noise)
+    s, kap, m = float(c.margin), float(c.weight_distance), float(c.centre_norm)
+    w = np.concatenate(
+        [-np.geomspace(1e-8, 60, 160), [0.0], np.geomspace(1e-8, 60, 400), np.linspace(0.05, s + 30, 400)]
+    )
+    near = np.geomspace(1e-6, 1, 12)
+    t, level = np.meshgrid(w - s, m * np.unique(np.concatenate([[0.0, 1.0], near, 1 - near])), indexing="ij")
+    if problem.nonnegative_noisy_features:
+        level = np.maximum(level, np.abs(t) / kap)
+    noisy = 2 * noise * (problem.ufm.loss.profile(t) + lam * ((t / kap) ** 2 + level**2))
+    needed = noise * float(problem.rate) * np.hypot((t + s) / kap, level - m)
+    fixed = 2 * lam * ((0.5 * float(c.mean_distance)) ** 2 + m**2)
+
+    def clean(r):
+        return 2 * clean_values(problem, kap * r) + fixed + 2 * lam * r**2
+
+    grid = np.concatenate([[0.0], np.geomspace(1e-10, 150, 300)]) / kap
+    later = np.append(np.minimum.accumulate(clean(grid)[::-1])[::-1], np.inf)
+    rough = later[np.searchsorted(grid, needed)] + noisy
+    best = np.argsort(rough, axis=None)[:200]
+    tight = needed.ravel()[best]
+    tight = np.where(kap * tight < 150, tight, 0.0)
+    exact = np.where(tight > 0, clean(tight) + noisy.ravel()[best], np.inf)
+    return min(float(np.min(rough)), float(np.min(exact)))
+
+
+def drawn(seed, names):
+    """One solvable problem: parameters over several orders of magnitude, every spread, both settings."""
+    rng = np.random.default_rng(seed)
+    spreads = [mdt.Sphere(8), mdt.TwoPoint(4), mdt.Gaussian(8), mdt.Ball(3), mdt.Sphere(2)]
+    loss = {"built-in": mdt.Focal(float(rng.uniform(0.1, 5)))}.get(names[seed % len(names)]) or own(
+        names[seed % len(names)]
+    )
+    for _ in range(200):
+        nonnegative = bool(rng.integers(2))
+        decays = {name: float(10 ** rng.uniform(-4, 0)) for name in ("weight_decay", "feature_decay")}
+        try:
+            return mdt.MemorizationDilation(
+                mdt.UFM(loss, num_classes=2, nonnegative=nonnegative, **decays),
+                noise=10 ** rng.uniform(-3, 0),
+                slope=10 ** rng.uniform(-3, 2),
+                spread=spreads[rng.integers(5)],
+                noisy_feature_decay=[0.0, 10 ** rng.uniform(-5, -1)][rng.integers(2)],
+                nonnegative_noisy_features=nonnegative and bool(rng.integers(2)),
+            )
+        except mdt.AssumptionError:
+            continue
+    raise AssertionError("no problem could be drawn")
+
+
+def size_of(problem, solution):
+    noisy = abs(float(problem.ufm.loss.profile(solution.noisy_margin)))
+    return abs(solution.objective) + 2 * float(problem.noise) * noisy
+
+
+# Waves too fast for any quadrature with the default strip, and a best margin that is always negative.
+MD_LOSSES = [name for name in LOSSES if name not in ("fast-waves", "hole-on-the-wrong-side")] + ["built-in"]
+
+
+@pytest.mark.parametrize("seed", [*range(14), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(14, 100))])
+def test_nothing_feasible_is_better_than_the_answer(seed):
+    problem = drawn(seed, MD_LOSSES)
+    solution = mdt.solve(problem)
+    assert solution.objective <= feasible_value(problem) + 1e-9 * size_of(problem, solution)
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 1, 3, 5, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 4, *range(6, 40)))]
+)
+def test_no_bound_lies_above_anything_feasible(seed):
+    names = ["built-in", "focal", "slow-waves", "steep-tail", "barely-not-convex", "bounded", "two-holes"]
+    problem = drawn(100 + seed, names)
+    solution = mdt.solve(problem)
+    size = size_of(problem, solution)
+    assert solution.lower_bound <= min(feasible_value(problem), solution.objective) + 1e-10 * size
+    if solution.status == mdt.Status.OPTIMAL:
+        assert solution.gap <= 1e-6 * size
+
+
+@pytest.mark.parametrize("loss", [mdt.CrossEntropy(0.1), mdt.LabelRelaxation(0.1), mdt.Hinge(), mdt.SquaredHinge()])
+def test_bounds_of_convex_losses_lie_below_everything_feasible(loss):
+    ufm = mdt.UFM(loss, num_classes=2, weight_decay=4e-3, feature_decay=6e-3, nonnegative=True)
+    for noise, slope, decay in [(0.1, 1.0, 1e-3), (0.8, 0.02, 0.0), (0.01, 30.0, 0.05)]:
+        problem = mdt.MemorizationDilation(ufm, noise=noise, slope=slope, noisy_feature_decay=decay)
+        solution = mdt.solve(problem)
+        # The independent rule does not see the kinks of some losses.
+        least = feasible_value(problem) * (1 + (1e-9 if isinstance(loss, mdt.CrossEntropy) else 1e-4))
+        assert max(solution.lower_bound, solution.objective) <= least
+
+
+def test_a_dilation_that_pays_is_taken():
+    """The clean loss may fall as the clusters dilate: the feasible -4.71898 beats what a tight constraint gives."""
+    ufm = mdt.UFM(own("steep-tail"), num_classes=2, weight_decay=0.0022, feature_decay=0.0022)
+    options = {"noise": 0.22, "slope": 0.87, "noisy_feature_decay": 0.0, "spread": mdt.TwoPoint(4)}
+    solution = mdt.solve(mdt.MemorizationDilation(ufm, **options))
+    assert solution.objective <= -4.71898
+    assert solution.objective - 1e-9 <= solution.lower_bound <= solution.objective + 1e-12
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(1e-8, 5.05e-7), (1e-30, 5.05e-29)])
+def test_a_tiny_slope_leaves_noisy_features_almost_where_they_are(slope, expected):
+    ufm = mdt.UFM(mdt.Focal(2.0), num_classes=2, weight_decay=0.005, feature_decay=0.005, nonnegative=True)
+    solution = mdt.solve(mdt.MemorizationDilation(ufm, noise=0.1, slope=slope, noisy_feature_decay=1e-4))
+    assert solution.normalized_dilation == pytest.approx(expected, rel=1e-2)
+    assert solution.objective == pytest.approx(0.27873190, abs=2e-8)
+
+
+def test_a_hole_behind_the_resting_place_is_found():
+    loss = mdt.MarginLoss(SOFTPLUS - 6 * sp.exp(-((T + 8) ** 2)), interval=(-20, 20))
+    ufm = mdt.UFM(loss, num_classes=2, weight_decay=2e-3, feature_decay=2e-3, nonnegative=True)
+    problem = mdt.MemorizationDilation(ufm, noise=0.3, slope=0.3, noisy_feature_decay=1e-5)
+    solution = mdt.solve(problem)
+    assert solution.noisy_margin == pytest.approx(-8, abs=0.2)
+    assert solution.objective <= feasible_value(problem) + 1e-9

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import cvxpy
     import sympy
 
-    from mdtheory.branch_and_bound import Minimum
+    from mdtheory.branch_and_bound import Curve, Minimum
 
 
 # Of the equation of a noisy margin: every third step halves the bracket once Newton's method has had its chance.
@@ -246,6 +246,13 @@ class Loss(Frozen, ABC):
 
         The better of the two, with a proved lower bound for both: -inf where there is none. For losses that are not
         convex; None, the default, from a loss that offers no such proof.
+        """
+        return None
+
+    def curve(self, at: tuple[int, ...], shape: tuple[int, ...]) -> "Curve | None":
+        """The two-class profile as a function that balls can be put into, at one point of arrays of this shape.
+
+        None, the default, from a loss that offers none: nothing is then proved of it by branch and bound.
         """
         return None
 

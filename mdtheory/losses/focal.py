@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import cvxpy
     import sympy
 
+    from mdtheory.branch_and_bound import Curve
+
 # What the loss is without focusing.
 _ENTROPY = CrossEntropy()
 
@@ -136,6 +138,9 @@ class Focal(Loss):
         value = np.where(target > 0, np.where(n == 2, hull, minorant), 0.0)
         return np.asarray(np.where(inside, value, np.inf))
 
+    def curve(self, at: tuple[int, ...], shape: tuple[int, ...]) -> "Curve":
+        return _curve(float(np.broadcast_to(self.focusing, shape)[at]))
+
     def convex_hull(self) -> Loss:
         """Phi beyond the point where its slope is -1, and the line of slope -1 before it."""
         return _FocalHull(self.focusing)
@@ -212,6 +217,18 @@ class _FocalHull(Focal):
     def kinks(self) -> FloatArray | None:
         # Further out (without end, for cross-entropy) the two slopes differ by less than rounding.
         return np.maximum(self.hull_start(), -60.0)
+
+
+@lru_cache(maxsize=64)
+def _curve(focusing: float) -> "Curve":
+    """For |t| <= 60; beyond, lines of slope -1 and 0 differ from the profile by less than 1e-22."""
+    import sympy as sp
+
+    from mdtheory.branch_and_bound import Curve
+
+    t, gamma = sp.Symbol("t"), sp.Rational(*focusing.as_integer_ratio())
+    expression = sp.exp(-gamma * sp.log(1 + sp.exp(t))) * sp.log(1 + sp.exp(-t))
+    return Curve(expression, t, (-60.0, 60.0), tails=(-1.0, 0.0))
 
 
 @lru_cache(maxsize=64)

@@ -190,6 +190,9 @@ class MarginLoss(Loss):
                 critical = chord
         return np.full(np.shape(num_classes), critical)
 
+    def curve(self, at: tuple[int, ...], shape: tuple[int, ...]) -> Curve:
+        return self._curve
+
     def least(self, right: float | None, left: float | None) -> "Minimum":
         low, high = self.interval
         bottom, top = self._evaluate(1, np.array(self.interval))
