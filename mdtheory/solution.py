@@ -199,5 +199,5 @@ def _brief(solution: Solution, name: str) -> str:
     except (AssumptionError, ArithmeticError, np.linalg.LinAlgError):
         return "undefined"
     if isinstance(value, np.ndarray):
-        return f"<{value.shape} array>" if value.size != 1 else str(value.item())
+        return f"<{value.shape} array>"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 
 import mdtheory as mdt
+import mdtheory.symbolic
 from mdtheory.problems import Configuration
 from mdtheory.solving import options_of
 from mdtheory.status import Status
@@ -439,6 +440,16 @@ def test_every_solution_is_described(name, problem, known):
 def test_what_is_no_solution_is_not_described():
     with pytest.raises(mdt.AssumptionError, match="solution = 3: must be a solution of `solve`"):
         describe(3)
+
+
+def test_a_loss_of_ones_own_has_a_margin_equation():
+    own = mdt.MarginLoss(sp.log(1 + sp.exp(-T)) + sp.exp(-T) / 10)
+    equation = mdt.symbolic.margin_equation(own).subs({mdt.symbolic.lambda_W: "1/250", mdt.symbolic.lambda_H: "7/1000"})
+    root = sp.nsolve(equation.lhs, mdt.symbolic.s, 3)
+    assert float(root) == pytest.approx(mdt.solve(ufm(own, 2)).margin, rel=1e-12)
+    for function in (mdt.symbolic.margin_equation, mdt.symbolic.margin):
+        with pytest.raises(mdt.AssumptionError, match="loss = "):
+            function(mdt.MarginLoss)
 
 
 def test_losses_and_spreads_say_their_names():

@@ -100,6 +100,8 @@ class Loss(Frozen, ABC):
     strong_convexity: ClassVar[float] = 0.0
     #: Whether the slope of the profile is continuous.
     smooth_slope: ClassVar[bool] = True
+    #: Whether the class has a formula before its parameters are known.
+    has_general_formula: ClassVar[bool] = True
     #: Whether the loss is defined for two classes only.
     two_classes_only: ClassVar[bool] = False
     #: Below minus this the profile has no conjugate for any number of classes.
@@ -336,6 +338,11 @@ class Loss(Frozen, ABC):
     def name(cls) -> str:
         """The name in words with hyphens, as on the command line."""
         return hyphenated(cls.__name__)
+
+    @property
+    def formula_parameters(self) -> dict[str, Any]:
+        """What :meth:`symbolic_profile` takes of this loss, by name."""
+        return {name: getattr(self, name) for name in self.parameter_names()}
 
     @property
     def label(self) -> str:

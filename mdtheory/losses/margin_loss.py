@@ -66,6 +66,7 @@ class MarginLoss(Loss):
     _convex: bool = field(init=False, repr=False)
 
     symbols: ClassVar[dict[str, str]] = {"expression": "phi"}
+    has_general_formula: ClassVar[bool] = False
     two_classes_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -217,6 +218,11 @@ class MarginLoss(Loss):
         (expression,) = parameters
         (symbol,) = expression.free_symbols
         return expression.subs(symbol, margin)
+
+    @property
+    def formula_parameters(self) -> dict[str, Any]:
+        """The expression."""
+        return {"expression": self.expression}
 
     @property
     def label(self) -> str:

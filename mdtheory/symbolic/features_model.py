@@ -131,7 +131,8 @@ def margin_equation(loss: LossLike, *, nonnegative: bool = False, bias: bool = F
     kind, _ = loss_parameters(loss)
     if not kind.smooth_slope:
         raise fail("loss", loss, "has a kink in its profile, so f'(s) + kappa = 0 has no root; see margin")
-    return sp.Eq(sp.diff(profile(loss, s), s) + cost(loss, nonnegative, bias), 0)
+    slope = sp.diff(profile(loss, s), s) + cost(loss, nonnegative, bias)
+    return sp.Eq(slope.subs(N, 2) if kind.two_classes_only else slope, 0)
 
 
 def probability(loss: LossLike, *, nonnegative: bool = False, bias: bool = False, at: Any = None) -> Any:

@@ -25,9 +25,10 @@ LossLike = Loss | type[Loss]
 def loss_parameters(loss: LossLike) -> tuple[type[Loss], tuple[Any, ...]]:
     """The class of `loss`, and its parameters: symbols for a class, exact rationals for an instance."""
     if isinstance(loss, Loss):
-        kind = type(loss)
-        return kind, tuple(exact(f"loss.{name}", getattr(loss, name)) for name in kind.parameter_names())
+        return type(loss), tuple(exact(f"loss.{name}", value) for name, value in loss.formula_parameters.items())
     if isinstance(loss, type) and issubclass(loss, Loss) and not inspect.isabstract(loss):
+        if not loss.has_general_formula:
+            raise fail("loss", loss, "must be an instance: it has no formula without its expression")
         return loss, tuple(sp.Symbol(loss.symbols[name], positive=True) for name in loss.parameter_names())
     raise fail("loss", loss, "must be a loss or a loss class, for example CrossEntropy(0.1) or CrossEntropy")
 
