@@ -12,9 +12,11 @@ import sympy as sp
 from scipy.optimize import minimize
 
 import mdtheory as mdt
-from mdtheory.certificates import duality
+from mdtheory.ball_precision import precision
+from mdtheory.certificates import balls, duality
 from mdtheory.certificates.certificate import Certificate, certify
 from mdtheory.cli import main
+from mdtheory.logits_problem import logits_problem
 from mdtheory.rank import cp_rank_bound, required_width
 from mdtheory.status import Status
 
@@ -215,6 +217,33 @@ def test_an_optimal_status_means_bounds_that_agree_in_ball_arithmetic(loss, deca
     if solution.status == Status.OPTIMAL:
         assert certificate.upper - certificate.lower <= 1.1e-7 * certificate.upper
         assert solution.objective == pytest.approx(certificate.upper, rel=1e-9)
+
+
+def test_a_gap_without_correct_digits_is_not_closed():
+    warm = mdt.solve(skewed(mdt.Hinge(), 1e-6))
+    problem = skewed(mdt.Hinge(), 1e-16)
+
+    def cold(room):
+        """The warm answer, with margins just above one, for decays at which rounding of a margin exceeds the objective."""
+        point = tuple((1.0 + room) / float(np.min(warm.margin)) * block for block in warm.point)
+        parts = {"logits_problem": logits_problem(problem), "point": point, "dual_columns": 1e-10 * warm.dual_columns}
+        return replace(warm, problem=problem, tolerance=1e-5, **parts)
+
+    assert cold(2e-12).relative_gap < 1e-5
+    assert cold(2e-12).status != Status.OPTIMAL
+    assert cold(1e-6).status == Status.OPTIMAL
+
+
+@pytest.mark.parametrize("decay", [1e-2, 1e-10])
+def test_any_dual_point_is_worth_what_its_projection_is(decay):
+    problem, _, dual = closed_form(decay)
+    optimum = exact_optimum(3, decay)
+    for shortened, stretched in itertools.product((0.0, 0.5, 1.0), (0.5, 1.0, 1.5, 10.0)):
+        moved = stretched * dual
+        moved[np.diag_indices(3)] = shortened * np.diag(dual)
+        assert duality.lower_bound(problem, moved) <= optimum * (1 + mp.mpf(1e-12))
+        with precision(256):
+            assert float(balls.dual_bound(problem, moved, None).lower()) <= optimum * (1 + mp.mpf(1e-15))
 
 
 @pytest.mark.parametrize("loss", [mdt.Hinge(), mdt.LabelRelaxation(0.2)])
