@@ -793,6 +793,10 @@ def test_a_field_of_a_claim_of_the_wrong_kind_is_one_line(changes, named):
         (lambda: falsify(x, {"x": (0, 1)}, seed=-1), "seed"),
         (lambda: falsify(x, {"x": (0, 1)}, assumptions=(True,)), "assumptions"),
         (lambda: falsify(sp.zeta(x), {"x": (2, 3)}), "zeta"),
+        (lambda: falsify(x, {x: (0, 1)}), "variables"),
+        (lambda: falsify(x, {"x": (False, True)}), "x = "),
+        (lambda: falsify(x, {"x": (0, 1)}, assumptions=x > 0), "assumptions"),
+        (lambda: falsify(sp.I * x, {"x": (0, 1)}), "real"),
     ],
 )
 def test_a_part_of_the_wrong_kind_is_one_line(make, named):
@@ -880,6 +884,12 @@ def test_ends_of_any_size_are_drawn(ends):
     report = falsify(x <= ends[1], {"x": ends}, samples=40)
     assert report.verdict is Verdict.SUPPORTED
     assert falsify(x < sp.Float(ends[1]), {"x": ends}, samples=40).verdict is Verdict.REFUTED
+
+
+def test_whole_numbers_of_any_size_are_drawn():
+    assert falsify(n**2 >= n, {"n": range(10**400)}, samples=40).verdict is Verdict.SUPPORTED
+    assert falsify(n < 10**400 - 1, {"n": range(10**400)}, samples=40).verdict is Verdict.REFUTED
+    assert falsify(lambda n: 10**400 - 2 - n, {"n": range(10**400)}, samples=40).verdict is Verdict.REFUTED
 
 
 def test_a_domain_of_ones_own_needs_no_simple_points():

@@ -21,7 +21,7 @@ from mdtheory.claims.relation import Relation, at_least
 from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, unrefuted
 from mdtheory.claims.trial import UNDEFINED_HERE, Evaluator, Trial
 from mdtheory.claims.verification import verified
-from mdtheory.claims.wellformed import CONDITIONS, is_domain, require_whole
+from mdtheory.claims.wellformed import CONDITIONS, is_domain, require, require_whole
 from mdtheory.errors import SolverError
 from mdtheory.validation import fail
 
@@ -85,6 +85,10 @@ def falsify(
     """
     if not isinstance(variables, Mapping) or not variables:
         raise fail("variables", variables, "must name at least one variable and its range")
+    for name in variables:
+        require("variables", name, str, "names, as strings")
+    if not isinstance(assumptions, (tuple, list)):
+        raise fail("assumptions", assumptions, "must be a sequence of sympy relationals, such as (sp.Gt(x, 0),)")
     by_name = {name: _domain(name, given) for name, given in variables.items()}
     symbols = _symbols(slack, by_name, assumptions)
     domains = {symbols[name]: domain for name, domain in by_name.items()}
@@ -136,11 +140,13 @@ def _symbols(slack: Slack, domains: Mapping[str, Domain], assumptions: Sequence[
 def _domain(name: str, given: Range) -> Domain:
     form = "must be (low, high), (low, high, 'log') or a range of integers"
     if isinstance(given, range):
-        if given.step != 1 or len(given) == 0:
+        if given.step != 1 or not given:
             raise fail(name, given, form + " with step 1")
         return Integers(given.start, given.stop - 1)
     if isinstance(given, tuple):
         if len(given) not in (2, 3) or (len(given) == 3 and given[2] != "log"):
+            raise fail(name, given, form)
+        if any(isinstance(end, (bool, np.bool_)) for end in given):
             raise fail(name, given, form)
         try:
             return Interval(float(given[0]), float(given[1]), log=len(given) == 3)
@@ -232,7 +238,7 @@ def _one_number(given: Any) -> float:
     try:
         return float(given)
     except OverflowError:
-        return math.copysign(math.inf, given)
+        return math.inf if given > 0 else -math.inf
     except (TypeError, ValueError):
         raise fail("slack", given, "must return one number") from None
 

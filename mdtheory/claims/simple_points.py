@@ -256,7 +256,10 @@ def _telling(function: Callable[..., Any], name: str, domain: Interval | Integer
         found = np.asarray(function(*values), dtype=np.float64)
         return np.broadcast_to(found, np.shape(t)).astype(np.float64)
 
-    low, high = float(domain.low), float(domain.high)
+    try:
+        low, high = float(domain.low), float(domain.high)
+    except OverflowError:  # whole numbers beyond the range of doubles
+        return []
     logarithmic = isinstance(domain, Interval) and domain.log
     share = np.linspace(0.0, 1.0, GRID)
     grid = np.geomspace(low, high, GRID) if logarithmic else low * (1.0 - share) + high * share

