@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -192,6 +193,25 @@ def test_a_loss_without_certificates_is_refused_by_name(name):
     if not sol.problem.loss.is_convex:
         with pytest.raises(mdt.AssumptionError, match=r"loss = Focal.*convex"):
             _ = sol.dual
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_the_squared_error_is_proved_optimal_in_any_width(bias, width):
+    for decay in (1e-8, 1e-3, 0.05, 0.3):
+        narrow = ufm(mdt.MeanSquaredError(0.1), label_distribution=LABELS, class_weights=[0.4, 0.3, 0.2, 0.1])
+        narrow = dataclasses.replace(narrow, bias=bias, feature_dim=width, weight_decay=decay, feature_decay=2 * decay)
+        sol = mdt.solve(narrow)
+        assert sol.weights.shape == (3, width)
+        assert sol.status is Status.OPTIMAL
+        # Also where the bound of the logits, which ignores the width, does not reach.
+        assert sol.lower_bound == pytest.approx(objective(sol), rel=1e-11)
+        # No other factors do better.
+        generator = np.random.default_rng(0)
+        for scale in (1e-3, 1e-1):
+            w, h, b = (x + scale * generator.normal(size=x.shape) for x in (sol.weights, sol.class_means, sol.bias))
+            factors = SimpleNamespace(problem=narrow, weights=w, class_means=h, bias=b if bias else sol.bias)
+            assert objective(factors) >= sol.lower_bound
 
 
 def test_fields_of_a_symmetric_problem_broadcast():
