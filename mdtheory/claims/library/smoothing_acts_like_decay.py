@@ -40,9 +40,9 @@ CLAIM = Claim(
     id="smoothing-acts-like-decay",
     title="Label smoothing moves the margin exactly as more weight decay would",
     statement=(
-        r"Cross-entropy, balanced classes, wherever the class means are not zero: smoothing $\alpha$ with decays of "
-        r"geometric mean $\mu$ has the margin of plain cross-entropy with the mean $\mu + \alpha/(2\sqrt{N})$ (free "
-        r"features) or $\mu + \alpha\sqrt{N-1}/(2N)$ (nonnegative features)."
+        r"Cross-entropy, balanced classes, $\alpha + 2N\mu/\sqrt{N-1} < 1$ (no class mean is zero in either setting): "
+        r"smoothing $\alpha$ with decays of geometric mean $\mu$ has the margin of plain cross-entropy with the mean "
+        r"$\mu + \alpha/(2\sqrt{N})$ (free features) or $\mu + \alpha\sqrt{N-1}/(2N)$ (nonnegative features)."
     ),
     source=Source("this project", "smoothing and decay enter the margin through one number"),
     variables=MARGIN_VARIABLES,
