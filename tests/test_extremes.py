@@ -214,6 +214,11 @@ def test_a_point_beyond_the_range_is_nan_and_the_rest_is_solved():
         values = getattr(solution, field)
         assert list(np.isfinite(values)) == [False, True]
     assert list(solution.status) == [mdt.Status.FAILED, mdt.Status.OPTIMAL]
+    cone = mdt.MemorizationDilation(
+        ufm, noise=[1e-300, 1e-200], slope=[1e300, 1.0], noisy_feature_decay=0.0, nonnegative_noisy_features=True
+    )
+    solution = mdt.solve(cone)
+    assert list(np.isfinite(solution.objective)) == [False, True]
 
 
 # ------------------------------------------------------------------ margins and thresholds

@@ -94,11 +94,11 @@ def md_objective(
     """
     c, lam = problem.configuration, problem.decay
     # Without decay the noisy feature may lie too far out for its square.
-    along = np.where(lam > 0, margin / c.weight_distance, 0.0)
-    noisy = problem.ufm.loss.profile(margin) + lam * (along**2 + level**2)
+    along, across = np.where(lam > 0, margin / c.weight_distance, 0.0), np.where(lam > 0, level, 0.0)
+    noisy = problem.ufm.loss.profile(margin) + lam * (along**2 + across**2)
     if problem.ufm.pays_for_mean:
         noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
-    return _clean_part(problem, problem.ufm.loss, dilation) + 2.0 * np.asarray(problem.noise) * noisy
+    return np.asarray(_clean_part(problem, problem.ufm.loss, dilation) + 2.0 * np.asarray(problem.noise) * noisy)
 
 
 def md_lower_bound(

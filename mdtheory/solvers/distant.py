@@ -65,8 +65,8 @@ def _distant_face(points: Points, log_step: FloatArray, mobile: FloatArray, inte
         rho,
         found.size,
         reach / np.sqrt(2.0),
-        -mobile * (reach / rho) ** 2 / found.resistance,
-        -mobile * found.size / found.resistance,
+        -mobile * np.where(np.isinf(reach), 1.0, reach / rho) ** 2 / found.resistance,
+        np.where(np.isinf(found.size), 0.0, -mobile * found.size / found.resistance),
         log_rho,
     )
     names = ("rho", "margin", "level", "elasticity", "velocity", "log_rho")

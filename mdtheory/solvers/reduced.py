@@ -133,7 +133,8 @@ def scale_of(points: Points, answer: Response) -> FloatArray:
     if answer.log_rho is None:
         return np.asarray(points.kap * points.eta * points.c * answer.rho)
     log_scale = np.log(points.kap) + points.log_eta + points.log_c + answer.log_rho
-    return np.exp(np.clip(log_scale, -700.0, 100.0))
+    # Not a number where a memorization overflows: then no multiplier is large enough.
+    return np.asarray(np.exp(np.clip(np.where(np.isnan(log_scale), 100.0, log_scale), -700.0, 100.0)))
 
 
 def newton_points(points: Points) -> tuple[FloatArray, ...]:
