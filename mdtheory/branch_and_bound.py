@@ -87,6 +87,8 @@ class Curve:
         self._expand = _expansion(expression, symbol)
         self._functions = [_ball_function(form, symbol) for form in (expression, expression.diff(symbol))]
         self._tails = tails
+        #: Evaluations of integrands and panels so far: what a caller's patience is measured in.
+        self.effort = 0
         self._cells: list[Cell] = []
         self._table: dict[str, FloatArray] | None = None
 
@@ -114,6 +116,7 @@ class Curve:
     def moments(self, centre: float, scale: Any, panels: "Sequence[Panel]") -> tuple[Any, Any] | None:
         """``E phi(centre + scale z)`` and ``E z phi'(centre + scale z)`` from moments of z; None across an end."""
         value, slope = _arb(0.0), _arb(0.0)
+        self.effort += 10 * len(panels)
         powers = [_arb(1.0)]
         for _ in range(_ORDER):
             powers.append(powers[-1] * scale)
@@ -149,6 +152,7 @@ class Curve:
         function = self._functions[order]
 
         def inside(z: Any) -> Any:
+            self.effort += 1
             value = function(middle + scale * z)
             return z * value if order else value
 

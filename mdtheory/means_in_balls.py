@@ -144,7 +144,7 @@ def _gaussian_moment(k: int, z: Any) -> Any:
 
 
 def _integral(acb: Any, function: Callable[[Any, bool], Any], low: Any, high: Any) -> Any:
-    return acb.integral(function, low, high, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE, eval_limit=20_000).real
+    return acb.integral(function, low, high, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE, eval_limit=5_000).real
 
 
 def _angle(end: Any, radius: Any) -> Any:

@@ -260,3 +260,18 @@ def test_a_hole_behind_the_resting_place_is_found():
     solution = mdt.solve(problem)
     assert solution.noisy_margin == pytest.approx(-8, abs=0.2)
     assert solution.objective <= feasible_value(problem) + 1e-9
+
+
+@pytest.mark.parametrize("loss", [mdt.Focal(2.0), mdt.MarginLoss(LOSSES["focal"][0])])
+def test_the_expansion_is_refused_without_convexity(loss):
+    ufm = mdt.UFM(loss, num_classes=2, weight_decay=5e-3, feature_decay=5e-3)
+    problem = mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0)
+    with pytest.raises(mdt.AssumptionError, match="needs a convex loss"):
+        mdt.solve(problem, method="expansion")
+
+
+def test_waves_too_fast_for_the_bound_end_in_bounded_work_without_one():
+    ufm = mdt.UFM(own("fast-waves"), num_classes=2, weight_decay=0.05, feature_decay=0.05)
+    solution = mdt.solve(mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0))
+    assert solution.status == mdt.Status.OBSERVED
+    assert not solution.lower_bound > solution.objective

@@ -27,6 +27,8 @@ _BITS = 128
 # Work that is worth it: cells in all, and cells of r, each of which costs two integrals in balls.
 _MAX_CELLS = 20_000
 _MAX_DILATIONS = 200
+# Evaluations of the loss in integrals, a few microseconds each.
+_MAX_EFFORT = 150_000
 _PANELS = 64
 _FIRST_MARGINS = 48
 # Each takes up to a few seconds.
@@ -163,11 +165,12 @@ class _Clean:
     def __init__(self, curve: Curve, spread: Spread, numbers: _Numbers) -> None:
         self.curve, self.spread, self.n = curve, spread, numbers
         self._known: dict[tuple[float, float], Cell] = {}
+        self._effort = curve.effort
 
     @property
     def work(self) -> int:
-        """Cells made so far."""
-        return len(self._known)
+        """Cells made so far; beyond the most where their integrals were too dear."""
+        return len(self._known) if self.curve.effort < self._effort + _MAX_EFFORT else _MAX_DILATIONS + 1
 
     def mean(self, r: float) -> tuple[Any, Any] | None:
         """F and F' at r."""
@@ -204,7 +207,7 @@ class _Clean:
         key = left, right
         if key not in self._known:
             middle = 0.5 * (left + right)
-            found = self.mean(middle)
+            found = self.mean(middle) if self.work <= _MAX_DILATIONS else None
             slope, value = (-np.inf, np.inf), -np.inf
             if found is not None and found[0].is_finite() and found[1].is_finite():
                 value, slope = _less(float(found[0].lower())), (float(found[1].lower()), float(found[1].upper()))
@@ -247,7 +250,8 @@ def _branch(curve: Curve, clean: _Clean, n: _Numbers, answer: tuple[float, float
     done, lowest = 0, np.inf
     while rows.size:
         f, phi = _Pieces.of(dilations), _Pieces.of(margins)
-        bound, split_r = _bounds(f, phi, n, rows, columns, multiplier, goal)
+        with np.errstate(invalid="ignore", over="ignore"):
+            bound, split_r = _bounds(f, phi, n, rows, columns, multiplier, goal)
         open_ = bound < goal
         lowest = min(lowest, float(np.min(bound[~open_], initial=np.inf)))
         rows, columns, split_r, bound = rows[open_], columns[open_], split_r[open_], bound[open_]

@@ -13,7 +13,7 @@ from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.points import Points, Position
 from mdtheory.solvers.reduced import assemble, respond_at, rows_of
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, scalar_or_array
+from mdtheory.validation import FloatArray, fail, scalar_or_array
 
 _BLOCK = 8192
 # An error of the dilation hardly shows in the objective where there is little noise: an expansion has to do better.
@@ -37,6 +37,10 @@ def solve_ufm(problem: UFM) -> MarginSolution:
 def solve_expansion(problem: MemorizationDilation) -> MDSolution:
     """Second-order expansion of the clean loss in the dilation; exact for the squared error and the hinge."""
     loss = problem.ufm.loss
+    if not loss.is_convex:
+        raise fail(
+            "method", "expansion", "needs a convex loss: the response of the noisy feature is its proximal operator"
+        )
     if isinstance(loss, (MeanSquaredError, Hinge)):
         kernel = quadratic_points if isinstance(loss, MeanSquaredError) else hinge_points
         return assemble(problem, kernel, "expansion", Status.INACCURATE)
