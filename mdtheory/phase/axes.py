@@ -64,7 +64,7 @@ def read_axes(axes: Mapping[str, Any], broadcasting: Iterable[str] | None) -> tu
 
     Examples
     --------
-    >>> noise, scaling = read_axes({"noise": [0.1, 0.2], "scaling": ["absolute", "relative"]}, ["noise", "scaling"])
+    >>> noise, scaling = read_axes({"noise": [0.1, 0.2], "scaling": ["absolute", "relative"]}, ["noise"])
     >>> noise.broadcasts, scaling.broadcasts
     (True, False)
     >>> read_axes({"noise": 0.1}, None)
