@@ -20,6 +20,8 @@ _FAR = 16
 # Panels reach so far; beyond lies less than e^-72 of it.
 GAUSSIAN_REACH = 12
 _MOMENT_BITS = 320
+# Incomplete beta functions of more dimensions take longer than the integrals that they save.
+_LARGEST_DIM = 64
 # Half the width of a panel in the margin: Taylor polynomials of order nine are then exact to rounding.
 _PANEL_SCALE, _MOST_PANELS = 0.04, 256
 _BEYOND = 1e-48
@@ -76,8 +78,10 @@ def mean_over_two_points(pieces: "Sequence[Piece]", dim: int) -> Any:
     return total / 2
 
 
-def panel_count(scale: float) -> int:
-    """How many panels make each of them narrow in the margin; 0 if too many would be needed."""
+def panel_count(scale: float, dim: int = 1) -> int:
+    """How many panels make each of them narrow in the margin; 0 if too many would be needed, or moments are dear."""
+    if dim > _LARGEST_DIM:
+        return 0
     count = 8
     while scale > _PANEL_SCALE * count:
         count *= 2

@@ -165,7 +165,7 @@ class Sphere(Spread):
         return mean_over_sphere(pieces, self.dim)
 
     def panels(self, scale: float) -> "tuple[Sequence[Panel], float] | None":
-        count = panel_count(scale)
+        count = panel_count(scale, self.dim)
         return (sphere_panels(count, 9, self.dim), 0.0) if count and self.dim > 1 else None
 
     def second_moment(self, reach: FloatArray) -> FloatArray:
@@ -207,7 +207,7 @@ class Ball(Spread):
         return mean_over_sphere(pieces, self.dim + 2, self.dim)
 
     def panels(self, scale: float) -> "tuple[Sequence[Panel], float] | None":
-        count = panel_count(scale * self.radius)
+        count = panel_count(scale * self.radius, self.dim)
         return (sphere_panels(count, 9, self.dim + 2, self.dim), 0.0) if count else None
 
     def second_moment(self, reach: FloatArray) -> FloatArray:
