@@ -297,7 +297,7 @@ def test_an_entry_that_a_table_lacks_is_named():
         len,
         float,
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_number_is_refused(value):
     assert refusal(positive, "x", value).startswith("x = ")
