@@ -89,6 +89,14 @@ def truth(relational: sp.Basic, balls: Balls) -> bool | None:
     return _TESTS[type(relational)](compiled(relational.lhs)(balls), compiled(relational.rhs)(balls))
 
 
+def whole_power(base: arb, exponent: int) -> arb:
+    """An integer power, also of a ball around zero, for which ``**`` knows nothing."""
+    if exponent < 1 or isinstance(base, acb) or not base.is_finite() or base.is_exact() or not base.contains(0):
+        return base**exponent
+    low, high = base.lower() ** exponent, base.upper() ** exponent  # of exact numbers
+    return low.union(high) if exponent % 2 else arb(0).union(low).union(high)
+
+
 def _certain(positive: bool, negative: bool) -> bool | None:
     return True if positive else False if negative else None
 
@@ -134,7 +142,7 @@ def _power(expression: sp.Pow, parts: list[Compiled]) -> Compiled:
         return lambda balls: exponent(balls).exp()
     if power.is_Integer:
         whole = int(power)
-        return lambda balls: base(balls) ** whole
+        return lambda balls: whole_power(base(balls), whole)
     if power == sp.Rational(1, 2):
         return lambda balls: _raised(base(balls), exponent(balls), "sqrt")
     if power == sp.Rational(-1, 2):

@@ -16,7 +16,7 @@ from flint import arb
 
 from mdtheory.decimals import decimal
 from mdtheory.errors import AssumptionError
-from mdtheory.expressions import rational_ball, read
+from mdtheory.expressions import rational_ball, read, whole_power
 
 _REFUSED: ContextVar[list[str] | None] = ContextVar("refused", default=None)
 
@@ -207,7 +207,7 @@ def _heaviside(x: arb, at_zero: arb) -> arb:
 
 
 def _power(x: arb, y: arb) -> arb:
-    return x**y
+    return whole_power(x, int(y.unique_fmpz())) if y.is_exact() and y.is_integer() else x**y
 
 
 def _method(name: str) -> Callable[[arb], arb]:

@@ -1,6 +1,7 @@
 """Branch and bound in ball arithmetic: a claim on every point of a box, not on samples of it."""
 
 import itertools
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -11,18 +12,31 @@ import numpy as np
 from flint import arb
 
 from mdtheory.ball_precision import precision
-from mdtheory.claims.domains import Point
+from mdtheory.claims.agreement import either_reading
+from mdtheory.claims.domains import Point, placed
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Box, Claim, Verdict
 from mdtheory.claims.relation import Relation
-from mdtheory.claims.trial import UNDEFINED_HERE, Evaluator, as_ball, judge, require_declared
-from mdtheory.claims.wellformed import is_list
+from mdtheory.claims.trial import (
+    UNDEFINED,
+    UNDEFINED_HERE,
+    ContradictionError,
+    Evaluator,
+    as_ball,
+    chosen,
+    judge,
+    require_declared,
+)
+from mdtheory.claims.wellformed import is_list, side_ends
 from mdtheory.expressions import compiled, truth
 from mdtheory.validation import fail
 
 BITS = 64
 FRONTIER = 4096
 """So many open cells are worked on breadth first, which finds violations early; beyond that depth first, to save memory."""
+
+MOST_COMPARED = 8
+"""At so many points what a quantity is over balls is compared with what it is at them."""
 
 UNPROVABLE = ("==", "~")
 """Relations that no enclosure of the sides proves."""
@@ -51,6 +65,7 @@ def check_certified(claim: Claim, *, progress: Callable[[str], None] | None = No
     start = time.perf_counter()
     box, tally = claim.box, _Tally()
     decide = box.decide or _relations_on(claim)
+    _require_enclosures(claim, box)
     with precision(BITS):
         refuted = _prove(claim, box, decide, tally, progress)
     seconds = time.perf_counter() - start
@@ -215,6 +230,39 @@ def _relations_on(claim: Claim) -> Callable[..., bool | None]:
         return _all_relations(evaluator.relations, values, claim.resolution)
 
     return decide
+
+
+def _require_enclosures(claim: Claim, box: Box) -> None:
+    """Fail where what a quantity is over a part of the box excludes what it is at a point of that part."""
+    used = set().union(*(claim.expand(side).free_symbols for r in claim.relations for side in (r.left, r.right)))
+    both = [(s, q.at, q.over) for s, q in claim.quantities.items() if q.over is not None and s in used]
+    for point in itertools.islice(_points_of(claim, box), MOST_COMPARED) if both and box.decide is None else ():
+        with precision(BITS):
+            balls = either_reading(point)
+            for symbol, at, over in both:
+                try:
+                    one, all_of_them = as_ball(symbol, at(**chosen(at, point))), as_ball(symbol, over(**balls))
+                except UNDEFINED:
+                    continue
+                if one.is_finite() and all_of_them.is_finite() and not one.overlaps(all_of_them):
+                    raise ContradictionError(
+                        f"{symbol.name} is {one.str(6)} at {dict(point)}, but {all_of_them.str(6)} over balls around it"
+                    )
+
+
+def _points_of(claim: Claim, box: Box) -> Iterator[Point]:
+    """The middle and corners of a box, as far as they lie in the domains."""
+    domains = {symbol.name: domain for symbol, domain in claim.variables.items()}
+    if not set(box.sides) <= set(domains):  # entries of proportions
+        return
+    telling = []
+    for name, side in box.sides.items():
+        low, high = (float(end) for end in side_ends(side))
+        middle = math.sqrt(low) * math.sqrt(high) if name in box.log else (low + high) / 2
+        inside = (placed(domains[name], value) for value in (side if is_list(side) else (middle, low, high)))
+        telling.append([value for value in inside if value is not None])
+    for values in itertools.product(*telling):
+        yield dict(zip(box.sides, values, strict=True))
 
 
 def _all_relations(relations: tuple[Relation, ...], values: Balls, resolution: float) -> bool | None:

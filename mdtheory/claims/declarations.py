@@ -139,6 +139,11 @@ def _declarations(source: str, name: str) -> Mapping[str, Declaration]:
         raise _malformed(name, "must be a literal: nothing in it is evaluated") from None
     if not isinstance(value, dict):
         raise _malformed(name, "must be a dictionary from claim ids to declarations")
+    for part in ast.walk(named[0]):
+        keys = [ast.literal_eval(key) for key in part.keys if key is not None] if isinstance(part, ast.Dict) else []
+        for key in keys:
+            if keys.count(key) > 1:
+                raise _malformed(name, f"names {key!r} twice")
     return MappingProxyType({claim_id: _declaration(name, claim_id, entry) for claim_id, entry in value.items()})
 
 
@@ -324,9 +329,9 @@ def _implied(condition: sp.Basic, ends: Mapping[str, tuple[Fraction, Fraction]])
 
 def _inside(domain: Domain, other: Domain) -> bool:
     """Whether every value of one domain is one of the other."""
-    if domain == other:
-        return True
     kinds = type(domain), type(other)  # exactly: a domain of one's own may hold anything
+    if kinds[0] is kinds[1] and domain == other:
+        return True
     if kinds in ((Interval, Interval), (Integers, Integers), (Integers, Interval)):
         assert isinstance(domain, Interval | Integers)
         assert isinstance(other, Interval | Integers)

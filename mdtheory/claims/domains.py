@@ -1,7 +1,7 @@
 """Where the variables of a claim live, and how draws favour the edges, where theorems break."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ Point = Mapping[str, Value]
 EDGE_SHARE = 0.3
 EDGE_WIDTH = 1e-3
 SMALL_RANGE = 64
+MOST_LISTED = 4
+"""Proportions of at most so many classes are listed in quarters and tenths."""
 PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 
@@ -221,6 +223,8 @@ class Proportions:
         shapes += [[2.0] * (n - n // 2) + [1.0] * (n // 2), [2.0] * (n - 1) + [1.0], [float(n - k) for k in range(n)]]
         shapes += [[2.0 ** (n - k) for k in range(n)], [1.0] * max(n - 2, 0) + [0.5] * min(2, n)]
         orders = [order for shape in shapes for order in dict.fromkeys((tuple(shape), tuple(reversed(shape))))]
+        for whole in (4, 10) if n <= MOST_LISTED else ():  # quarters, tenths
+            orders += [tuple(map(float, parts)) for parts in _compositions(whole, n)]
         found = []
         for order in orders:
             shares = tuple(weight / sum(order) for weight in order)
@@ -235,6 +239,7 @@ class Proportions:
         for i, j in itertools.pairwise(np.argsort(value)):
             mean = 0.5 * (value[i] + value[j])
             tied.append(tuple(mean if k in (i, j) else entry for k, entry in enumerate(value)))
+        tied += [_rounded(value, whole) for whole in (*range(2, 13), 20, 100, 1000)]
         return _distinct(other for other in (value, *self.simpler(value), *tied) if self.contains(other))
 
     def contains(self, value: Value) -> bool:
@@ -246,6 +251,22 @@ class Proportions:
     def _normalised(self, weights: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, ...]:
         raised = self.smallest + (1 - self.size * self.smallest) * weights / weights.sum()
         return tuple(float(share) for share in raised / raised.sum())
+
+
+def _compositions(whole: int, parts: int) -> Iterator[tuple[int, ...]]:
+    """All ways to write a whole number as a sum of so many positive ones, in order."""
+    for cuts in itertools.combinations(range(1, whole), parts - 1):
+        ends = (0, *cuts, whole)
+        yield tuple(after - before for before, after in itertools.pairwise(ends))
+
+
+def _rounded(shares: tuple[float, ...], whole: int) -> tuple[float, ...]:
+    """The nearest shares that are multiples of one over a whole number, by largest remainders."""
+    counts = [int(share * whole) for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda i: counts[i] - shares[i] * whole)
+    for i in by_remainder[: whole - sum(counts)]:
+        counts[i] += 1
+    return tuple(count / whole for count in counts)
 
 
 def components(symbol: sp.Symbol, domain: Domain) -> tuple[sp.Symbol, ...]:

@@ -42,6 +42,12 @@ class Evidence:
     details: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Points become plain dictionaries, which travel between processes."""
+        for name in ("where", "counterexample"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, dict(getattr(self, name)))
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}

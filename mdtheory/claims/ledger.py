@@ -184,10 +184,12 @@ def rerun(report: Report, progress: Progress | None = None) -> list[str]:
     claims = {row.id: _claim_of(row) for row in report.rows}
     for row in report.rows:
         _require_evidence(row, claims[row.id], report.settings)
+    different = [
+        f"{row.id}: {change}" for row in report.rows for change in _altered(row, claims[row.id], report.settings)
+    ]
     certified = [(row, e) for row in report.rows for e in row.evidence if e.verdict is Verdict.CERTIFIED]
     if not certified:
         raise AssumptionError("report: holds no certified evidence, so there is nothing to repeat")
-    different = []
     for row, evidence in certified:
         claim = claims[row.id]
         again, changes = _repeated(claim, evidence)
@@ -220,12 +222,27 @@ def _require_evidence(row: Row, claim: Claim, settings: Settings) -> None:
     if row.error is not None:
         return
     wanted = [name for name, _ in _checkers(claim, settings, None)]
-    missing = [name for name in wanted if name not in {e.checker for e in row.evidence}]
+    there = [e.checker for e in row.evidence]
+    missing = [name for name in wanted if name not in there]
     if missing:
         raise AssumptionError(f"report: row {row.id!r} lacks the evidence of its {missing[0]} check")
+    if any(
+        e.verdict is Verdict.CERTIFIED and e.checker == "certified" and not e.counts.get("proved") for e in row.evidence
+    ):
+        raise AssumptionError(f"report: row {row.id!r} is certified with no part proved")
+    more = [name for i, name in enumerate(there) if name not in wanted or name in there[:i]]
+    if more:
+        raise AssumptionError(f"report: row {row.id!r} holds evidence of a {more[0]} check that is not made")
     added_up = _combined(claim, row.evidence)
     if added_up is not row.verdict:
         raise AssumptionError(f"report: row {row.id!r} says {row.verdict.name}, but its evidence {added_up.name}")
+
+
+def _altered(row: Row, claim: Claim, settings: Settings) -> list[str]:
+    """Where a row says of its claim what the claim does not say."""
+    own = row_of(claim, settings, row.evidence, reproduce=row.reproduce, seconds=row.seconds, error=row.error)
+    names = ("title", "statement", "source", "derivation", "notes", "expected", "target", "standing", "hypotheses")
+    return [f"the stored {name} is not the claim's" for name in names if getattr(own, name) != getattr(row, name)]
 
 
 def _repeated(claim: Claim, evidence: Evidence) -> tuple[Evidence | None, list[str]]:
@@ -238,7 +255,15 @@ def _repeated(claim: Claim, evidence: Evidence) -> tuple[Evidence | None, list[s
             raise AssumptionError("the claim states no box now")
         sides = {name: tuple(side) for name, side in evidence.details["box"].items()}
         moved = [] if sides == dict(claim.box.sides) else ["the stored box is not the claim's"]
-        return check_certified(replace(claim, box=replace(claim.box, sides=sides))), moved
+        again = check_certified(replace(claim, box=replace(claim.box, sides=sides)))
+        moved += [
+            f"the stored {n} are not those of the check"
+            for n in ("bits", "log")
+            if evidence.details[n] != again.details[n]
+        ]
+        if again.verdict is Verdict.CERTIFIED and evidence.message.split(":")[0] != again.message.split(":")[0]:
+            moved.append("the stored message is about another box")
+        return again, moved
     except (KeyError, TypeError, AttributeError):
         return None, ["UNDECIDED, the evidence does not say on which box"]
     except AssumptionError as error:

@@ -43,6 +43,8 @@ class Relation:
             raise fail("rate", self.rate, "a finite nonnegative number")
         if self.toward not in TOWARD:
             raise fail("toward", self.toward, f"one of {', '.join(TOWARD)}")
+        if self.operator == "~" and self.rate == 0:
+            raise fail("rate", self.rate, "a positive number: a limit that is approached at no rate cannot be told")
         if (self.operator == "~") != (self.variable is not None):
             raise fail("variable", self.variable, "a symbol for the operator '~', None for the others")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdtheory.claims.domains import Point, Value
+from mdtheory.claims.domains import Point, Value, simple_near, simple_values
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
@@ -33,6 +33,7 @@ SIMPLE_POINTS = 300
 LINES = 4
 LINE_POINTS = 60
 NEAR_POINTS = 12
+ROUNDS = 2
 MIXED_SHARE = 0.2
 MOST_ATTEMPTS = 1000
 MOST_UNKNOWN = 0.05
@@ -146,6 +147,10 @@ def search(
         if trial.truth is False:
             return tuple(found)
     ranked = sorted((t for t in (*trials, *found) if not np.isnan(t.slack)), key=lambda t: t.slack)
+    if evaluator.exact and ranked:
+        found += _one_by_one(evaluator, ranked[0], relations)
+        if found[-1].truth is False:
+            return tuple(found)
     for point in _finish(evaluator, ranked, relations or evaluator.relations):
         if not (evaluator.exact or evaluator.floats):
             point = inside(point, named_domains(evaluator.claim))
@@ -189,6 +194,31 @@ def _walks(
                 best, size = trial, min(1.5 * size, 0.5)
             else:
                 size = max(0.8 * size, 1e-4)
+
+
+def _one_by_one(evaluator: Evaluator, worst: Trial, relations: Sequence[Relation] | None) -> list[Trial]:
+    """From the worst trial each variable in turn to the end or the simple number near it where the slack is least."""
+    claim, domains = evaluator.claim, named_domains(evaluator.claim)
+    chosen = relations or evaluator.relations
+    found = [worst]
+    for _ in range(ROUNDS):
+        before = worst
+        for symbol in claim.variables:
+            name = symbol.name
+            ends = simple_values(domains[name])[:2]
+            near = [{**worst.point, name: value} for value in (*ends, *simple_near(domains[name], worst.point[name]))]
+            lines = line_points(claim, chosen, evaluator.assumptions, worst.point, fractions=True, along=symbol)
+            for point in itertools.chain(near, itertools.islice(lines, LINE_POINTS)):
+                if not evaluator.admissible(point):
+                    continue
+                found.append(evaluator.trial(point, relations))
+                if found[-1].truth is False:
+                    return found
+                if found[-1].slack < worst.slack:
+                    worst = found[-1]
+        if worst is before:
+            break
+    return found
 
 
 def _finish(evaluator: Evaluator, ranked: Sequence[Trial], relations: Sequence[Relation]) -> Iterator[Point]:

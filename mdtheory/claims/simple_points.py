@@ -24,12 +24,14 @@ from mdtheory.claims.domains import (
 )
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
-from mdtheory.decimals import decimal
+from mdtheory.decimals import decimal, with_rationals
 from mdtheory.validation import FloatArray
 
 MOST_CORNERS = 64
 GRID = 129
 BISECTIONS = 60
+MOST_OPERATIONS = 200
+MOST_DEGREE = 12
 MOST_ON_LINE = 5
 """So many zeros and turning points of one function along one line are followed up."""
 
@@ -95,7 +97,7 @@ def mixed(point: Point, domains: Domains, rng: np.random.Generator) -> Point:
         if tied is not None:
             return {**moved, other: tied}
     for name in names:
-        listed = [value for value in simple_values(domains[name]) if not isinstance(value, Fraction)]
+        listed = _allowed(simple_values(domains[name]), fractions=False)
         if listed and rng.random() < 0.5:
             moved[name] = listed[int(rng.integers(min(len(listed), 12)))]
     return moved
@@ -132,9 +134,15 @@ def near_points(point: Point, domains: Domains, *, fractions: bool) -> list[Poin
 
 
 def line_points(
-    claim: Claim, relations: Sequence[Relation], assumptions: Sequence[sp.Basic], base: Point, *, fractions: bool
+    claim: Claim,
+    relations: Sequence[Relation],
+    assumptions: Sequence[sp.Basic],
+    base: Point,
+    *,
+    fractions: bool,
+    along: sp.Symbol | None = None,
 ) -> Iterator[Point]:
-    """Points on lines through a point, parallel to the axes: simple numbers near zeros and turning points.
+    """Points on lines through a point, parallel to the axes (or one of them): simple numbers near zeros and turning points.
 
     Of the differences of both sides of relations and assumptions, as far as they mention variables only.
     """
@@ -144,10 +152,11 @@ def line_points(
         if not difference.free_symbols or not difference.free_symbols <= set(symbols):
             continue
         function = _numeric(difference, symbols)
-        for symbol in sorted(difference.free_symbols, key=str):
+        for symbol in sorted(difference.free_symbols if along is None else difference.free_symbols & {along}, key=str):
             domain = domains[symbol.name]
             if function is None or isinstance(domain, Proportions) or not isinstance(domain, (Interval, Integers)):
                 continue
+            yield from ({**base, symbol.name: root} for root in _roots(difference, symbol, domain, base, fractions))
             with np.errstate(all="ignore"):
                 telling = _telling(function, symbol.name, domain, base)
             for number in telling:
@@ -172,7 +181,10 @@ def _values(domain: Domain, mentioned: Sequence[float | Fraction], *, fractions:
 
 
 def _allowed(values: Iterable[Value], fractions: bool) -> list[Value]:
-    return [value for value in values if fractions or not isinstance(value, Fraction)]
+    """Fractions as they are, or for functions of floats as the floats next to them."""
+    if fractions:
+        return list(values)
+    return list(dict.fromkeys(float(value) if isinstance(value, Fraction) else value for value in values))
 
 
 def _corners(values: Mapping[str, list[Value]]) -> Iterator[Point]:
@@ -237,6 +249,24 @@ def _of_assumptions(assumptions: Sequence[sp.Basic]) -> Iterator[sp.Expr]:
     for assumption in assumptions:
         for part in assumption.atoms(sp.core.relational.Relational):
             yield part.lhs - part.rhs
+
+
+def _roots(
+    difference: sp.Expr, symbol: sp.Symbol, domain: Interval | Integers, base: Point, fractions: bool
+) -> list[Value]:
+    """Rational zeros and turning points along one axis, exactly, where the function is a polynomial there."""
+    single = {s: base[s.name] for s in difference.free_symbols - {symbol}}
+    others = {s: sp.Rational(str(decimal(v))) for s, v in single.items() if not isinstance(v, tuple)}
+    along = with_rationals(difference).xreplace(others)
+    if along.free_symbols != {symbol} or not along.is_polynomial(symbol) or along.count_ops() > MOST_OPERATIONS:
+        return []
+    polynomial = sp.Poly(along, symbol)
+    if (not polynomial.domain.is_QQ and not polynomial.domain.is_ZZ) or polynomial.degree() > MOST_DEGREE:
+        return []
+    exactly = [root for part in (polynomial, polynomial.diff()) if not part.is_zero for root in part.ground_roots()]
+    values = [simplest(Fraction(int(root.p), int(root.q))) for root in exactly]
+    placed_there = (placed(domain, value) for value in _allowed(values, fractions))
+    return [value for value in placed_there if value is not None]
 
 
 @lru_cache(maxsize=512)

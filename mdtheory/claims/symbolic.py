@@ -1,5 +1,7 @@
 """Proofs: sympy reduces a relation to something evident, or the claim's runnable derivation goes through."""
 
+import os
+import re
 import subprocess
 import sys
 import time
@@ -22,7 +24,11 @@ from mdtheory.validation import fail
 
 DERIVATION_SECONDS = 300
 PROOF_DRAWS = 50
-"""What sympy reduces must hold at so many draws, and at simple points: its rules are for formulas that are defined."""
+"""What is proved must hold at so many draws, and at simple points: sympy's rules are for formulas that are defined, and a
+derivation of one's own may print what it likes."""
+
+_STEP = re.compile(r"\s*\[[^]~]+\]\s*\S")
+"""A line for a step; those with ``~`` compare numbers, which proves nothing."""
 
 _ATTEMPTS: tuple[Callable[[Any], Any], ...] = (
     lambda e: e,
@@ -98,12 +104,18 @@ def _by_derivation(claim: Claim, name: str) -> tuple[bool, str, dict[str, Any]]:
     if another is not None:
         return False, another, {}
     code, printed, error = _run(path, path.stat().st_mtime_ns)
-    steps = sum(line.lstrip().startswith("[") and "[   ~]" not in line for line in printed.splitlines())
+    steps = sum(_STEP.match(line) is not None for line in printed.splitlines())
     if code != 0:
         last = error.strip().splitlines()[-1] if error.strip() else f"exit code {code}"
         return False, f"{name} fails: {last}", {}
+    if not printed.endswith(_AT_THE_END):
+        return False, f"{name} leaves before its last statement", {}
     if steps == 0:
         return False, f"{name} checks nothing", {}
+    if library_claims().get(claim.id) is not claim:
+        drawn = check_sampled(claim, samples=PROOF_DRAWS)
+        if drawn.verdict is Verdict.REFUTED:
+            return False, f"{name} goes through, but the claim is false: {drawn.message}", {}
     return (
         True,
         f"{name}: {steps} steps machine-checked, the rest is prose in its docstring",
@@ -127,13 +139,36 @@ def another_statement(claim: Claim, name: str, path: Path) -> str | None:
     return None if gap is None else f"{name} proves another statement: {gap}"
 
 
+_AT_THE_END = "the last statement was reached\n"
+_TO_THE_END = f"""
+import ast, os, runpy, sys, traceback
+path = sys.argv[0] = sys.argv[1]
+del sys.argv[1]
+sys.path[0] = os.getcwd()
+last = ast.parse(open(path, encoding="utf-8").read()).body[-1].lineno
+try:
+    runpy.run_path(path, run_name="__main__")
+except SystemExit as left:
+    if left.code not in (None, 0):
+        raise
+    lines = [frame.lineno for frame in traceback.extract_tb(left.__traceback__) if frame.filename == path]
+    if lines[0] < last:
+        sys.exit(0)
+print({_AT_THE_END!r}, end="")
+"""
+"""A script may leave with exit code 0 before the step that fails."""
+
+
 @lru_cache(maxsize=64)
 def _run(path: Path, changed: int) -> tuple[int, str, str]:
     """Run a derivation once; again if the file has changed since."""
+    # Python skips assertions where this is set.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
     try:
         done = subprocess.run(
-            [sys.executable, path.name],
+            [sys.executable, "-c", _TO_THE_END, path.name],
             cwd=path.parent,
+            env=environment,
             capture_output=True,
             text=True,
             timeout=DERIVATION_SECONDS,

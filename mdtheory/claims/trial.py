@@ -27,6 +27,8 @@ from mdtheory.expressions import compiled, exact, sign, truth
 
 BITS = 128
 LIMIT_STEPS = (1, 4, 16)
+FAR_STEPS = (10**4, 10**8)
+"""Formulas cost nothing, and a wrong limit shows only where the error of the right one is small."""
 RATE_MARGIN = 0.25
 """How far below the claimed rate an observed order may lie: higher orders still contribute at finite steps."""
 
@@ -199,10 +201,19 @@ class Evaluator:
         return (False if judge(relation, left, right, self.claim.resolution)[0] is False else None), judged[1]
 
     def _judge_limit(self, relation: Relation, point: Point) -> tuple[bool | None, float]:
+        judged = self._judge_rate(relation, point, 1)
+        if judged[0] is True and self.exact:
+            for far in FAR_STEPS:
+                beyond = self._judge_rate(relation, point, far)
+                if beyond[0] is False:
+                    return beyond
+        return judged
+
+    def _judge_rate(self, relation: Relation, point: Point, far: int) -> tuple[bool | None, float]:
         assert relation.variable is not None
         name = relation.variable.name
         errors = []
-        for step in LIMIT_STEPS:
+        for step in (far * step for step in LIMIT_STEPS):
             start = point[name]
             if isinstance(start, tuple):
                 raise AssumptionError(f"{name}: the variable of a limit must be a number")
@@ -210,13 +221,13 @@ class Evaluator:
             balls = self._balls(moved, relation.symbols)
             left, right = compiled(relation.left)(balls), compiled(relation.right)(balls)
             errors.append(abs(left / right - 1))
+        threshold = arb(max(relation.rate - RATE_MARGIN, relation.rate / 2))
         # The order between the last two steps, in powers of the step.
         if not errors[2] > 0:
             # Agreement to within the uncertainty: confirmed if that is far below what the rate leaves.
-            allowed = errors[1].upper() * arb(4) ** arb(RATE_MARGIN - relation.rate)
+            allowed = errors[1].upper() * arb(4) ** -threshold
             return (True, 1.0) if errors[2] <= allowed else (None, math.nan)
         order = (errors[1] / errors[2]).log() / arb(4).log()
-        threshold = arb(relation.rate) - arb(RATE_MARGIN)
         excess = order - threshold
         known = sign(excess)
         return (None if known is None else known > 0), _number(excess)
@@ -229,7 +240,7 @@ class Evaluator:
         for symbol, quantity in self.claim.quantities.items():
             if symbol in symbols and symbol.name not in known:
                 with precision(self.bits):
-                    value = quantity.at(**_chosen(quantity.at, point))
+                    value = quantity.at(**chosen(quantity.at, point))
                 known[symbol.name] = as_ball(symbol, value)
         return known
 
@@ -291,7 +302,7 @@ def judge(relation: Relation, left: arb, right: arb, resolution: float) -> tuple
     return None, _number(share)
 
 
-def _chosen(function: object, point: Point) -> dict[str, Value]:
+def chosen(function: object, point: Point) -> dict[str, Value]:
     """The entries of the point that the function names as arguments."""
     code = getattr(function, "__code__", None)
     if code is None or code.co_flags & inspect.CO_VARKEYWORDS:

@@ -128,15 +128,26 @@ def _is_whole(function: types.FunctionType, seen: frozenset[object] = frozenset(
 
 
 def _is_whole_code(code: types.CodeType, known: Mapping[str, Any], seen: frozenset[object]) -> bool:
+    before = None
     for step in dis.get_instructions(code):
         if step.opname.startswith(("IMPORT", "BINARY_TRUE", "INPLACE_TRUE", "SETUP_", "LOAD_BUILD_CLASS")):
             return False
         if step.opname == "BINARY_OP" and step.argrepr in ("/", "/="):
             return False
+        if step.opname == "BINARY_OP" and step.argrepr in ("**", "**=") and not _is_power(before):
+            return False
+        before = step
         named = step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"))
         if named and not _is_whole_name(str(step.argval), step.opname, known, seen):
             return False
     return all(_is_whole_constant(constant, known, seen) for constant in code.co_consts)
+
+
+def _is_power(before: dis.Instruction | None) -> bool:
+    """Whether the exponent is a whole number written out: with a negative one Python leaves the integers."""
+    return (
+        before is not None and before.opname.startswith("LOAD_") and type(before.argval) is int and before.argval >= 0
+    )
 
 
 def _is_whole_name(name: str, opname: str, known: Mapping[str, Any], seen: frozenset[object]) -> bool:

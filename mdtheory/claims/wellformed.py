@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,9 @@ def require_types(claim: "Claim", *, source: type, verdict: type[Enum], box: typ
     require_mapping("definitions", claim.definitions, sp.Symbol, "a sympy expression", _is_expression)
     require_mapping("equivalent", claim.equivalent, str, "a reason", lambda v: isinstance(v, str))
     _require_distinct_names(claim)
+    freeze(claim, "variables", "quantities", "definitions", "equivalent")
+    if claim.counterexample is not None:
+        freeze(claim, "counterexample")
 
 
 def require_consistent(claim: "Claim") -> None:
@@ -104,6 +108,7 @@ def require_box(box: "Box") -> None:
         raise fail("effort", sorted(box.effort), f"only sides: {', '.join(box.sides)}")
     require_whole("budget", box.budget, 1)
     require("slow", box.slow, bool, "True or False")
+    freeze(box, "sides", "effort")
 
 
 def is_list(side: tuple[Any, ...]) -> bool:
@@ -152,6 +157,12 @@ def require_mapping(name: str, value: object, key: type, what: str, good: Callab
 def is_domain(value: object) -> bool:
     """Whether an object has the methods of a `Domain`."""
     return not isinstance(value, type) and all(callable(getattr(value, method, None)) for method in DOMAIN_METHODS)
+
+
+def freeze(owner: object, *names: str) -> None:
+    """Mappings of one's own become read-only copies: what has been compared with each other must stay so."""
+    for name in names:
+        object.__setattr__(owner, name, MappingProxyType(dict(getattr(owner, name))))
 
 
 def _tuple(claim: "Claim", name: str, kind: Any, what: str) -> None:
