@@ -5,21 +5,16 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from mdtheory.array_files import read_matrix, read_vector
+from mdtheory.arguments import add_problem, part_from, problem_from, refuse_foreign
 from mdtheory.certificates.certificate import Certificate
 from mdtheory.errors import AssumptionError, CertificateError, SolverError, one_line
-from mdtheory.losses import Loss
-from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.problems.memorization_dilation import SCALINGS
-from mdtheory.solution import Solution
-from mdtheory.solving import METHODS, options_of, solve
-from mdtheory.tables import LOSSES, SPREADS, describe, solution_text
-
-_LOSS_PARAMETERS = ("smoothing", "relaxation", "focusing")
+from mdtheory.models import registry
+from mdtheory.models.model import Model
+from mdtheory.solving import options_of, solve
+from mdtheory.tables import describe, solution_text
 
 
 class _UsageError(Exception):
@@ -47,20 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, 1)
 
 
-def loss_from(name: str, parameters: dict[str, float | None]) -> Loss:
-    """The loss of that name; parameters that are not None must be its own, and required ones present."""
-    kind = LOSSES[name]
-    own = {field.name: field.default is MISSING for field in fields(kind)}  # type: ignore[arg-type]  # every loss is a dataclass
-    given = {key: value for key, value in parameters.items() if value is not None}
-    for key in given:
-        if key not in own:
-            raise AssumptionError(f"{key} = {given[key]!r}: {name} has no parameter {key}")
-    for key, required in own.items():
-        if required and key not in given:
-            raise AssumptionError(f"{key}: {name} needs --{key}")
-    return kind(**given)
-
-
 def _report(arguments: argparse.Namespace) -> int:
     from mdtheory.report import Setting, describe_setting, summary, to_json, write_report
 
@@ -71,7 +52,7 @@ def _report(arguments: argparse.Namespace) -> int:
         feature_decay=arguments.feature_decay,
         noisy_feature_decay=arguments.noisy_feature_decay,
         nonnegative=arguments.nonnegative,
-        spread=SPREADS[arguments.spread](arguments.dim),
+        spread=part_from(registry.model_called("md"), "spread", vars(arguments)),
         scaling=arguments.scaling,
     )
     written = write_report(arguments.output, setting, lambda line: print(f"mdtheory: {line}", file=sys.stderr))
@@ -83,20 +64,18 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _solve(arguments: argparse.Namespace) -> int:
-    if arguments.problem == "md":
-        solution: Solution = solve(_md(arguments), method=arguments.method)
-    else:
-        problem = _ufm(arguments)
-        solution = solve(
-            problem,
-            method=arguments.method,
-            tolerance=arguments.tolerance,
-            starts=arguments.starts,
-            seed=arguments.seed,
-            progress=_slow_progress() if "progress" in options_of(problem, arguments.method) else None,
-        )
-        if arguments.certificate is not None:
-            solution.certificate.save(arguments.certificate)
+    model = registry.model_called(arguments.problem)
+    problem: Any = problem_from(model, vars(arguments))
+    solution = solve(
+        problem,
+        method=arguments.method,
+        tolerance=arguments.tolerance,
+        starts=arguments.starts,
+        seed=arguments.seed,
+        progress=_slow_progress() if "progress" in options_of(problem, arguments.method) else None,
+    )
+    if model.certificate is not None and arguments.certificate is not None:
+        model.certificate(solution).save(arguments.certificate)
     record = describe(solution)
     print(json.dumps(record, indent=2, allow_nan=False) if arguments.json else solution_text(record))
     return 0
@@ -183,8 +162,10 @@ def _claims(arguments: argparse.Namespace) -> int:
 def _phase(arguments: argparse.Namespace) -> int:
     from mdtheory.phase.command import run
 
+    model = registry.model_called(arguments.model)
+    refuse_foreign(model, registry.MODELS, vars(arguments))
     try:
-        print(run(arguments, _md if arguments.model == "md" else _ufm))
+        print(run(arguments, model))
     except KeyboardInterrupt:
         print("mdtheory: interrupted; --resume goes on from the finished chunks", file=sys.stderr)
         return 130
@@ -199,39 +180,6 @@ _COMMANDS = {
     "check": _check,
     "claims": _claims,
 }
-
-
-def _ufm(arguments: argparse.Namespace) -> UFM:
-    weights = None if arguments.class_weights is None else read_vector("class_weights", arguments.class_weights)
-    path = arguments.label_distribution
-    labels = None if path is None else read_matrix("label_distribution", path)
-    classes = arguments.num_classes
-    if classes is None:
-        classes = len(labels) if labels is not None else 2 if weights is None else len(weights)
-    return UFM(
-        loss_from(arguments.loss, {name: getattr(arguments, name) for name in _LOSS_PARAMETERS}),
-        num_classes=classes,
-        weight_decay=arguments.weight_decay,
-        feature_decay=arguments.feature_decay,
-        nonnegative=arguments.nonnegative,
-        bias=arguments.bias,
-        bias_decay=arguments.bias_decay,
-        class_weights=weights,
-        label_distribution=labels,
-        feature_dim=arguments.feature_dim,
-    )
-
-
-def _md(arguments: argparse.Namespace) -> MemorizationDilation:
-    return MemorizationDilation(
-        _ufm(arguments),
-        noise=arguments.noise,
-        slope=arguments.slope,
-        spread=SPREADS[arguments.spread](arguments.dim),
-        scaling=arguments.scaling,
-        noisy_feature_decay=arguments.noisy_feature_decay,
-        nonnegative_noisy_features=arguments.nonnegative_noisy_features,
-    )
 
 
 def _failed(error: Exception, code: int) -> int:
@@ -256,20 +204,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(report)
     solving = commands.add_parser("solve", help="solve one problem", allow_abbrev=False)
     problems = solving.add_subparsers(dest="problem", required=True, metavar="PROBLEM", parser_class=_Parser)
-    ufm = problems.add_parser("ufm", help="the unconstrained features model", allow_abbrev=False)
-    _add_ufm(ufm, METHODS[UFM])
-    _add_json(ufm)
-    _add_search(ufm)
-    md = problems.add_parser("md", help="the memorization-dilation problem of two classes", allow_abbrev=False)
-    _add_ufm(md, METHODS[MemorizationDilation])
-    _add_json(md)
-    _add_md(md)
-    _add_noisy_cone(md)
+    for model in registry.MODELS:
+        _add_solve(problems.add_parser(model.name, help=model.title, allow_abbrev=False), model)
     phase = commands.add_parser("phase", help="draw a phase diagram", allow_abbrev=False)
     add_arguments(phase)
-    _add_ufm(phase, None)
-    _add_md(phase)
-    _add_noisy_cone(phase)
+    add_problem(phase, registry.MODELS)
     verify = commands.add_parser("verify", help="check a saved certificate without a solver", allow_abbrev=False)
     verify.add_argument("file", metavar="FILE", type=Path, help="written by: mdtheory solve ufm --certificate FILE")
     verify.add_argument("--rigorous", action="store_true", help="prove the bounds in ball arithmetic")
@@ -300,6 +239,20 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerun", type=Path, metavar="FILE", help="repeat the certified rows of a JSON report")
 
 
+# The options of the report and its setting.
+_REPORT = {
+    "weight_decay": 5e-3,
+    "feature_decay": 5e-3,
+    "nonnegative": True,
+    "noise": 0.1,
+    "slope": 1.0,
+    "spread": "sphere",
+    "dim": 8,
+    "scaling": "absolute",
+    "noisy_feature_decay": 1e-4,
+}
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         *("-o", "--output"),
@@ -309,75 +262,21 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         help="directory of the report, created if need be (default: ./mdtheory-report)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    _add_decays(parser)
-    parser.add_argument(
-        "--nonnegative", action=argparse.BooleanOptionalAction, default=True, help="features at least zero"
-    )
-    _add_md(parser)
-    parser.set_defaults(noisy_feature_decay=1e-4)
+    add_problem(parser, [registry.model_called("md")], _REPORT)
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _add_noisy_cone(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--nonnegative-noisy-features", action="store_true", help="constrain the noisy features too")
-
-
-def _add_ufm(parser: argparse.ArgumentParser, methods: Sequence[str] | None) -> None:
-    parser.add_argument("--loss", choices=tuple(LOSSES), default="cross-entropy", help="default: cross-entropy")
-    for name, help_text in (
-        ("smoothing", "label smoothing in [0, 1): cross-entropy, mean-squared-error"),
-        ("relaxation", "label relaxation in (0, 1): label-relaxation"),
-        ("focusing", "focusing parameter, at least 0: focal"),
-    ):
-        parser.add_argument(f"--{name}", type=float, metavar="X", help=help_text)
-    parser.add_argument("--num-classes", type=int, metavar="N", help="default: 2, or the number of class weights")
-    _add_decays(parser)
-    parser.add_argument(
-        "--nonnegative", action=argparse.BooleanOptionalAction, default=False, help="features at least zero"
-    )
-    parser.add_argument("--bias", action=argparse.BooleanOptionalAction, default=False, help="an unregularised bias")
-    parser.add_argument("--bias-decay", type=float, metavar="X", default=0.0, help="decay of the bias (default: 0)")
-    parser.add_argument(
-        "--class-weights", metavar="P1,P2,...|FILE", help="proportions with sum 1, or a .npy or .csv file of them"
-    )
-    parser.add_argument(
-        "--label-distribution",
-        metavar="FILE",
-        help=".npy or .csv file: one column of label probabilities for each group",
-    )
-    parser.add_argument("--feature-dim", type=int, metavar="M", help="dimension of the features (default: N)")
-    if methods is not None:
-        parser.add_argument("--method", choices=methods, default="auto", help="default: auto")
-
-
-def _add_search(parser: argparse.ArgumentParser) -> None:
+def _add_solve(parser: argparse.ArgumentParser, model: Model[Any]) -> None:
+    add_problem(parser, [model])
+    parser.add_argument("--method", choices=model.methods, default=model.methods[0], help="default: auto")
+    _add_json(parser)
     parser.add_argument("--tolerance", type=float, metavar="X", help="relative duality gap to reach")
     parser.add_argument("--starts", type=int, metavar="K", help="local searches where the problem is not convex")
     parser.add_argument("--seed", type=int, metavar="S", help="seed of those searches (default: 0)")
-    parser.add_argument("--certificate", type=Path, metavar="FILE", help="save the bounds as JSON that `verify` checks")
-
-
-def _add_decays(parser: argparse.ArgumentParser) -> None:
-    for name in ("weight", "feature"):
-        parser.add_argument(f"--{name}-decay", type=float, metavar="X", default=5e-3, help="default: 0.005")
-
-
-def _add_md(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--noise", type=float, metavar="X", default=0.1, help="noise level in [0, 1] (default: 0.1)")
-    parser.add_argument(
-        "--slope", type=float, metavar="X", default=1.0, help="memorization-dilation slope (default: 1)"
-    )
-    parser.add_argument(
-        "--spread", choices=tuple(SPREADS), default="sphere", help="law of clean examples (default: sphere)"
-    )
-    parser.add_argument("--dim", type=int, metavar="D", default=8, help="dimension of the spread (default: 8)")
-    parser.add_argument("--scaling", choices=SCALINGS, default="absolute", help="default: absolute")
-    parser.add_argument(
-        "--noisy-feature-decay",
-        type=float,
-        metavar="X",
-        help="decay of noisy features (default: 1e-4 in the report, else that of the features)",
-    )
+    if model.certificate is not None:
+        parser.add_argument(
+            "--certificate", type=Path, metavar="FILE", help="save the bounds as JSON that `verify` checks"
+        )

@@ -4,7 +4,8 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from mdtheory.tables import Record, number
+from mdtheory.models.model import Record
+from mdtheory.tables import number
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]], Sequence[bool]]
 

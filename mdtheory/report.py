@@ -16,10 +16,12 @@ import numpy as np
 from mdtheory import page
 from mdtheory.errors import AssumptionError, SolverError
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
+from mdtheory.models.model import Record
+from mdtheory.models.records import plain
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solving import solve
 from mdtheory.spreads import Sphere, Spread
-from mdtheory.tables import Record, aligned, describe, number, plain
+from mdtheory.tables import aligned, describe, number
 
 if TYPE_CHECKING:
     import xarray as xr

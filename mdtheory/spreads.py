@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +26,7 @@ from mdtheory.means_in_balls import (
     panel_count,
     sphere_panels,
 )
+from mdtheory.parameter import Parameter, field_names
 from mdtheory.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
 from mdtheory.wording import hyphenated, in_short
 
@@ -51,6 +52,11 @@ class Spread(Frozen, ABC):
 
     dim: int
 
+    #: How each parameter is written on an axis and given in the shell; one without an entry goes by its name.
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("dim", "d", "dimension of the spread", log=True, default=8, kind="count"),
+    )
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "dim", one_integer("dim", self.dim, 1, 10**6))
 
@@ -58,6 +64,11 @@ class Spread(Frozen, ABC):
     def name(cls) -> str:
         """The name in words with hyphens, as on the command line."""
         return hyphenated(cls.__name__)
+
+    @classmethod
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Names of the parameters: the fields of the dataclass."""
+        return field_names(cls)
 
     @property
     def label(self) -> str:
@@ -308,6 +319,10 @@ class TwoPoint(Spread):
     def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
         shape = (*np.shape(kink), 2)
         return np.broadcast_to(np.array([-self.radius, self.radius]), shape), np.full(shape, 0.5)
+
+
+#: The spreads by name.
+SPREADS: dict[str, type[Spread]] = {kind.name(): kind for kind in (Sphere, Gaussian, Ball, TwoPoint)}
 
 
 def _not_negative(name: str, value: ArrayLike) -> FloatArray:

@@ -1,31 +1,17 @@
 """Solutions as plain records (ready for JSON) and as aligned text."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mdtheory.errors import AssumptionError
-from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
-from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
-from mdtheory.solution import Solution, UFMSolution
-from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solvers.max_margin import MaxMarginSolution
-from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
+from mdtheory.models.model import Problem, Record
+from mdtheory.models.records import plain
+from mdtheory.models.registry import model_of, model_of_solution
+from mdtheory.parameter import field_names
+from mdtheory.solution import Solution
 from mdtheory.status import Status
-from mdtheory.validation import FloatArray, fail
-from mdtheory.wording import shown
 
-LOSSES: dict[str, type[Loss]] = {
-    kind.name(): kind for kind in (CrossEntropy, MeanSquaredError, LabelRelaxation, Focal, Hinge, SquaredHinge)
-}
-SPREADS: dict[str, type[Spread]] = {kind.name(): kind for kind in (Sphere, Gaussian, Ball, TwoPoint)}
-
-Record = dict[str, Any]
-
-_MAX_ENTRIES = 2**16
 _MAX_PRINTED = (12, 16)
 
 
@@ -39,47 +25,39 @@ def describe(solution: Solution) -> Record:
     AssumptionError
         If it is not a solution of `solve`.
     """
-    if isinstance(solution, MarginSolution):
-        return _described(solution, (*_MARGIN, *_BOUNDS, "rank"), solution)
-    if isinstance(solution, UFMSolution):
-        small = solution.problem.num_groups * int(solution.problem.num_classes) <= _MAX_ENTRIES
-        record = _described(solution, _BOUNDS)
-        return record | (_values(solution, _GENERAL) if small else dict.fromkeys(_GENERAL))
-    if isinstance(solution, MDSolution):
-        record = _described(solution, (*_NOISY, "expansion_parameter", *_BOUNDS), solution.configuration)
-        finite = bool(np.all(np.isfinite(solution.noisy_margin)))
-        return record | {"noisy_features": plain(solution.noisy_features) if finite else None}
-    if isinstance(solution, MaxMarginSolution):
-        small = solution.problem.num_classes**2 <= _MAX_ENTRIES
-        matrices = _values(solution, _LIMIT) if small else dict.fromkeys(_LIMIT)
-        return _described(solution, ("geometry", *_BOUNDS)) | matrices
-    raise fail("solution", solution, "must be a solution of `solve`")
+    model = model_of_solution(solution)
+    status = Status(int(np.max(solution.status)))
+    record = {
+        "problem": describe_problem(solution.problem),
+        "method": solution.method,
+        "status": status.name.lower(),
+        "status_message": status.message,
+    }
+    return record | model.describe(solution)
 
 
-def describe_problem(problem: UFM | MemorizationDilation | MaxMargin) -> Record:
-    """The parameters of a problem, one entry each; those of its loss and its spread beside its own."""
-    if isinstance(problem, MaxMargin):
-        record = _own(problem)
-    else:
-        ufm = problem if isinstance(problem, UFM) else problem.ufm
-        record = {"loss": ufm.loss.name(), **_own(ufm.loss), **_own(ufm)}
-    if isinstance(problem, MemorizationDilation):
-        record |= _own(problem) | {"noisy_feature_decay": problem.decay}
-        record |= {"spread": problem.spread.name(), **_own(problem.spread)}
-    return {name: plain(value) for name, value in record.items()}
+def describe_problem(problem: Problem[Any, Any]) -> Record:
+    """The parameters of a problem, one entry each; those of its loss and its spread beside its own.
+
+    A parameter of a part goes by its own name; where the problem has one of that name, by both: ``spread.noise``.
+    """
+    model = model_of(problem)
+    record: Record = {}
+    for name in field_names(problem):
+        value = getattr(problem, name)
+        if name in model.inner:
+            record |= describe_problem(value)
+        elif name in model.parts:
+            record |= _part(name, value, {*record, *model.own_names()})
+        else:
+            record[name] = plain(getattr(problem, model.in_effect.get(name, name)))
+    return record
 
 
-def plain(value: Any) -> Any:
-    """Arrays as nested lists and NumPy scalars as Python's; what JSON cannot hold as strings."""
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if value is None or isinstance(value, (bool, int, float, str)) else shown(value)
+def _part(field: str, part: Any, taken: set[str]) -> Record:
+    """The name of a loss or spread and its parameters."""
+    own = {name: plain(getattr(part, name)) for name in field_names(part)}
+    return {field: part.name(), **{f"{field}.{n}" if n in taken else n: value for n, value in own.items()}}
 
 
 def number(value: Any, digits: int = 6) -> str:
@@ -137,69 +115,3 @@ def _is_matrix(value: Any) -> bool:
 
 def _pairs(record: Record, digits: int = 6) -> str:
     return aligned([[name, number(value, digits)] for name, value in record.items()], [False, False])
-
-
-_BOUNDS = ("objective", "lower_bound", "gap", "relative_gap")
-_MARGIN = ("margin", "probability", "mean_gain")
-_NOISY = ("dilation", "normalized_dilation", "memorization", "noisy_margin", "noisy_level", "test_error")
-_GENERAL = ("geometry", "rank", "margin", "probability", "bias", "singular_values", "logits", "class_means", "weights")
-_LIMIT = ("margins", "logits", "class_means", "weights")
-
-
-def _own(record: Any) -> Record:
-    """The fields of a problem, loss or spread that are not themselves such records."""
-    parts = (Loss, Spread, UFM)
-    given = {field.name: getattr(record, field.name) for field in fields(record) if field.name != "_"}
-    return {name: value for name, value in given.items() if not isinstance(value, parts)}
-
-
-def _described(solution: Solution, names: Sequence[str], frame: MarginSolution | None = None) -> Record:
-    """Problem, method, status and fields of a solution, and the class means of a symmetric configuration."""
-    status = Status(int(np.max(solution.status)))
-    record = {
-        "problem": describe_problem(solution.problem),
-        "method": solution.method,
-        "status": status.name.lower(),
-        "status_message": status.message,
-    }
-    if frame is not None:
-        record |= {"geometry": plain(frame.geometry), "margin": plain(frame.margin)}
-        if frame is solution:
-            record |= {"kappa": plain(solution.problem.kappa)}
-    return record | _values(solution, names) | ({} if frame is None else _frame(frame))
-
-
-def _values(solution: Solution, names: Sequence[str]) -> Record:
-    return {name: plain(_or_none(lambda name=name: getattr(solution, name))) for name in names}  # type: ignore[misc]  # a default argument has no inferred type
-
-
-def _or_none(compute: Callable[[], Any]) -> Any:
-    try:
-        return compute()
-    except AssumptionError:
-        return None
-
-
-def _frame(solution: MarginSolution) -> Record:
-    """Norms and common angle of the class means, and the matrices unless they are too large to be useful."""
-    names = ("class_mean_norm", "class_mean_angle", "class_means", "weights")
-    problem = solution.problem
-    classes = int(np.max(problem.num_classes))
-    if classes * max(classes, problem.feature_dim or 0) > _MAX_ENTRIES or np.ndim(problem.num_classes) > 0:
-        return dict.fromkeys(names)
-    means = solution.class_means
-    norms = np.linalg.norm(means, axis=-2)
-    equal = means.ndim == 2 and bool(np.ptp(norms) <= 1e-12 * np.max(norms))
-    angle = _angle(means) if means.ndim == 2 else None
-    values = (norms[0] if equal else norms, angle, means, solution.weights)
-    return {name: plain(value) for name, value in zip(names, values, strict=True)}
-
-
-def _angle(means: FloatArray) -> float | None:
-    """The angle in degrees between two class means that are not zero; None with fewer than two of them."""
-    alive = means[:, np.linalg.norm(means, axis=0) > 0]
-    if alive.shape[1] < 2:
-        return None
-    a, b = (column / np.linalg.norm(column) for column in alive.T[:2])
-    # Well conditioned at every angle, unlike the arc cosine.
-    return float(np.degrees(2.0 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))))

@@ -16,6 +16,8 @@ from mdtheory.validation import fail
 
 FORMAT = "mdtheory certificate"
 VERSION = 1
+# Files name a loss by its class.
+_STORED = {kind.__name__: kind for kind in LOSSES.values()}
 
 _ARRAYS = ("weights", "class_means", "bias", "dual", "multiplier")
 _CLAIM = ("lower", "upper")
@@ -35,8 +37,8 @@ _PROBLEM = (
 def save(certificate: Certificate, path: str | PathLike[str]) -> None:
     """Write a certificate; floats are written with the digits that restore them exactly."""
     problem, loss = certificate.problem, certificate.problem.loss
-    if LOSSES.get(type(loss).__name__) is not type(loss):
-        raise fail("loss", loss, f"must be one of {', '.join(LOSSES)} to be stored by name")
+    if _STORED.get(type(loss).__name__) is not type(loss):
+        raise fail("loss", loss, f"must be one of {', '.join(_STORED)} to be stored by name")
     record = {
         "format": FORMAT,
         "version": VERSION,
@@ -85,7 +87,7 @@ def _from_record(record: Any) -> Certificate:
 
 
 def _loss(record: Any) -> Any:
-    kinds, name = LOSSES, record.get("name") if isinstance(record, dict) else None
+    kinds, name = _STORED, record.get("name") if isinstance(record, dict) else None
     if not isinstance(name, str) or name not in kinds:
         raise CertificateError(f"loss: must be one of {', '.join(kinds)}")
     _same_keys("loss", record, ("name", *kinds[name].parameter_names()))

@@ -18,8 +18,9 @@ from mdtheory.certificates.certificate import Certificate, certify
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM
+from mdtheory.problems.ufm import UFMMethod
 from mdtheory.solvers.nonnegative import solve_nonnegative
-from mdtheory.solving import UFMMethod, solve
+from mdtheory.solving import solve
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 from mdtheory.validation import FloatArray
 

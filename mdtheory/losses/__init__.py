@@ -8,9 +8,9 @@ from mdtheory.losses.label_relaxation import LabelRelaxation
 from mdtheory.losses.margin_loss import MarginLoss
 from mdtheory.losses.mean_squared_error import MeanSquaredError
 
-#: The losses by the name under which certificates store them.
+#: The losses by name.
 LOSSES: dict[str, type[Loss]] = {
-    kind.__name__: kind for kind in (CrossEntropy, MeanSquaredError, LabelRelaxation, Focal, Hinge, SquaredHinge)
+    kind.name(): kind for kind in (CrossEntropy, MeanSquaredError, LabelRelaxation, Focal, Hinge, SquaredHinge)
 }
 
 __all__ = [

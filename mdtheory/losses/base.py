@@ -14,6 +14,7 @@ from mdtheory.errors import AssumptionError
 from mdtheory.frozen import Frozen, read_only
 from mdtheory.losses.faces import check_faces
 from mdtheory.margin_cost import MarginCost
+from mdtheory.parameter import Parameter
 from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
 from mdtheory.wording import hyphenated, in_short
 
@@ -92,6 +93,8 @@ class Loss(Frozen, ABC):
 
     #: Symbol of each parameter in formulas, e.g. ``{"smoothing": "alpha"}``.
     symbols: ClassVar[dict[str, str]] = {}
+    #: How each parameter is written on an axis and given in the shell; one without an entry goes by its name.
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
     #: The methods in ball arithmetic that a loss with certificates states.
     ball_faces: ClassVar[tuple[str, ...]] = ("ball_value", "ball_conjugate", "ball_floor")
     #: Whether adding a constant to all logits leaves the loss unchanged.
@@ -383,6 +386,9 @@ class TargetLoss(Loss):
 
     smoothing: Real
 
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("smoothing", r"\alpha", "label smoothing", help="label smoothing in [0, 1)"),
+    )
     ball_faces: ClassVar[tuple[str, ...]] = ("ball_target_value", "ball_target_conjugate", "ball_target_floor")
 
     def target(self, distribution: FloatArray) -> FloatArray:

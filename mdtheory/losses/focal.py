@@ -21,6 +21,7 @@ from mdtheory.losses.focal_roots import (
 )
 from mdtheory.losses.scalar import bisect
 from mdtheory.margin_cost import MarginCost
+from mdtheory.parameter import Parameter
 from mdtheory.validation import FloatArray, Real, fail, nonnegative
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class Focal(Loss):
     focusing: Real
 
     symbols: ClassVar[dict[str, str]] = {"focusing": "gamma"}
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("focusing", r"\gamma", "focusing parameter", help="focusing parameter, at least 0"),
+    )
     analytic_strip: ClassVar[float] = np.pi
     steepest_dual: ClassVar[float] = 1.0
 

@@ -24,6 +24,7 @@ from mdtheory.losses.base import (
 )
 from mdtheory.losses.hinge import simplex_dual
 from mdtheory.margin_cost import MarginCost
+from mdtheory.parameter import Parameter
 from mdtheory.validation import FloatArray, Real, real
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class LabelRelaxation(Loss):
     relaxation: Real
 
     symbols: ClassVar[dict[str, str]] = {"relaxation": "alpha"}
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("relaxation", r"\alpha", "label relaxation", help="label relaxation in (0, 1)"),
+    )
     analytic_strip: ClassVar[float] = np.pi
 
     if TYPE_CHECKING:

@@ -6,7 +6,8 @@ xarray and matplotlib load on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mdtheory.phase.parameters import Parameter, output, parameter, with_values
+from mdtheory.parameter import Parameter
+from mdtheory.phase.parameters import output, parameter, with_values
 
 if TYPE_CHECKING:
     from mdtheory.phase.boundaries import Boundary, boundary

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.errors import AssumptionError
-from mdtheory.losses import Loss
-from mdtheory.phase.parameters import COUNTS, canonical
-from mdtheory.tables import LOSSES
+from mdtheory.losses import LOSSES, Loss
+from mdtheory.phase.parameters import is_count
 from mdtheory.validation import FloatArray
 
 _AXIS_FORM = "must be NAME:LOW:HIGH:COUNT, on a logarithmic axis NAME:LOW:HIGH:COUNT:log, for example {example}"
@@ -85,7 +84,7 @@ def parse_axis(option: str, text: str) -> AxisText:
     values: FloatArray | NDArray[np.int64] = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     # The ends as given: a logarithm and back may miss them.
     values[[0, -1]] = low, high
-    if canonical(name) in COUNTS:
+    if is_count(name):
         values = np.unique(np.rint(values).astype(np.int64))
     return AxisText(name, values, log)
 

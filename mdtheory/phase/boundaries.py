@@ -8,6 +8,8 @@ import numpy as np
 
 from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
+from mdtheory.models.model import Problem
+from mdtheory.models.registry import within
 from mdtheory.phase import residuals
 from mdtheory.phase.parameters import canonical, with_values
 from mdtheory.phase.plane import Factory, Residual, Side, evaluator, sides
@@ -62,7 +64,7 @@ class Boundary(Frozen):
 
 
 def boundary(
-    problem: UFM | MemorizationDilation | Factory,
+    problem: Problem[Any, Any] | Factory,
     kind: str | Residual,
     ranges: Mapping[str, Sequence[Any]],
     *,
@@ -156,7 +158,7 @@ def boundary(
         recipe = _Recipe(kind, "root finding", "the value of the given function", "")
     if recipe.trivial is not None:
         x, y = (_clear_of(side, *recipe.trivial) for side in (x, y))
-    evaluate = evaluator(problem, recipe.residual, of_ufm=recipe.of_ufm, losses=(other,) if other else ())
+    evaluate = evaluator(problem, recipe.residual, of=recipe.of)
 
     def field(u: FloatArray, v: FloatArray) -> FloatArray:
         return evaluate({x.path: x.value(u), y.path: y.value(v)})
@@ -184,8 +186,8 @@ class _Recipe:
 
     Attributes
     ----------
-    of_ufm : bool
-        Whether the residual takes the features model.
+    of : type, optional
+        The type of problem the residual takes, where the given one may have it inside.
     trivial : (str, float), optional
         A parameter and its value at which the residual is 0/0.
     """
@@ -194,7 +196,7 @@ class _Recipe:
     how: str
     meaning: str
     label: str
-    of_ufm: bool = False
+    of: type[Problem[Any, Any]] | None = None
     trivial: tuple[str, float] | None = None
 
 
@@ -210,8 +212,13 @@ class _Request:
             raise fail("level", self.level, f"must be omitted for kind {kind!r}")
         if self.other is not None and not entry.other:
             raise fail("other", self.other, f"must be omitted for kind {kind!r}")
-        if entry.noisy and isinstance(self.problem, UFM):
-            raise fail("problem", self.problem, f"must be a MemorizationDilation for kind {kind!r}")
+        if isinstance(self.problem, Problem) and within(self.problem, entry.of) is None:
+            raise fail("problem", self.problem, f"must be a {entry.of.__name__} for kind {kind!r}")
+
+    @property
+    def noisy(self) -> MemorizationDilation | None:
+        """The problem, if it is known before the values of the axes."""
+        return within(self.problem, MemorizationDilation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +226,19 @@ class _Kind:
     recipe: Callable[[_Request], _Recipe]
     level: bool = False
     other: bool = False
-    noisy: bool = True
+    of: type[Problem[Any, Any]] = MemorizationDilation
 
 
 def _collapse(request: _Request) -> _Recipe:
     meaning = "imbalance (mu - m)/(mu + m) of mu = sqrt(weight decay * feature decay) and its threshold m"
-    return _Recipe(residuals.collapse, "closed form", meaning, "$s = 0$", of_ufm=True)
+    return _Recipe(residuals.collapse, "closed form", meaning, "$s = 0$", of=UFM)
 
 
 def _minority_collapse(request: _Request) -> _Recipe:
     meaning = (
         "imbalance (mu - m)/(mu + m) of mu = sqrt(weight decay * feature decay) and the smallest class's threshold m"
     )
-    return _Recipe(residuals.minority_collapse, "closed form", meaning, "minority collapse", of_ufm=True)
+    return _Recipe(residuals.minority_collapse, "closed form", meaning, "minority collapse", of=UFM)
 
 
 def _memorization(request: _Request) -> _Recipe:
@@ -243,8 +250,7 @@ def _memorization(request: _Request) -> _Recipe:
 
 def _is_solved(request: _Request) -> bool:
     """Whether the loss is one whose signs are not explicit."""
-    known = isinstance(request.problem, MemorizationDilation)
-    return known and not residuals.has_explicit_signs(request.problem.ufm.loss)
+    return request.noisy is not None and not residuals.has_explicit_signs(request.noisy.ufm.loss)
 
 
 def _level_recipe(request: _Request, level: float | Callable[[MemorizationDilation], float], label: str) -> _Recipe:
@@ -262,8 +268,8 @@ def _level_recipe(request: _Request, level: float | Callable[[MemorizationDilati
 
 def _test_error(request: _Request) -> _Recipe:
     level = 0.0 if request.level is None else one_number("level", request.level)
-    if isinstance(request.problem, MemorizationDilation):
-        return _level_recipe(request, residuals.error_level(request.problem, level), _error_label(level))
+    if request.noisy is not None:
+        return _level_recipe(request, residuals.error_level(request.noisy, level), _error_label(level))
     return _level_recipe(request, lambda problem: residuals.error_level(problem, level), _error_label(level))
 
 
@@ -301,7 +307,7 @@ def _equal_dilation(request: _Request) -> _Recipe:
             return np.asarray(np.where(gap != 0, ratio / np.where(gap != 0, gap, 1.0), np.nan))
 
     name = other.name()
-    same = isinstance(request.problem, MemorizationDilation) and type(request.problem.ufm.loss) is type(other)
+    same = request.noisy is not None and type(request.noisy.ufm.loss) is type(other)
     meaning = "imbalance (a - b)/(a + b) of the forces on a noisy feature at the dilation of the other loss" + (
         f", over the difference of the losses' {names[0]}" if same else ""
     )
@@ -330,7 +336,7 @@ def _least_error_smoothing(request: _Request) -> _Recipe:
 
 
 KINDS: dict[str, _Kind] = {
-    "collapse": _Kind(_collapse, noisy=False),
+    "collapse": _Kind(_collapse, of=UFM),
     "memorization": _Kind(_memorization),
     "test-error": _Kind(_test_error, level=True),
     "normalized-dilation": _Kind(_normalized_dilation, level=True),
@@ -338,7 +344,7 @@ KINDS: dict[str, _Kind] = {
     "equal-dilation-small-noise": _Kind(_equal_dilation_small_noise),
     "slope-extremum": _Kind(_slope_extremum),
     "least-error-smoothing": _Kind(_least_error_smoothing),
-    "minority-collapse": _Kind(_minority_collapse, noisy=False),
+    "minority-collapse": _Kind(_minority_collapse, of=UFM),
 }
 """The kinds of boundaries by name."""
 

@@ -2,19 +2,20 @@
 
 import argparse
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mdtheory.arguments import option_of, problem_from
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
+from mdtheory.models import registry
+from mdtheory.models.model import Model
 from mdtheory.phase import canvas
 from mdtheory.phase.axis_text import AxisText, parse_axis, parse_boundary
-from mdtheory.phase.parameters import Problem, with_values
-from mdtheory.tables import LOSSES
+from mdtheory.phase.parameters import Problem, canonical, with_values
 from mdtheory.validation import fail
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from mdtheory.phase.boundaries import Boundary
 
 _SCALES = ("auto", "linear", "log", "diverging")
-_DEFAULTS = {"md": "normalized_dilation", "ufm": "margin"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         *("-o", "--output"), required=True, type=Path, metavar="FILE", help="the picture: .png, .svg or .pdf"
     )
     parser.add_argument(
-        "--model", choices=tuple(_DEFAULTS), default="md", help="memorization-dilation (default) or UFM"
+        "--model",
+        choices=tuple(model.name for model in registry.MODELS),
+        default="md",
+        help="the type of the problem (default: md, memorization-dilation)",
     )
     parser.add_argument(
         "--quantity",
         metavar="NAME",
-        help="what is drawn: a field of the solution, or phase (default: normalized_dilation, of a UFM margin)",
+        help="what is drawn: a field of the solution, or phase (default: "
+        + ", ".join(f"{model.quantity} of {model.name}" for model in registry.MODELS)
+        + ")",
     )
     parser.add_argument(
         "--boundary",
@@ -61,15 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, build: Callable[[argparse.Namespace], Problem]) -> str:
+def run(arguments: argparse.Namespace, model: Model[Any]) -> str:
     """Compute, draw and write the diagram; what there is to say about it, in a few lines.
 
     Parameters
     ----------
     arguments : argparse.Namespace
         As parsed by a parser with `add_arguments`.
-    build : callable
-        From the arguments to the problem.
+    model : Model
+        The type of the problem.
 
     Raises
     ------
@@ -86,9 +91,9 @@ def run(arguments: argparse.Namespace, build: Callable[[argparse.Namespace], Pro
         raise fail("y", axes[1].name, "must be another parameter than that of x")
     traced = [parse_boundary(text) for text in arguments.boundary]
     request = _Request(
-        problem=_problem(arguments, build, axes),
+        problem=_problem(arguments, model, axes),
         axes=axes,
-        quantity=arguments.quantity or _DEFAULTS[arguments.model],
+        quantity=arguments.quantity or model.quantity,
         certify=arguments.certify,
         jobs=arguments.jobs,
         chunks=arguments.output.with_name(arguments.output.name + ".chunks"),
@@ -140,7 +145,7 @@ class _Request:
         from mdtheory.phase.boundaries import boundary
 
         ranges = {axis.name: axis.range for axis in self.axes}
-        return boundary(self.problem, kind, ranges, level=level, other=other)  # type: ignore[arg-type]  # refuses others itself
+        return boundary(self.problem, kind, ranges, level=level, other=other)
 
     def dataset(self) -> "xr.Dataset":
         """The numbers of the picture, rows up."""
@@ -160,17 +165,14 @@ class _Request:
         return sweep(self.problem, grid, [self.quantity], executor=self.jobs, store=self.chunks)
 
 
-def _problem(
-    arguments: argparse.Namespace, build: Callable[[argparse.Namespace], Problem], axes: tuple[AxisText, ...]
-) -> Problem:
+def _problem(arguments: argparse.Namespace, model: Model[Any], axes: tuple[AxisText, ...]) -> Problem:
     """The problem, with a required parameter of the loss taken from its axis where it is not given."""
+    given = vars(arguments)
     for axis in axes:
-        path, values = axis.name, axis.values
-        name = path.removeprefix("ufm.").removeprefix("loss.")
-        own = (field.name for field in fields(LOSSES[arguments.loss]))  # type: ignore[arg-type]  # every loss is a dataclass
-        if path.endswith(f"loss.{name}") and name in own and getattr(arguments, name, 0.0) is None:
-            setattr(arguments, name, float(values[len(values) // 2]))
-    problem = build(arguments)
+        option = option_of(model, canonical(axis.name), given)
+        if option is not None and given[option] is None:
+            given[option] = axis.values[len(axis.values) // 2].item()
+    problem = problem_from(model, given)
     # An unknown parameter is refused here, before anything is computed.
     with_values(problem, {axis.name: axis.values[len(axis.values) // 2].item() for axis in axes})
     return problem

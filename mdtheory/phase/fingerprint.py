@@ -47,11 +47,9 @@ def description(value: Any) -> Any:
 
 @cache
 def code_digest() -> str:
-    """A digest of the modules that make the numbers: the same version may not be the same code."""
+    """A digest of the whole package: the same version may not be the same code."""
     package = Path(__file__).parents[1]
-    folders = (package, *(package / name for name in ("losses", "problems", "solvers", "certificates")))
-    files = sorted(path for folder in folders for path in folder.glob("*.py"))
-    files += [package / "phase" / f"{name}.py" for name in ("axes", "chunks", "parameters")]
+    files = sorted(package.rglob("*.py"))
     return _digest(b"".join(path.read_bytes() for path in files))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
 from mdtheory.phase import residuals
 from mdtheory.phase.fingerprint import provenance
-from mdtheory.phase.parameters import COUNTS, canonical, parameter, paths
+from mdtheory.phase.parameters import canonical, is_count, parameter, paths
 from mdtheory.phase.plane import evaluator, not_collapsed
 from mdtheory.problems import MemorizationDilation
 from mdtheory.solving import solve
@@ -128,7 +128,7 @@ class _Grid:
         for name in axes:
             if canonical(name) not in known:
                 raise fail("parameter", name, "must be one of " + ", ".join(known))
-            if canonical(name) in COUNTS:
+            if is_count(name):
                 raise fail("axes", name, "must vary continuously: a cell reaches half-way to its neighbours")
         return cls(tuple(axes), values, tuple(cell_edges(v) for v in values))
 

@@ -1,61 +1,25 @@
 """The parameters of a problem by name: how to set them, and how to write them on an axis."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
-from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
+from mdtheory.models import model, registry
+from mdtheory.models.model import EVERY_OUTPUT, Part
+from mdtheory.models.registry import model_of
+from mdtheory.parameter import Parameter, field_names, own_parameters, takes_arrays_by_type
 from mdtheory.spreads import Spread
 from mdtheory.validation import fail, instance
 
 if TYPE_CHECKING:
     from mdtheory.phase.axes import Axis
 
-Problem = UFM | MemorizationDilation | MaxMargin
-
-COUNTS = ("num_classes", "feature_dim", "spread.dim")
-"""Parameters that are whole numbers."""
-VECTORS = ("class_weights", "label_distribution", "label_temperatures")
-"""Parameters whose single value is an array."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    r"""How a quantity is written on an axis.
-
-    Attributes
-    ----------
-    path : str
-        Its name in code.
-    symbol : str
-        Its symbol in mathtext, without dollar signs.
-    label : str
-        Its name in words.
-    unit : str
-        Always "1": every quantity of the theory is dimensionless.
-    log : bool
-        Whether it is best shown on a logarithmic axis.
-
-    Examples
-    --------
-    >>> parameter("noise").axis_label
-    'noise level $\\eta$'
-    """
-
-    path: str
-    symbol: str
-    label: str
-    unit: str = "1"
-    log: bool = False
-
-    @property
-    def axis_label(self) -> str:
-        """Words and symbol, for the label of an axis."""
-        return f"{self.label} ${self.symbol}$" if self.symbol else self.label
+Problem = model.Problem[Any, Any]
+"""A problem of any type."""
 
 
 def paths(problem: Problem) -> tuple[str, ...]:
@@ -67,13 +31,13 @@ def paths(problem: Problem) -> tuple[str, ...]:
     >>> paths(mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=1e-3, feature_decay=1e-3))[-3:]
     ('decay', 'loss', 'loss.smoothing')
     """
-    if isinstance(problem, MemorizationDilation):
-        own = tuple(name for name in _field_names(problem) if name != "ufm")
-        return (*own, "spread.dim", *paths(problem.ufm))
-    if isinstance(problem, UFM):
-        own = tuple(name for name in _field_names(problem) if name != "loss")
-        return (*own, "decay", "loss", *(f"loss.{name}" for name in _field_names(problem.loss)))
-    return _field_names(problem)
+    found = model_of(problem)
+    names = [*found.own_names(), *found.aliases]
+    for field in found.parts:
+        names += [field, *(f"{field}.{name}" for name in field_names(getattr(problem, field)))]
+    for field in found.inner:
+        names += paths(getattr(problem, field))
+    return tuple(dict.fromkeys(names))
 
 
 def canonical(path: str) -> str:
@@ -84,7 +48,10 @@ def canonical(path: str) -> str:
     >>> canonical("ufm.weight_decay"), canonical("noise")
     ('weight_decay', 'noise')
     """
-    return path.removeprefix("ufm.")
+    prefixes = (f"{field}." for entry in registry.MODELS for field in entry.inner)
+    for prefix in prefixes:
+        path = path.removeprefix(prefix)
+    return path
 
 
 def with_values(problem: Problem, values: Mapping[str, Any]) -> Any:
@@ -121,31 +88,24 @@ def with_values(problem: Problem, values: Mapping[str, Any]) -> Any:
     """
     if not isinstance(values, Mapping):
         raise fail("values", values, "must map names of parameters to values, for example {'noise': 0.1}")
-    check_paths(problem, tuple(values), (values.get("loss", values.get("ufm.loss")),))
-    named = {canonical(path): value for path, value in values.items()}
-    if isinstance(problem, MemorizationDilation):
-        own = {name: named.pop(name) for name in _field_names(problem) if name in named}
-        spread = own.get("spread", problem.spread)
-        if "spread.dim" in named:
-            own["spread"] = _replaced(spread, "spread", {"dim": _whole(named.pop("spread.dim"))})
-        return replace(problem, ufm=_ufm_with(problem.ufm, named), **own)
-    return _ufm_with(problem, named) if isinstance(problem, UFM) else replace(problem, **named)
+    check_paths(problem, tuple(values), replacements(problem, {path: [value] for path, value in values.items()}))
+    return _changed(problem, {canonical(path): value for path, value in values.items()})
 
 
-def check_paths(problem: Problem, names: Sequence[str], losses: Sequence[object] = ()) -> None:
-    """Check that `names` are parameters of a problem, or of one of the losses that replace its own.
+def check_paths(problem: Problem, names: Sequence[str], others: Sequence[object] = ()) -> None:
+    """Check that `names` are parameters of a problem, or of one of the losses and spreads that replace its own.
 
     Raises
     ------
     AssumptionError
         If a path is unknown, or two paths set the same parameter.
     """
-    if not isinstance(problem, (UFM, MemorizationDilation, MaxMargin)):
-        raise fail("problem", problem, "must be a UFM, a MemorizationDilation or a MaxMargin")
-    known, others = paths(problem), [loss for loss in losses if isinstance(loss, Loss)]
-    if others:
-        own = {f"loss.{name}": None for loss in others for name in _field_names(loss)}
-        known = (*(name for name in known if not name.startswith("loss.")), *own)
+    known = list(paths(problem))
+    for field, part, _ in _parts(problem):
+        instead = [entry for entry in others if isinstance(entry, part.base)]
+        if instead:
+            known = [name for name in known if not name.startswith(f"{field}.")]
+            known += dict.fromkeys(f"{field}.{name}" for entry in instead for name in field_names(entry))
     seen: set[str] = set()
     for path in names:
         if not isinstance(path, str):
@@ -156,13 +116,25 @@ def check_paths(problem: Problem, names: Sequence[str], losses: Sequence[object]
         if name in seen:
             raise AssumptionError(f"parameter = {path!r}: is given twice")
         seen.add(name)
-    for name in ("weight_decay", "feature_decay"):
-        if "decay" in seen and name in seen:
-            raise AssumptionError(f"parameter = 'decay': sets {name} too; give one of them")
+    for alias, targets in _aliases(problem).items():
+        for name in targets:
+            if alias in seen and name in seen:
+                raise AssumptionError(f"parameter = {alias!r}: sets {name} too; give one of them")
 
 
-def takes_arrays(problem: Problem, path: str, losses: Sequence[Loss] = ()) -> bool:
-    """Whether a problem takes an array of values of a parameter, with its own loss or with any of `losses`.
+def replacements(problem: Problem, axes: Mapping[str, Any]) -> list[Any]:
+    """The losses and spreads among the values of the axes."""
+    bases = {field: part.base for field, part, _ in _parts(problem)}
+    found: list[Any] = []
+    for path, values in axes.items():
+        base = bases.get(canonical(path)) if isinstance(path, str) else None
+        if base is not None and isinstance(values, Iterable):
+            found += [value for value in values if isinstance(value, base)]
+    return found
+
+
+def takes_arrays(problem: Problem, path: str, others: Sequence[object] = ()) -> bool:
+    """Whether a problem takes an array of values of a parameter, with its own loss or with any of `others`.
 
     Examples
     --------
@@ -172,16 +144,17 @@ def takes_arrays(problem: Problem, path: str, losses: Sequence[Loss] = ()) -> bo
     ['num_classes', 'weight_decay', 'feature_decay', 'decay', 'loss.focusing']
     """
     name = canonical(path)
-    if isinstance(problem, MaxMargin):
-        return False
-    ufm = problem.ufm if isinstance(problem, MemorizationDilation) else problem
-    if name.startswith("loss."):
-        own = name.removeprefix("loss.")
-        return any(own in loss.parameter_names() for loss in (losses or (ufm.loss,)))
-    # A field takes arrays if its type is a number or an array of them.
-    kinds = {field.name: get_args(field.type) for record in (problem, ufm) for field in fields(record)}
-    kinds["decay"] = kinds["weight_decay"]
-    return bool({int, float} & set(kinds.get(name, ()))) and any(get_origin(k) is np.ndarray for k in kinds[name])
+    for field, part, own in _parts(problem):
+        if name.startswith(f"{field}."):
+            instead = [entry for entry in others if isinstance(entry, part.base)] or [own]
+            return part.takes_arrays and any(name in _paths_of(field, entry) for entry in instead)
+    for record in _records(problem):
+        targets = model_of(record).aliases.get(name, (name,))
+        whole: Any = record
+        own_fields = {field.name: field for field in fields(whole)}
+        if targets[0] in own_fields:
+            return takes_arrays_by_type(own_fields[targets[0]])
+    return False
 
 
 def check_entries(axes: "Sequence[Axis]") -> None:
@@ -194,8 +167,19 @@ def check_entries(axes: "Sequence[Axis]") -> None:
     """
     for axis in axes:
         bad = [value for value in axis.values if isinstance(value, (list, tuple, np.ndarray))]
-        if bad and canonical(axis.name) not in VECTORS:
+        if bad and parameter(axis.name).kind not in ("vector", "matrix"):
             raise fail(axis.name, bad[0], "must be one value for each point: an axis is one-dimensional")
+
+
+def is_count(path: str) -> bool:
+    """Whether a parameter is a whole number.
+
+    Examples
+    --------
+    >>> is_count("ufm.num_classes"), is_count("spread.dim"), is_count("noise")
+    (True, True, False)
+    """
+    return parameter(path).kind == "count"
 
 
 def parameter(path: str) -> Parameter:
@@ -208,10 +192,19 @@ def parameter(path: str) -> Parameter:
     """
     instance("path", path, str, "a string, the name of a parameter")
     path = canonical(path)
-    if path in _PARAMETERS:
-        return _PARAMETERS[path]
-    words = path.removeprefix("loss.").replace("_", " ").replace(".", " ")
-    return Parameter(path, "", words)
+    for known in registry.MODELS:
+        for entry in known.parameters:
+            if entry.path == path:
+                return entry
+        for field, part in known.parts.items():
+            for entry in _of_kinds(part):
+                if f"{field}.{entry.path}" == path:
+                    return replace(entry, path=path)
+    fields_with_dots = {f"{field}." for known in registry.MODELS for field in known.parts}
+    words = path
+    for prefix in fields_with_dots:
+        words = words.removeprefix(prefix)
+    return Parameter(path, "", words.replace("_", " ").replace(".", " "))
 
 
 def output(name: str) -> Parameter:
@@ -223,7 +216,9 @@ def output(name: str) -> Parameter:
     'normalised dilation $\\mathrm{ND}$'
     """
     instance("name", name, str, "a string, the name of a field of a solution")
-    return _OUTPUTS.get(name) or Parameter(name, "", name.replace("_", " "))
+    known = (entry for found in registry.MODELS for entry in found.outputs)
+    listed = (entry for entry in (*known, *EVERY_OUTPUT) if entry.path == name)
+    return next(listed, Parameter(name, "", name.replace("_", " ")))
 
 
 def value_label(value: object) -> str:
@@ -242,86 +237,79 @@ def value_label(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _ufm_with(ufm: UFM, named: dict[str, Any]) -> UFM:
-    own = {name: named[name] for name in _field_names(ufm) if name in named}
-    if "decay" in named:
-        own |= {"weight_decay": named["decay"], "feature_decay": named["decay"]}
-    inner = {name.removeprefix("loss."): value for name, value in named.items() if name.startswith("loss.")}
-    if inner:
-        own["loss"] = _replaced(own.get("loss", ufm.loss), "loss", inner)
-    return replace(ufm, **own) if own else ufm
+def part_of(problem: Problem, field: str) -> Any:
+    """The loss or spread of a problem, or of the problem inside it; None if there is none.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> part_of(mdt.UFM(mdt.Hinge(), num_classes=2, weight_decay=0.1, feature_decay=0.1), "loss")
+    Hinge()
+    """
+    return next((own for name, _, own in _parts(problem) if name == field), None)
 
 
-def _replaced(part: Any, name: str, inner: Mapping[str, Any]) -> Any:
+def _records(problem: Problem) -> Iterator[Problem]:
+    """The problem and those inside it."""
+    yield problem
+    for field in model_of(problem).inner:
+        yield from _records(getattr(problem, field))
+
+
+def _parts(problem: Problem) -> Iterator[tuple[str, Part, Any]]:
+    """The name, the kind and the value of every loss and spread."""
+    for record in _records(problem):
+        for field, part in model_of(record).parts.items():
+            yield field, part, getattr(record, field)
+
+
+def _aliases(problem: Problem) -> dict[str, tuple[str, ...]]:
+    return {alias: names for record in _records(problem) for alias, names in model_of(record).aliases.items()}
+
+
+def _paths_of(field: str, part: Any) -> tuple[str, ...]:
+    return tuple(f"{field}.{name}" for name in part.parameter_names())
+
+
+def _of_kinds(part: Part) -> Iterator[Parameter]:
+    """The parameters of the losses or spreads of the package."""
+    for kind in part.kinds.values():
+        yield from own_parameters(kind, kind.parameters)
+
+
+def _changed(problem: Problem, named: Mapping[str, Any]) -> Any:
+    """The problem with the parameters that are its own, and those inside it, replaced."""
+    found = model_of(problem)
+    own = {name: named[name] for name in (*found.own_names(), *found.parts) if name in named}
+    for alias, targets in found.aliases.items():
+        if alias in named:
+            own |= dict.fromkeys(targets, named[alias])
+    used = {*own, *found.aliases}
+    for field, part in found.parts.items():
+        inner = {name.removeprefix(f"{field}."): v for name, v in named.items() if name.startswith(f"{field}.")}
+        used |= {f"{field}.{name}" for name in inner}
+        if inner:
+            own[field] = _replaced(own.get(field, getattr(problem, field)), field, part, inner)
+    rest = {name: value for name, value in named.items() if name not in used}
+    own |= {field: _changed(getattr(problem, field), rest) for field in found.inner if rest}
+    record: Any = problem
+    return replace(record, **own) if own else problem
+
+
+def _replaced(record: Any, name: str, part: Part, inner: Mapping[str, Any]) -> Any:
     """A loss or spread with some parameters replaced, which must be its own."""
-    if not isinstance(part, Loss if name == "loss" else Spread):
-        raise fail(name, part, f"must be a {'Loss' if name == 'loss' else 'Spread'}")
-    own = _field_names(part)
+    if not isinstance(record, part.base):
+        raise fail(name, record, f"must be a {part.base.__name__}")
+    own = field_names(record)
     for key in inner:
         if key not in own:
             listing = ", ".join(f"{name}.{field}" for field in own) or "none"
             raise fail(
-                "parameter", f"{name}.{key}", f"is no parameter of {type(part).__name__}; its parameters: {listing}"
+                "parameter", f"{name}.{key}", f"is no parameter of {type(record).__name__}; its parameters: {listing}"
             )
-    changed: Any = part
-    return replace(changed, **inner)
+    return replace(record, **{key: _single(value) for key, value in inner.items()})
 
 
-def _whole(value: Any) -> Any:
-    """NumPy's one-element integers as Python's."""
+def _single(value: Any) -> Any:
+    """NumPy's one-element numbers as Python's."""
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _field_names(record: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(record) if field.init and field.name != "_")
-
-
-_PARAMETERS = {
-    entry.path: entry
-    for entry in (
-        Parameter("noise", r"\eta", "noise level", log=True),
-        Parameter("slope", "C", "memorization-dilation slope", log=True),
-        Parameter("scaling", "", "scaling of memorization"),
-        Parameter("spread", r"\xi", "spread of the clean examples"),
-        Parameter("spread.dim", "d", "dimension of the spread", log=True),
-        Parameter("noisy_feature_decay", r"\lambda", "decay of noisy features", log=True),
-        Parameter("nonnegative_noisy_features", "", "nonnegative noisy features"),
-        Parameter("num_classes", "N", "number of classes", log=True),
-        Parameter("weight_decay", r"\lambda_W", "weight decay", log=True),
-        Parameter("feature_decay", r"\lambda_H", "feature decay", log=True),
-        Parameter("decay", r"\lambda_W = \lambda_H", "weight and feature decay", log=True),
-        Parameter("nonnegative", "", "nonnegative features"),
-        Parameter("bias", "", "bias"),
-        Parameter("bias_decay", r"\lambda_b", "bias decay", log=True),
-        Parameter("class_weights", r"\pi", "class proportions"),
-        Parameter("label_distribution", "", "label distribution"),
-        Parameter("label_temperatures", r"\Delta", "label temperatures"),
-        Parameter("feature_dim", "M", "feature dimension"),
-        Parameter("loss", "", "loss"),
-        Parameter("loss.smoothing", r"\alpha", "label smoothing"),
-        Parameter("loss.relaxation", r"\alpha", "label relaxation"),
-        Parameter("loss.focusing", r"\gamma", "focusing parameter"),
-    )
-}
-
-_OUTPUTS = {
-    entry.path: entry
-    for entry in (
-        Parameter("dilation", "r", "dilation", log=True),
-        Parameter("normalized_dilation", r"\mathrm{ND}", "normalised dilation", log=True),
-        Parameter("memorization", r"\rho", "memorization"),
-        Parameter("noisy_margin", "t", "margin of a noisy example for its label"),
-        Parameter("noisy_level", "", "noisy feature along the mean of the class means"),
-        Parameter("test_error", "", "error rate of unseen clean examples"),
-        Parameter("expansion_parameter", r"\kappa r", "spread of the clean margins", log=True),
-        Parameter("objective", "", "optimal value"),
-        Parameter("lower_bound", "", "lower bound on the optimal value"),
-        Parameter("gap", "", "duality gap", log=True),
-        Parameter("relative_gap", "", "relative duality gap", log=True),
-        Parameter("margin", "s", "margin"),
-        Parameter("probability", "p", "softmax probability of the own class"),
-        Parameter("mean_gain", "B", "logit sum at a class mean"),
-        Parameter("rank", "", "rank of the logits"),
-        Parameter("status", "", "how far the solution can be trusted"),
-    )
-}

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from mdtheory.errors import CollapsedError
 from mdtheory.losses import Loss
-from mdtheory.phase.parameters import COUNTS, canonical, paths, with_values
-from mdtheory.problems import UFM, Configuration, MemorizationDilation
+from mdtheory.models import registry
+from mdtheory.models.model import Problem
+from mdtheory.models.registry import model_of, within
+from mdtheory.phase.parameters import canonical, is_count, paths, with_values
+from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.validation import FloatArray, fail
 
 Factory = Callable[..., Any]
@@ -72,76 +75,71 @@ def sides(ranges: Mapping[str, Sequence[Any]]) -> tuple[Side, Side]:
     if canonical(x.path) == canonical(y.path):
         raise fail("ranges", list(ranges), "must hold two different parameters")
     for side in (x, y):
-        if canonical(side.path) in COUNTS:
+        if is_count(side.path):
             raise fail(
                 "ranges", side.path, "must vary continuously; a whole number has values, but no curves between them"
             )
     return x, y
 
 
+Evaluate = Callable[[Mapping[str, FloatArray]], FloatArray]
+"""From values of the parameters, arrays (k,), to what is traced there."""
+
+
 def evaluator(
-    problem: UFM | MemorizationDilation | Factory,
-    residual: Residual,
-    *,
-    of_ufm: bool = False,
-    losses: tuple[Loss, ...] = (),
-) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+    problem: Problem[Any, Any] | Factory, residual: Residual, *, of: type[Problem[Any, Any]] | None = None
+) -> Evaluate:
     """A function of parameter values, arrays (k,): the residual (k,), nan where the class means have collapsed.
 
     Parameters
     ----------
-    problem : UFM, MemorizationDilation or callable
+    problem : UFM, MemorizationDilation, MaxMargin or callable
         One point; or what builds problems from the values, from arrays or point by point.
     residual : callable
         Of a problem whose shape is (k,) or ().
-    of_ufm : bool
-        Whether it takes the features model rather than the memorization-dilation problem.
-    losses : tuple of Loss
-        Other losses whose configuration must not have collapsed either.
+    of : type, optional
+        The type of problem it takes: the given one or the one inside it. By default it takes the given one.
     """
-    if not isinstance(problem, (UFM, MemorizationDilation)):
+    if not isinstance(problem, Problem):
         if not callable(problem):
-            raise fail("problem", problem, "must be a UFM, a MemorizationDilation or a callable that returns one")
-        return _of_factory(problem, residual, of_ufm)
-    if of_ufm and isinstance(problem, MemorizationDilation):
-        return _of_ufm(problem, residual)
-    if isinstance(problem, MemorizationDilation):
-        if problem.shape != ():
-            raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
-        return _of_md(problem, residual, losses)
-    if not problem.symmetric:
-        return _of_factory(lambda **values: with_values(problem, values), residual, of_ufm)
-    return lambda values: _spread_out(residual(with_values(problem, values)), values)
+            raise fail("problem", problem, f"must be {registry.a_problem('a callable that returns one')}")
+        return _of_factory(problem, residual, of)
+    inner = None if of is None else within(problem, of)
+    if inner is not None and inner is not problem:
+        return _of_inner(problem, inner, residual)
+    if not model_of(problem).broadcasts(problem):
+        return _of_factory(lambda **values: with_values(problem, values), residual, of)
+    if problem.point_shape != ():
+        raise fail("problem", problem.point_shape, "must be one point: the axes supply the arrays")
+    return lambda values: _of_living(lambda some: residual(with_values(problem, some)), values)
 
 
-def _of_ufm(problem: MemorizationDilation, residual: Residual) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
-    known, own = paths(problem), paths(problem.ufm)
+def _of_inner(problem: Problem[Any, Any], inner: Problem[Any, Any], residual: Residual) -> Evaluate:
+    known, own = paths(problem), paths(inner)
 
     def evaluate(values: Mapping[str, FloatArray]) -> FloatArray:
         for path in values:
             if canonical(path) not in known:
                 raise fail("parameter", path, "must be one of " + ", ".join(known))
-        inner = {path: value for path, value in values.items() if canonical(path) in own}
-        return _spread_out(residual(with_values(problem.ufm, inner)), values)
+        inside = {path: value for path, value in values.items() if canonical(path) in own}
+        return _spread_out(residual(with_values(inner, inside)), values)
 
     return evaluate
 
 
-def _of_md(
-    problem: MemorizationDilation, residual: Residual, losses: tuple[Loss, ...]
-) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
-    def evaluate(values: Mapping[str, FloatArray]) -> FloatArray:
-        try:
-            return _spread_out(residual(with_values(problem, values)), values)
-        except CollapsedError:
-            alive = not_collapsed(problem, values, losses)
-        answer = np.full(alive.shape, np.nan)
-        if np.any(alive):
-            inside = {path: np.broadcast_to(value, alive.shape)[alive] for path, value in values.items()}
-            answer[alive] = _spread_out(residual(with_values(problem, inside)), inside)
-        return answer
-
-    return evaluate
+def _of_living(compute: Evaluate, values: Mapping[str, FloatArray]) -> FloatArray:
+    """A function of the values at the points that have not collapsed, nan at the others."""
+    try:
+        return _spread_out(compute(values), values)
+    except CollapsedError as error:
+        alive = np.broadcast_to(error.alive, np.broadcast_shapes(*(np.shape(value) for value in values.values())))
+        if np.all(alive):
+            raise
+    answer = np.full(alive.shape, np.nan)
+    if np.any(alive):
+        inside = {path: np.broadcast_to(value, alive.shape)[alive] for path, value in values.items()}
+        answer[alive] = _of_living(compute, inside)
+    return answer
 
 
 def not_collapsed(
@@ -157,9 +155,10 @@ def not_collapsed(
     return alive
 
 
-def _of_factory(factory: Factory, residual: Residual, of_ufm: bool) -> Callable[[Mapping[str, FloatArray]], FloatArray]:
+def _of_factory(factory: Factory, residual: Residual, of: type[Problem[Any, Any]] | None) -> Evaluate:
     def of_problem(problem: Any) -> FloatArray:
-        return residual(problem.ufm if of_ufm and isinstance(problem, MemorizationDilation) else problem)
+        inner = None if of is None else within(problem, of)
+        return residual(problem if inner is None else inner)
 
     def one(values: dict[str, float]) -> float:
         try:
@@ -180,9 +179,7 @@ def _of_factory(factory: Factory, residual: Residual, of_ufm: bool) -> Callable[
         size = next(iter(values.values())).size
         try:
             problem = factory(**values)
-            if not isinstance(problem, (UFM, MemorizationDilation)) or problem.shape != (size,):
-                return None
-            if isinstance(problem, UFM) and problem.class_weights is not None:
+            if not isinstance(problem, Problem) or problem.shape != (size,) or problem.point_shape != (size,):
                 return None
             found = np.asarray(of_problem(problem), dtype=np.float64)
         except CollapsedError as error:
@@ -212,7 +209,7 @@ def _of_factory(factory: Factory, residual: Residual, of_ufm: bool) -> Callable[
 def _agrees(
     found: FloatArray,
     values: Mapping[str, FloatArray],
-    point_by_point: Callable[[Mapping[str, FloatArray]], FloatArray],
+    point_by_point: Evaluate,
 ) -> bool:
     """Whether a few values agree with those of single points."""
     few = np.unique(np.linspace(0, found.size - 1, 5).astype(int))
@@ -221,10 +218,9 @@ def _agrees(
 
 
 def _with_axis(problem: Any) -> Any:
-    """A memorization-dilation problem of one point, with an axis: residuals take arrays."""
-    if isinstance(problem, MemorizationDilation) and problem.shape == ():
-        return with_values(problem, {"noise": np.array([problem.noise])})
-    return problem
+    """A problem of one point with an axis, where residuals of its type take arrays only."""
+    axis = model_of(problem).spare_axis if isinstance(problem, Problem) and problem.shape == () else ""
+    return with_values(problem, {axis: np.array([getattr(problem, axis)])}) if axis else problem
 
 
 def _spread_out(value: FloatArray, values: Mapping[str, FloatArray]) -> FloatArray:

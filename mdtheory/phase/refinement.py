@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.models import registry
+from mdtheory.models.model import Problem
 from mdtheory.phase.fingerprint import provenance
 from mdtheory.phase.parameters import check_paths, parameter, with_values
 from mdtheory.phase.plane import Factory, Side, sides
-from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.solving import solve
 from mdtheory.validation import fail, fits_in_memory, integer, one_point
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def refine(
-    problem: UFM | MemorizationDilation | Factory,
+    problem: Problem[Any, Any] | Factory,
     classify: Callable[[Any], int],
     ranges: Mapping[str, Sequence[Any]],
     *,
@@ -76,13 +77,11 @@ def refine(
     (33, True)
     """
     x, y = sides(ranges)
-    if isinstance(problem, (UFM, MemorizationDilation, MaxMargin)):
+    if isinstance(problem, Problem):
         check_paths(problem, (x.path, y.path))
-        one_point(problem.shape if not isinstance(problem, MaxMargin) else ())
+        one_point(problem.shape)
     elif not callable(problem):
-        raise fail(
-            "problem", problem, "must be a UFM, a MemorizationDilation, a MaxMargin or a callable that returns one"
-        )
+        raise fail("problem", problem, f"must be {registry.a_problem('a callable that returns one')}")
     if not callable(classify):
         raise fail("classify", classify, "must be callable with a solution")
     first = int(np.asarray(integer("coarse", coarse, 2, 2**12)))
@@ -126,7 +125,7 @@ class _Task:
 
     def __call__(self, share: NDArray[np.float64]) -> int:
         values = {side.path: float(side.value(np.asarray(s))) for side, s in zip((self.x, self.y), share, strict=True)}
-        known = isinstance(self.problem, (UFM, MemorizationDilation, MaxMargin))
+        known = isinstance(self.problem, Problem)
         build = partial(with_values, self.problem, values) if known else partial(self.problem, **values)
         problem = build()
         label = self.classify(solve(problem) if self.of_solution else problem)

@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import islice, product
@@ -15,27 +15,26 @@ from numpy.typing import NDArray
 
 from mdtheory.errors import AssumptionError
 from mdtheory.losses import Loss
+from mdtheory.models.model import Model
+from mdtheory.models.registry import model_of
+from mdtheory.parameter import Parameter
 from mdtheory.phase.axes import Axis, Slices, default_chunk, plan, read_axes
 from mdtheory.phase.chunks import Cell, Chunk, Output, Task
 from mdtheory.phase.execution import Where, run, worker_count
 from mdtheory.phase.fingerprint import code_digest, description, provenance, versions
 from mdtheory.phase.parameters import (
-    Parameter,
     Problem,
     canonical,
     check_entries,
     check_paths,
     output,
     parameter,
+    part_of,
+    replacements,
     takes_arrays,
 )
 from mdtheory.phase.progress import Counting, Progress, counting
 from mdtheory.phase.store import Store
-from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
-from mdtheory.solution import UFMSolution
-from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solvers.max_margin import MaxMarginSolution
-from mdtheory.solving import METHODS
 from mdtheory.validation import FloatArray, choice, fail, fits_in_memory, instance, integer, one_number, positive
 
 if TYPE_CHECKING:
@@ -43,14 +42,6 @@ if TYPE_CHECKING:
 
 Outputs = Sequence[str] | Mapping[str, str | Callable[[Any], Any]] | None
 
-_MD_OUTPUTS = ("dilation", "normalized_dilation", "memorization", "noisy_margin", "test_error")
-_ANSWERS: dict[type, tuple[type, ...]] = {
-    MemorizationDilation: (MDSolution,),
-    UFM: (MarginSolution, UFMSolution),
-    MaxMargin: (MaxMarginSolution,),
-}
-# Parameters that decide whether a features model is one margin: with them as an axis every point is solved on its own.
-_SHAPING = ("class_weights", "label_distribution", "bias_decay", "feature_dim")
 # How many points of a user's function are tried to see what it returns.
 _TRIES = 1000
 
@@ -205,17 +196,17 @@ def _planned(
     else:
         if vectorized:
             raise fail("vectorized", vectorized, "is for a function that makes the problem")
-        vectorised = _vectorises(problem, names, method)
-        given = axes.get("loss", axes.get("ufm.loss", ())) if isinstance(axes, Mapping) else ()
-        losses = [loss for loss in given if isinstance(loss, Loss)] if isinstance(given, Iterable) else []
-        broadcasting = [name for name in names if takes_arrays(problem, name, losses)] if vectorised else None
+        model, varied = model_of(problem), frozenset(canonical(name) for name in names if isinstance(name, str))
+        vectorised = model.sweeps_at_once(problem, varied, method)
+        others = replacements(problem, axes) if isinstance(axes, Mapping) else []
+        broadcasting = [name for name in names if takes_arrays(problem, name, others)] if vectorised else None
         read = read_axes(axes, broadcasting)
-        check_paths(problem, names, losses)
+        check_paths(problem, names, others)
         check_entries(read)
-        if not isinstance(problem, MaxMargin) and problem.shape != ():
+        if problem.shape != ():
             raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
-        sample, slow = problem, not vectorised or _scans(problem, read, losses)
-    choice("method", method, METHODS[type(sample)])
+        sample, slow = problem, not vectorised or _takes_apart(model, problem, read, others)
+    choice("method", method, model_of(sample).methods)
     if tolerance is not None:
         one_number("tolerance", tolerance, positive)
     named = _named_outputs(outputs, sample, names)
@@ -344,37 +335,23 @@ def _scale(axis: Axis) -> dict[str, int]:
     return {"log": int(geometric)} if even != geometric else {}
 
 
-def _vectorises(problem: Problem, names: Sequence[str], method: str) -> bool:
-    """Whether the solver takes arrays, for every value of the axes."""
-    if isinstance(problem, MemorizationDilation):
-        return method in ("auto", "reduced", "expansion")
-    if not isinstance(problem, UFM) or method not in ("auto", "closed-form"):
-        return False
-    fixed = problem.symmetric and problem.class_weights is None and problem.bias_decay == 0
-    return fixed and problem.feature_dim is None and {canonical(name) for name in names}.isdisjoint(_SHAPING)
-
-
-def _scans(problem: Problem, axes: Sequence[Axis], losses: Sequence[Loss]) -> bool:
-    """Whether the solver has to look for several minima, one point at a time: for losses that are not convex."""
-    if not isinstance(problem, MemorizationDilation):
-        return False
+def _takes_apart(model: Model[Any], problem: Problem, axes: Sequence[Axis], others: Sequence[Any]) -> bool:
+    """Whether the solver takes arrays apart again, for some of the losses on the axes."""
     varied = {axis.name: axis.values for axis in axes if canonical(axis.name).startswith("loss.")}
-    return any(not _always_convex(loss, varied) for loss in (losses or [problem.ufm.loss]))
+    losses = [other for other in others if isinstance(other, Loss)] or [part_of(problem, "loss")]
+    return any(model.one_by_one(changed) for loss in losses for changed in _variants(loss, varied))
 
 
-def _always_convex(loss: Loss, varied: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether a loss is convex for all values of its parameters on the axes that it takes."""
+def _variants(loss: Any, varied: Mapping[str, Sequence[Any]]) -> Iterator[Any]:
+    """A loss with every value of its parameters on the axes that it takes."""
     if not varied:
-        return loss.is_convex
+        yield loss
     for name, values in varied.items():
         for value in values:
             try:
-                changed: Loss = replace(loss, **{canonical(name).removeprefix("loss."): value})  # type: ignore[type-var]  # every loss with parameters is a dataclass
+                yield replace(loss, **{canonical(name).removeprefix("loss."): value})
             except (AssumptionError, TypeError):
                 continue
-            if not changed.is_convex:
-                return False
-    return True
 
 
 def _sample(function: Callable[..., Problem], axes: Sequence[Axis]) -> Problem:
@@ -386,20 +363,20 @@ def _sample(function: Callable[..., Problem], axes: Sequence[Axis]) -> Problem:
         except AssumptionError as error:
             reason = error
             continue
-        if not isinstance(made, (UFM, MemorizationDilation, MaxMargin)):
-            raise fail("problem", made, "must be a UFM, a MemorizationDilation or a MaxMargin")
+        model_of(made)  # refuses what is no problem
         return made
     raise AssumptionError(f"axes: no point has a problem; the last said: {reason}")
 
 
 def _named_outputs(outputs: Outputs, sample: Problem, axes: Sequence[str]) -> tuple[Output, ...]:
+    model = model_of(sample)
     if outputs is None:
-        outputs = _default_outputs(sample, axes)
+        outputs = model.default_outputs(sample, frozenset(canonical(name) for name in axes))
     if isinstance(outputs, str) or not isinstance(outputs, (Sequence, Mapping)) or not outputs:
         raise fail("outputs", outputs, "must be a list of names, for example ['dilation'], or a mapping")
     pairs = outputs.items() if isinstance(outputs, Mapping) else ((name, name) for name in outputs)
     named: dict[str, str | Callable[[Any], Any]] = {}
-    known = _fields(type(sample))
+    known = _fields(model)
     for name, what in pairs:
         instance("outputs", name, str, "named by strings")
         if not callable(what) and (not isinstance(what, str) or what not in known):
@@ -410,19 +387,11 @@ def _named_outputs(outputs: Outputs, sample: Problem, axes: Sequence[str]) -> tu
     return tuple(named.items())
 
 
-def _default_outputs(sample: Problem, axes: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(sample, MemorizationDilation):
-        return _MD_OUTPUTS
-    single = isinstance(sample, UFM) and sample.symmetric and sample.class_weights is None
-    single = single and {canonical(name) for name in axes}.isdisjoint(_SHAPING)
-    return ("margin", "objective", "gap") if single else ("objective", "gap")
-
-
-def _fields(kind: type) -> tuple[str, ...]:
-    """What a solution of this kind of problem has; whether it is a number shows when it is read."""
+def _fields(model: Model[Any]) -> tuple[str, ...]:
+    """What a solution of this type of problem has; whether it is a number shows when it is read."""
     skipped = {"problem", "method", "status", "configuration", "certificate"}
     names: dict[str, None] = {}
-    for answer in _ANSWERS[kind]:
+    for answer in model.solutions:
         for base in reversed(answer.__mro__[:-1]):
             names |= dict.fromkeys(name for name in vars(base) if isinstance(getattr(base, name, None), property))
             names |= dict.fromkeys(n for n, v in vars(base).items() if type(v).__name__ == "cached_property")

@@ -1,20 +1,25 @@
 """The small-decay limit of the unconstrained features model as a problem of its own."""
 
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.frozen import Frozen
+from mdtheory.models.model import Problem
 from mdtheory.validation import FloatArray, fail, flag, one_integer, proportions, real, same_fields
+
+if TYPE_CHECKING:
+    from mdtheory.solvers.max_margin import MaxMarginSolution  # noqa: F401  named in a string
+
+MaxMarginMethod = Literal["auto", "closed-form", "convex"]
 
 # One square matrix of this order takes 2 GiB.
 MAX_CLASSES = 2**14
 
 
 @dataclass(frozen=True, eq=False)
-class MaxMargin(Frozen):
+class MaxMargin(Problem["MaxMarginSolution", MaxMarginMethod]):
     r"""The max-margin problem (UF-SVM) of N classes in proportions pi, with one-hot labels.
 
     .. math:: \min_{W, H} \tfrac12\|W\|_F^2 + \tfrac12\sum_k \pi_k\|h_k\|^2

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from mdtheory.errors import CollapsedError
 from mdtheory.frozen import Frozen
+from mdtheory.models.model import Problem
 from mdtheory.problems.ufm import UFM
 from mdtheory.spreads import Sphere, Spread
 from mdtheory.validation import (
@@ -24,11 +25,15 @@ from mdtheory.validation import (
     same_fields,
 )
 
+if TYPE_CHECKING:
+    from mdtheory.solutions import MDSolution  # noqa: F401  named in a string
+
+MDMethod = Literal["auto", "reduced", "expansion", "convex"]
 SCALINGS = ("absolute", "relative")
 
 
 @dataclass(frozen=True, eq=False)
-class MemorizationDilation(Frozen):
+class MemorizationDilation(Problem["MDSolution", MDMethod]):
     r"""The memorization-dilation problem of two classes, on the neural-collapse configuration of its own loss.
 
     With the class means h_1, h_2 and classifier W of `ufm`, D = ||h_1 - h_2||, minimise over noisy features u_1, u_2

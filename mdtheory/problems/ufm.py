@@ -1,14 +1,14 @@
 """The unconstrained features model (UFM) as data."""
 
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.frozen import Frozen
 from mdtheory.losses import Loss
 from mdtheory.margin_cost import MarginCost, root_of_product
+from mdtheory.models.model import Problem
 from mdtheory.validation import (
     FloatArray,
     Real,
@@ -26,6 +26,11 @@ from mdtheory.validation import (
     scalar_or_array,
 )
 
+if TYPE_CHECKING:
+    from mdtheory.solution import UFMSolution  # noqa: F401  named in a string
+
+UFMMethod = Literal["auto", "closed-form", "convex", "factorized"]
+
 # Squares of class counts must be exact doubles.
 MAX_CLASSES = 2**26
 # Of arrays of class weights: as many as NumPy has.
@@ -33,7 +38,7 @@ _MOST_AXES = 64
 
 
 @dataclass(frozen=True, eq=False)
-class UFM(Frozen):
+class UFM(Problem["UFMSolution", UFMMethod]):
     r"""The unconstrained features model of N classes.
 
     .. math:: \min_{W, H, b} \sum_k \pi_k \ell(W h_k + b, y_k) + \lambda_H \sum_k \pi_k \|h_k\|^2 + \lambda_W \|W\|_F^2
@@ -186,6 +191,11 @@ class UFM(Frozen):
         if self.class_weights is None:
             return common_shape(**named)
         return common_shape(**{n: np.asarray(v)[..., None] for n, v in named.items()}, class_weights=self.class_weights)
+
+    @property
+    def point_shape(self) -> tuple[int, ...]:
+        """The shape without the class axis."""
+        return self.shape[:-1] if self.class_weights is not None and self.symmetric else self.shape
 
     @property
     def mu(self) -> Real:

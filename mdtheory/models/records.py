@@ -1,0 +1,40 @@
+"""Problems and solutions as plain records, ready for JSON."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mdtheory.errors import AssumptionError
+from mdtheory.models.model import Record
+from mdtheory.solution import Solution
+from mdtheory.wording import shown
+
+MAX_ENTRIES = 2**16
+"""Larger matrices are left out of records."""
+
+
+def plain(value: Any) -> Any:
+    """Arrays as nested lists and NumPy scalars as Python's; what JSON cannot hold as strings."""
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else shown(value)
+
+
+def values(solution: Solution, names: Sequence[str], *, small: bool = True) -> Record:
+    """Fields of a solution; None for one that is undefined, and for all where the matrices are not small."""
+    return {name: plain(_or_none(lambda name=name: getattr(solution, name))) if small else None for name in names}  # type: ignore[misc]  # a default argument has no inferred type
+
+
+def _or_none(compute: Callable[[], Any]) -> Any:
+    try:
+        return compute()
+    except AssumptionError:
+        return None
