@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -31,11 +32,21 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 2 for bad input or a path that cannot be used, 1 for any other failure.
 
-    Exit code 1: a solver fails, or a certificate does not hold.
+    Exit code 1: a solver fails, or a certificate does not hold. As of any program, 130 after Ctrl-C, and 141 without a word
+    where the reader of its output has gone away.
     """
     try:
         arguments = _parser().parse_args(argv)
-        return _COMMANDS[arguments.command](arguments)
+        code = _COMMANDS[arguments.command](arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("mdtheory: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Python flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (_UsageError, AssumptionError, OSError) as error:
         return _failed(error, 2)
     except (SolverError, CertificateError) as error:

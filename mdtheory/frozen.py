@@ -5,17 +5,20 @@ of a pickle or of `copy.deepcopy` writeable whatever it was before. `Frozen` clo
 """
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field, fields, is_dataclass
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
+
+# Arrays of more entries are described, not written out.
+_FEW = 12
 
 
 class Frozen:
     """Base of dataclasses that hold arrays.
 
-    Arrays in fields, also inside tuples, and arrays that properties return are read-only. Copies and unpickled records
+    Arrays in fields, also inside tuples and dicts, and arrays that properties return are read-only. Copies and unpickled records
     keep what was computed already, read-only as well.
 
     Examples
@@ -33,8 +36,14 @@ class Frozen:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        """One line, with long arrays as their shapes."""
+        return written(self, longest=_FEW)
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        # Else the decorator puts its own in the place of an inherited one.
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
         for name, value in list(vars(cls).items()):
             if isinstance(value, property) and value.fget is not None:
                 setattr(cls, name, property(_returning_frozen(value.fget), value.fset, value.fdel, value.__doc__))
@@ -51,8 +60,44 @@ class Frozen:
         return _restored, (type(self), _state(self))
 
 
+def written(value: Any, *, longest: float = np.inf) -> str:
+    """A record's repr on one line: arrays as nested lists, those of more than `longest` entries as their shapes."""
+    if isinstance(value, np.ndarray):
+        return _joined(repr(value.tolist())) if value.size <= longest else f"<{value.shape} array>"
+    if type(value) is tuple and any(isinstance(part, np.ndarray) for part in value):
+        return f"({', '.join(written(part, longest=longest) for part in value)})"
+    if isinstance(value, Frozen) and type(value).__repr__ is Frozen.__repr__:
+        parts: tuple[Field[Any], ...] = fields(value) if is_dataclass(value) else ()
+        shown = (f"{part.name}={written(getattr(value, part.name), longest=longest)}" for part in parts if part.repr)
+        return f"{type(value).__name__}({', '.join(shown)})"
+    return _joined(repr(value))
+
+
+class FixedDict(dict[Any, Any]):
+    """A dict that stays as it is.
+
+    Examples
+    --------
+    >>> FixedDict({1: 0.5})[1] = 0.25
+    Traceback (most recent call last):
+        ...
+    TypeError: this dict is read-only
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("this dict is read-only")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickles and copies of dicts are filled entry by entry.
+        return FixedDict, (dict(self),)
+
+
 def read_only(value: Any) -> Any:
-    """The value itself, with its arrays made read-only if it is an array or a tuple of them.
+    """The value itself, with its arrays made read-only if it is an array, or a tuple of them; of a dict a fixed copy.
 
     An array that shares writeable memory with another is copied first.
     """
@@ -61,9 +106,15 @@ def read_only(value: Any) -> Any:
             value = value if value.base is None else value.copy()
             value.setflags(write=False)
         return value
+    if type(value) is dict:
+        return FixedDict({key: read_only(part) for key, part in value.items()})
     if type(value) is tuple and any(isinstance(part, (np.ndarray, tuple)) for part in value):
         return tuple(read_only(part) for part in value)
     return value
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split()) if "\n" in text else text
 
 
 def _state(record: Frozen) -> dict[str, Any]:

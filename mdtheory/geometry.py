@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Matrices above this size are refused before they are allocated.
 _MAX_BYTES = 2**31
+# Above what rounding takes from a margin when factors are formed and multiplied out, relative to it.
+_ROUNDING = 16.0 * float(np.finfo(np.float64).eps)
 
 
 def class_mean_columns(solution: "MarginSolution") -> FloatArray:
@@ -32,7 +34,22 @@ def class_mean_columns(solution: "MarginSolution") -> FloatArray:
 
 
 def weight_rows(solution: "MarginSolution") -> FloatArray:
-    """W (..., N, M) with the classifiers as rows; see :func:`class_mean_columns`."""
+    """W (..., N, M) with the classifiers as rows; see :func:`class_mean_columns`.
+
+    At a minimum with a kink they are longer by what rounding may take from the margin: on the near side of it the
+    factors would cost rounding times the slope there, which is not little where the decays are tiny.
+    """
+    rows, loss = _exact_weight_rows(solution), solution.problem.profile_loss
+    if loss.smooth_slope:
+        return rows
+    longer = 1.0 + _ROUNDING * (np.asarray(solution.margin) == loss.profile_minimizer(solution._classes))
+    if solution.problem.class_weights is not None:
+        # Each classifier takes part in the margins of all classes.
+        longer = np.max(longer, axis=-1)
+    return np.asarray(rows * longer[..., None, None])
+
+
+def _exact_weight_rows(solution: "MarginSolution") -> FloatArray:
     n, m = _dimensions(solution)
     problem = solution.problem
     if problem.class_weights is not None:

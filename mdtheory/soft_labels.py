@@ -52,7 +52,7 @@ class ExchangeableOptimum(Frozen):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MultilabelOptimum:
+class MultilabelOptimum(Frozen):
     r"""The global minimum of the pick-all-labels loss with exchangeable label sets.
 
     Attributes
@@ -151,7 +151,7 @@ def exchangeable_optimum(
         weights=gain * (np.eye(n) - 1.0 / n),
         features=logits / gain if gain > 0 else logits,
         residual_slope=float(slope),
-        objective=_value(labels, share, mass, logits) + t * (n - 1) * float(spectrum),
+        objective=float(_value(labels, share, mass, logits) + t * (n - 1) * spectrum),
         lower_bound=_bound(labels, share, mass, dual, t),
         collapse_threshold=0.5 * float(collapse),
     )

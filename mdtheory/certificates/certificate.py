@@ -267,7 +267,7 @@ def _array(name: str, value: ArrayLike, shape: tuple[int | None, ...]) -> FloatA
     wanted = str(shape).replace("None", "M")
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # whatever an array-like of someone else's raises
         raise CertificateError(f"{name}: must be an array of numbers of shape {wanted}") from None
     if array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True)):
         raise CertificateError(f"{name}: must have shape {wanted}, not {array.shape}")

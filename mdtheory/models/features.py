@@ -32,7 +32,10 @@ def _solve(problem: UFM, method: str, options: Options) -> UFMSolution:
 
             return options.judged(solve_ufm_convex(problem))
         return options.judged(solve_ufm(problem))
-    one_point(problem.shape, "method 'factorized' takes one point at a time; loop over the points")
+    if problem.nonnegative and method in ("convex", "factorized"):
+        kind = "" if problem.symmetric else " that are not symmetric"
+        raise fail("method", method, f"does not solve nonnegative features{kind}; use 'auto'")
+    one_point(problem.shape, "method 'factorized' takes one point at a time")
     if not problem.loss.is_convex:
         raise fail("loss", problem.loss, "must be convex in the logits for method 'factorized'")
     if problem.nonnegative:
@@ -58,8 +61,6 @@ def _solve_free(problem: UFM, method: str, options: Options) -> UFMSolution:
 def _solve_nonnegative(problem: UFM, method: str, options: Options) -> FactorsSolution:
     from mdtheory.solvers.nonnegative import solve_nonnegative
 
-    if method in ("convex", "factorized"):
-        raise fail("method", method, "does not solve nonnegative features that are not symmetric; use 'auto'")
     tolerance = options.tolerance or _CONIC_TOLERANCE
     found = solve_nonnegative(problem, starts=options.starts, seed=options.seed or 0, tolerance=tolerance)
     if method not in ("auto", found.method):

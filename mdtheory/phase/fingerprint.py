@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mdtheory.frozen import written as written_record
 from mdtheory.validation import fail
 
 
@@ -63,7 +64,7 @@ def versions() -> dict[str, str]:
 def provenance(problem: Any) -> dict[str, str]:
     """What a dataset was computed from: the problem, or the function that makes it, and the versions."""
     named = hasattr(problem, "__qualname__")
-    written = f"{problem.__module__}.{problem.__qualname__}" if named else repr(problem)
+    written = f"{problem.__module__}.{problem.__qualname__}" if named else written_record(problem, longest=1000)
     return {"problem": written, "versions": ", ".join(f"{name} {number}" for name, number in versions().items())}
 
 

@@ -75,7 +75,7 @@ class MaxMarginSolution(Solution):
         r"""A lower bound on the optimum, from a dual point built from `logits` alone.
 
         Give the constraint :math:`z_{kk} - z_{jk} \ge m_k` a multiplier :math:`\beta_{jk} \ge 0`, let V have these
-        entries off the diagonal and columns that sum to zero, and put :math:`A = V\,\mathrm{diag}(\pi)^{-1/2}`. For
+        entries off the diagonal and columns that sum to zero, and put :math:`A = V\,\mathrm{diag}(\pi)^{-1/2}` (V is `dual`). For
         every feasible Z, with :math:`X = Z\,\mathrm{diag}(\sqrt\pi)`,
 
         .. math:: \|X\|_* \ge \|X\|_* + \langle A, X\rangle + \sum_{j\ne k}\beta_{jk}m_k \ge \sum_{j\ne k}\beta_{jk}m_k
@@ -88,18 +88,37 @@ class MaxMarginSolution(Solution):
         nonnegative: it is enough that ``A'A + Lambda <= I`` for some entrywise nonnegative Lambda, and
         Lambda = ``max(-A'A, 0)`` is tried beside zero.
         """
+        return float(-np.diagonal(self.dual) @ self.problem.required_margins)
+
+    @cached_property
+    def dual(self) -> FloatArray:
+        """V (N, N) of `lower_bound`: the multipliers of the margins off the diagonal, and columns that sum to zero."""
+        root = np.sqrt(self.problem.proportions)
         if self.problem.nonnegative:
-            x = self.logits * np.sqrt(self.problem.proportions)
-            dual = -x / self._column_norms
+            dual = -self.logits * root / self._column_norms
         else:
             left, _, right = self._factors
             dual = -(left @ right)
         np.fill_diagonal(dual, 0.0)
         dual = np.maximum(dual, 0.0)
         np.fill_diagonal(dual, -np.sum(dual, axis=0))
-        gain = -np.diagonal(dual) * np.sqrt(self.problem.proportions)
         size = _dual_size(dual, nonnegative=self.problem.nonnegative)
-        return float(gain @ self.problem.required_margins / size) if size > 0 else 0.0
+        return np.asarray(dual * root / size if size > 0 else 0.0 * dual)
+
+    @cached_property
+    def singular_values(self) -> FloatArray:
+        """The singular values (N,) of ``Z diag(sqrt pi)``, in decreasing order."""
+        return np.append(self._factors[1], 0.0)
+
+    @property
+    def rank(self) -> int:
+        """The rank of the logits: N - 1, since every class has a margin."""
+        return self.problem.num_classes - 1
+
+    @property
+    def bias(self) -> FloatArray:
+        """b (N,): zero, a max-margin problem has none."""
+        return np.zeros(self.problem.num_classes)
 
     @property
     def geometry(self) -> str:

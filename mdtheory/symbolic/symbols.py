@@ -37,7 +37,10 @@ def exact(name: str, value: object) -> Any:
     """A sympy expression as it is, a real number as the rational its decimal representation stands for."""
     if isinstance(value, sp.Expr):
         return value
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except Exception:  # whatever an array-like of someone else's raises
+        array = np.asarray(None)
     if array.ndim or array.dtype.kind not in "iuf" or not np.isfinite(array):
         raise fail(name, value, "must be one real number in a formula; use the loss class for a symbol")
     return sp.Rational(repr(array.item()))
