@@ -267,3 +267,28 @@ def test_an_even_power_is_certified_on_both_sides_of_zero():
         expected=Verdict.CERTIFIED,
     )
     assert check(one, samples=20).verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row.update(evidence=[], verdict="PROVED"),
+        lambda row: row.update(verdict="PROVED"),
+        lambda row: row.update(standing="undecided"),
+        lambda row: row.update(statement="everything is true"),
+    ],
+)
+def test_resuming_keeps_no_row_that_says_more_than_its_evidence(change, tmp_path):
+    path = tmp_path / "ledger.json"
+    fresh = json.loads(check("clusters-overlap-typical", samples=20, json_file=path).to_json())
+    change(fresh["rows"][0])
+    path.write_text(json.dumps(fresh))
+    row = check("clusters-overlap-typical", samples=20, json_file=path, resume=True).rows[0]
+    assert (row.verdict, row.standing) == (Verdict.CERTIFIED, "as expected")
+    assert row.statement == library_claims()["clusters-overlap-typical"].statement
+
+
+def test_proportions_whose_entries_sympy_has_simplified_away_are_refused():
+    entry = sp.Symbol("p_1", integer=True)
+    with pytest.raises(mdt.AssumptionError, match="no entry"):
+        made(variables={sp.Symbol("p"): Proportions(2)}, relations=(at_least(sp.sin(sp.pi * entry), 0),))

@@ -387,8 +387,19 @@ def _kept(path: Path, settings: Settings, sources: str, located: Sequence[Locate
     if before.settings != settings or before.sources != sources:
         return {}
     # The code of a claim that came from no file cannot be compared.
-    current = {item.claim.id: fingerprint(item.claim) for item in located if item.origin is not None}
-    return {row.id: row for row in before.rows if row.error is None and current.get(row.id) == row.fingerprint}
+    current = {item.claim.id: item.claim for item in located if item.origin is not None}
+    return {row.id: row for row in before.rows if row.id in current and _holds(row, current[row.id], settings)}
+
+
+def _holds(row: Row, claim: Claim, settings: Settings) -> bool:
+    """Whether a stored row is about this claim and says what its evidence adds up to."""
+    if row.error is not None or fingerprint(claim) != row.fingerprint:
+        return False
+    try:
+        _require_evidence(row, claim, settings)
+    except AssumptionError:
+        return False
+    return not _altered(row, claim, settings)
 
 
 def _write(path: Path, text: str) -> None:

@@ -66,6 +66,10 @@ def require_consistent(claim: "Claim") -> None:
         if isinstance(domain, Proportions):
             if any(symbol in part.free_symbols for part in _expressions(claim)):
                 raise fail("variables", symbol.name, f"several numbers: its entries are {symbol.name}_1, ...")
+            entries = set(components(symbol, domain))
+            if not claim.quantities and not any(entries & part.free_symbols for part in _expressions(claim)):
+                # Sympy may have simplified with what another symbol of the name of an entry assumes.
+                raise fail("variables", symbol.name, f"no entry {symbol.name}_1, ... occurs (any more)")
         else:
             require_symbol_fits(symbol, domain)
     for relation in claim.relations:
