@@ -6,6 +6,7 @@ from functools import partial
 import mpmath
 import numpy as np
 import pytest
+import registered
 from flint import arb, ctx
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import lambertw
@@ -275,6 +276,7 @@ LOSSES = [
     mdt.SquaredHinge(),
     mdt.Focal(1.0),
 ]
+LOSSES += registered.losses(*LOSSES)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import registered
 from scipy.optimize import minimize
 
 import mdtheory as mdt
@@ -21,6 +22,7 @@ LOSSES = [
     mdt.Hinge(),
     mdt.SquaredHinge(),
 ]
+LOSSES += [loss for loss in registered.losses(*LOSSES) if loss.is_convex]
 BIASES = [{}, {"bias": True}, {"bias": True, "bias_decay": 0.01}]
 
 

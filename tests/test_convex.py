@@ -5,6 +5,7 @@ import itertools
 import cvxpy as cp
 import numpy as np
 import pytest
+import registered
 
 import mdtheory as mdt
 from mdtheory.errors import AssumptionError, SolverError
@@ -19,6 +20,7 @@ CONVEX_LOSSES = [
     mdt.Hinge(),
     mdt.SquaredHinge(),
 ]
+CONVEX_LOSSES += [loss for loss in registered.losses(*CONVEX_LOSSES) if loss.is_convex]
 SPREADS = [mdt.Sphere(8), mdt.Ball(3), mdt.Gaussian(5), mdt.TwoPoint(4)]
 
 

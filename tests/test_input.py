@@ -13,6 +13,7 @@ import mpmath
 import numpy as np
 import pandas as pd
 import pytest
+import registered
 import sympy as sp
 import xarray as xr
 from hypothesis import given, settings
@@ -450,6 +451,7 @@ LOSSES = [
     mdt.SquaredHinge(),
     mdt.MarginLoss(sp.log(1 + sp.exp(-T)) + sp.exp(-T)),
 ]
+LOSSES += registered.losses(*LOSSES)
 for _loss in LOSSES:
     for _face, _names in TAKES.items():
         _good = {"logits": [0.3, -0.2], "dual": [-0.2, 0.2], "label": 0, "margin": 0.3, "slope": -0.2, "num_classes": 2}

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import registered
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,8 @@ LOSSES = [
     mdt.Hinge(),
     mdt.SquaredHinge(),
 ]
-CONVEX = [loss for loss in LOSSES if not isinstance(loss, mdt.Focal)]
+LOSSES += registered.losses(*LOSSES)
+CONVEX = [loss for loss in LOSSES if loss.is_convex and not isinstance(loss, mdt.Focal)]
 CLASSES = [2, 3, 10]
 
 

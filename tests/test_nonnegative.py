@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import registered
 from scipy.optimize import minimize, nnls
 
 import mdtheory as mdt
@@ -10,14 +11,15 @@ from mdtheory.solvers._projected import minimise_projected
 from mdtheory.solvers.factors import local_minimum
 from mdtheory.solvers.nonnegative import solve_nonnegative
 
-LOSSES = (
+LOSSES = [
     mdt.CrossEntropy(),
     mdt.CrossEntropy(smoothing=0.1),
     mdt.MeanSquaredError(),
     mdt.LabelRelaxation(0.1),
     mdt.Hinge(),
     mdt.SquaredHinge(),
-)
+]
+LOSSES += [loss for loss in registered.losses(*LOSSES) if loss.is_convex]
 
 
 def problem_of(loss, labels, *, decays=(0.02, 0.02), **options):

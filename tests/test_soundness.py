@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import registered
 import sympy as sp
 from scipy.optimize import minimize
 
@@ -31,6 +32,7 @@ LOSSES = [
     mdt.Hinge(),
     mdt.SquaredHinge(),
 ]
+LOSSES += [loss for loss in registered.losses(*LOSSES) if loss.is_convex]
 SKEWED = {"class_weights": np.array([0.4, 0.3, 0.2, 0.1])}
 
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import oracle
 import pytest
+import registered
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,7 @@ LOSSES = [
     mdt.Hinge(),
     mdt.SquaredHinge(),
 ]
+LOSSES += registered.losses(*LOSSES)
 FEW = [
     mdt.CrossEntropy(),
     mdt.CrossEntropy(smoothing=0.2),

@@ -1,14 +1,13 @@
 """Rectangles of two parameters, and functions of the problem on them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.errors import CollapsedError
-from mdtheory.losses import Loss
 from mdtheory.models import registry
 from mdtheory.models.model import Problem
 from mdtheory.models.registry import model_of, within
@@ -142,17 +141,12 @@ def _of_living(compute: Evaluate, values: Mapping[str, FloatArray]) -> FloatArra
     return answer
 
 
-def not_collapsed(
-    problem: MemorizationDilation, values: Mapping[str, FloatArray], losses: tuple[Loss, ...] = ()
-) -> NDArray[np.bool_]:
-    """Where the class means are not zero, for the loss of the problem and for `losses`."""
+def not_collapsed(problem: MemorizationDilation, values: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+    """Where the class means are not zero."""
     own = paths(problem.ufm)
     ufm = with_values(problem.ufm, {path: value for path, value in values.items() if canonical(path) in own})
     shape = np.broadcast_shapes(*(np.shape(value) for value in values.values()))
-    alive = np.ones(shape, dtype=bool)
-    for loss in (ufm.loss, *losses):
-        alive &= Configuration.of(replace(ufm, loss=loss)).margin > 0
-    return alive
+    return np.asarray(np.broadcast_to(Configuration.of(ufm).margin > 0, shape))
 
 
 def _of_factory(factory: Factory, residual: Residual, of: type[Problem[Any, Any]] | None) -> Evaluate:
