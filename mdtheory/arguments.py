@@ -164,6 +164,7 @@ def _add(parser: argparse.ArgumentParser, name: str, option: Parameter, shown: A
     text = option.help or option.label
     if shown is not None and shown is not False:
         text += f" (default: {shown})"
+    text = text.replace("%", "%%")
     if option.kind == "flag":
         parser.add_argument(_flag(name), action=argparse.BooleanOptionalAction, default=standing, help=text)
         return
@@ -173,5 +174,5 @@ def _add(parser: argparse.ArgumentParser, name: str, option: Parameter, shown: A
         metavar=_METAVARS.get(option.kind),
         choices=option.choices or None,
         default=standing,
-        help=text.replace("%", "%%"),
+        help=text,
     )
