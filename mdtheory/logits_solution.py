@@ -114,6 +114,21 @@ class LogitsSolution(_GeneralSolution):
     point: Blocks
     dual_columns: FloatArray
 
+    @classmethod
+    def at(
+        cls, logits: LogitsProblem, point: Blocks, method: str, tolerance: float, dual: FloatArray | None = None
+    ) -> "LogitsSolution":
+        """A point with the best dual point found from its gradients, or the given one if that is better."""
+        if logits.problem.bias and logits.problem.loss.shift_invariant and logits.problem.bias_decay == 0:
+            # Nothing determines a shift of all logits; the one with mean zero is the least.
+            blocks, bias = logits.split(point)
+            point = logits.with_bias(blocks, bias - np.mean(bias))
+        bound, found = max(logits.dual_point(point), logits.polar_dual(point), key=lambda candidate: candidate[0])
+        if dual is not None:
+            given, scaled = logits.feasible_dual(dual)
+            found = scaled if given > bound else found
+        return cls(logits.problem, method, tolerance, logits.with_temperature(0.0), point, found)
+
     @cached_property
     def objective(self) -> float:
         """The objective at the logits, from the nuclear norm: an upper bound on the optimum.

@@ -6,8 +6,8 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.certificates import duality
-from mdtheory.errors import CertificateError
+from mdtheory.certificates import duality, storage
+from mdtheory.errors import AssumptionError, CertificateError
 from mdtheory.frozen import Frozen
 from mdtheory.losses.base import TargetLoss, no_certificates
 from mdtheory.problems import UFM
@@ -129,16 +129,16 @@ class Certificate(Frozen):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the certificate as JSON; every float is restored exactly."""
-        from mdtheory.certificates.storage import save
-
-        save(self, path)
+        storage.save(self.problem, {name: getattr(self, name) for name in storage.CONTENTS}, path)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Certificate":
         """Read what `save` wrote; it is not verified yet. Raises `CertificateError` for any other file."""
-        from mdtheory.certificates.storage import load
-
-        return load(path)
+        problem, values = storage.load(path)
+        try:
+            return cls(problem, **values)
+        except (CertificateError, AssumptionError) as error:
+            raise CertificateError(f"{path}: {_first_line(error)}") from None
 
 
 def certify(

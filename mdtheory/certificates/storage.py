@@ -1,6 +1,7 @@
-"""Certificates as JSON files."""
+"""Certificates as JSON files: a problem, and arrays and numbers by name."""
 
 import json
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mdtheory import strict_json
-from mdtheory.certificates.certificate import Certificate
 from mdtheory.errors import AssumptionError, CertificateError
 from mdtheory.losses import LOSSES
 from mdtheory.problems import UFM
@@ -19,8 +19,8 @@ VERSION = 1
 # Files name a loss by its class.
 _STORED = {kind.__name__: kind for kind in LOSSES.values()}
 
-_ARRAYS = ("weights", "class_means", "bias", "dual", "multiplier")
-_CLAIM = ("lower", "upper")
+# What a certificate holds besides its problem, and in how many dimensions.
+CONTENTS = {"weights": 2, "class_means": 2, "bias": 1, "dual": 2, "multiplier": 2, "lower": 0, "upper": 0}
 _PROBLEM = (
     "num_classes",
     "weight_decay",
@@ -34,9 +34,9 @@ _PROBLEM = (
 )
 
 
-def save(certificate: Certificate, path: str | PathLike[str]) -> None:
-    """Write a certificate; floats are written with the digits that restore them exactly."""
-    problem, loss = certificate.problem, certificate.problem.loss
+def save(problem: UFM, values: Mapping[str, Any], path: str | PathLike[str]) -> None:
+    """Write a problem and what a certificate holds besides, with the digits that restore every float exactly."""
+    loss = problem.loss
     if _STORED.get(type(loss).__name__) is not type(loss):
         raise fail("loss", loss, f"must be one of {', '.join(_STORED)} to be stored by name")
     record = {
@@ -46,13 +46,13 @@ def save(certificate: Certificate, path: str | PathLike[str]) -> None:
             "loss": {"name": type(loss).__name__} | {name: getattr(loss, name) for name in loss.parameter_names()},
             **{name: _plain(getattr(problem, name)) for name in _PROBLEM},
         },
-        **{name: _plain(getattr(certificate, name)) for name in _ARRAYS + _CLAIM},
+        **{name: _plain(values[name]) for name in CONTENTS},
     }
     Path(path).write_text(json.dumps(record, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def load(path: str | PathLike[str]) -> Certificate:
-    """Read a certificate; whatever is wrong with the file raises `CertificateError`."""
+def load(path: str | PathLike[str]) -> tuple[UFM, dict[str, Any]]:
+    """Read what `save` wrote; whatever is wrong with the file raises `CertificateError`."""
     try:
         record = strict_json.read(path)
     except (OSError, ValueError) as error:
@@ -64,8 +64,8 @@ def load(path: str | PathLike[str]) -> Certificate:
         raise CertificateError(f"{path}: {str(error).splitlines()[0]}") from None
 
 
-def _from_record(record: Any) -> Certificate:
-    _same_keys("certificate", record, ("format", "version", "problem", *_ARRAYS, *_CLAIM))
+def _from_record(record: Any) -> tuple[UFM, dict[str, Any]]:
+    _same_keys("certificate", record, ("format", "version", "problem", *CONTENTS))
     if record["format"] != FORMAT or type(record["version"]) is not int or record["version"] != VERSION:
         raise CertificateError(f"format: must be {FORMAT!r}, version {VERSION}")
     _same_keys("problem", record["problem"], ("loss", *_PROBLEM))
@@ -79,11 +79,11 @@ def _from_record(record: Any) -> Certificate:
         if problem[name] is not None:
             _numbers(name, problem[name], dimensions)
     values = {}
-    for name, dimensions in zip(_ARRAYS + _CLAIM, (2, 2, 1, 2, 2, 0, 0), strict=True):
+    for name, dimensions in CONTENTS.items():
         values[name] = record[name]
         if name != "multiplier" or record[name] is not None:
             _numbers(name, record[name], dimensions)
-    return Certificate(UFM(loss, **problem), **values)
+    return UFM(loss, **problem), values
 
 
 def _loss(record: Any) -> Any:

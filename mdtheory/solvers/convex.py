@@ -20,7 +20,6 @@ from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.closed_form import solve_expansion
 from mdtheory.solvers.conic import minimise_conic
-from mdtheory.solvers.free import solution
 from mdtheory.validation import FloatArray, fail, one_point
 
 MAX_CONVEX_CLASSES = 60
@@ -82,7 +81,7 @@ def solve_free_convex(problem: UFM, tolerance: float) -> LogitsSolution:
     answer = ufm_programme(problem)
     logits = logits_problem(problem, reduce=False)
     point = logits.with_bias((answer.logits * np.sqrt(group_weights(problem)),), answer.bias)
-    return solution(logits, point, "convex", tolerance, answer.dual)
+    return LogitsSolution.at(logits, point, "convex", tolerance, answer.dual)
 
 
 @dataclass(frozen=True, slots=True)

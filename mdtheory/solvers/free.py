@@ -51,11 +51,11 @@ def solve_free(
         tolerance = 1e-9 if max(logits.zero[0].shape) <= 200 else 1e-6
         tolerance = tolerance if logits.loss.smooth else max(tolerance, 1e-7)
     if has_closed_form(problem) and method != "factorized":
-        return solution(logits, _shrunk(logits), "closed-form", tolerance)
+        return LogitsSolution.at(logits, _shrunk(logits), "closed-form", tolerance)
     if method == "closed-form":
         raise fail("method", method, "needs a symmetric problem, or the squared error without a regularised bias")
     if logits.loss.smooth:
-        found = solution(logits, _minimise(logits, logits.zero, tolerance, progress), "factorized", tolerance)
+        found = LogitsSolution.at(logits, _minimise(logits, logits.zero, tolerance, progress), "factorized", tolerance)
         enough = max(tolerance, _POOR)
     else:
         found, enough = _cooled(logits, tolerance, progress), tolerance
@@ -78,21 +78,6 @@ def _better_by_conic(problem: UFM, found: LogitsSolution) -> LogitsSolution:
 def has_closed_form(problem: UFM) -> bool:
     """Whether the optimum is a soft-thresholded matrix: the squared error, with no bias or an unregularised one."""
     return type(problem.loss) is MeanSquaredError and problem.bias_decay == 0
-
-
-def solution(
-    logits: LogitsProblem, point: Blocks, method: str, tolerance: float, dual: FloatArray | None = None
-) -> LogitsSolution:
-    """A point with the best dual point found from its gradients, or the given one if that is better."""
-    if logits.problem.bias and logits.problem.loss.shift_invariant and logits.problem.bias_decay == 0:
-        # Nothing determines a shift of all logits; the one with mean zero is the least.
-        blocks, bias = logits.split(point)
-        point = logits.with_bias(blocks, bias - np.mean(bias))
-    bound, found = max(logits.dual_point(point), logits.polar_dual(point), key=lambda candidate: candidate[0])
-    if dual is not None:
-        given, scaled = logits.feasible_dual(dual)
-        found = scaled if given > bound else found
-    return LogitsSolution(logits.problem, method, tolerance, logits.with_temperature(0.0), point, found)
 
 
 def _shrunk(logits: LogitsProblem) -> Blocks:
@@ -126,7 +111,7 @@ def _cooled(logits: LogitsProblem, tolerance: float, progress: Progress | None) 
         upper = logits.objective(point)
         if upper - best[0] <= tolerance * abs(upper):
             break
-    return solution(logits, point, "factorized", tolerance, best[1])
+    return LogitsSolution.at(logits, point, "factorized", tolerance, best[1])
 
 
 def _minimise(logits: LogitsProblem, start: Blocks, tolerance: float, progress: Progress | None) -> Blocks:
