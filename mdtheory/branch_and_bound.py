@@ -30,6 +30,9 @@ _ORDER = 10
 _FIRST_CELLS = 256
 _BEND_CELLS = 512
 _MAX_CELLS = 60_000
+_INTEGRALS = 64
+# Cells narrower than this share of the interval are not halved: balls tell their values apart no longer.
+_NARROWEST = 2.0**-70
 # Curvatures above minus this share of their own size on the cell count as zero: with cells no wider than an eighth
 # the function then departs from a convex one by less than a rounding error of its size there.
 _CONVEX_SLACK = 1e-13
@@ -146,19 +149,28 @@ class Curve:
             slope += last * powers[last - 1] * (rest * reach + error * (abs(panel.centre) + panel.half) * m[last - 1])
         return value, slope
 
-    def pieces(self, centre: float, scale: Any, order: int) -> list["Piece"]:
-        """``phi(centre + scale z)``, for order 1 ``z phi'(centre + scale z)``, as functions of z in complex balls."""
-        middle = _arb(centre)
+    def pieces(self, centre: float, scale: Any, order: int, patience: int = 20_000) -> list["Piece"]:
+        """``phi(centre + scale z)``, for order 1 ``z phi'(centre + scale z)``, as functions of z in complex balls.
+
+        Not a number after so many evaluations as `patience`.
+        """
+        from flint import acb
+
+        middle, start = _arb(centre), self.effort
         function = self._functions[order]
 
         def inside(z: Any) -> Any:
             self.effort += 1
+            if self.effort - start > patience:
+                return acb("nan")
             value = function(middle + scale * z)
             return z * value if order else value
 
         if scale == 0:
             return [Piece(-np.inf, np.inf, inside)]
-        parts = [Piece((_arb(self.low) - middle) / scale, (_arb(self.high) - middle) / scale, inside)]
+        # Each part has its own share of patience: a narrow feature uses up only that of its neighbourhood.
+        ends = [(_arb(float(end)) - middle) / scale for end in np.linspace(self.low, self.high, _INTEGRALS + 1)]
+        parts = [Piece(a, b, inside) for a, b in pairwise(ends)]
         for end, slope in zip((self.low, self.high), self.tails, strict=True):
             level = self.at(end)[0] if order == 0 else _arb(0.0)
             parts.append(_line(end, level, slope, middle, scale, order, left=end == self.low))
@@ -365,7 +377,8 @@ class Curve:
     def _split(self, indices: NDArray[np.intp]) -> bool:
         chosen, cells, changed = set(indices.tolist()), [], False
         for i, cell in enumerate(self._cells):
-            if i in chosen and cell.left < cell.middle < cell.right:
+            wide = cell.right - cell.left > _NARROWEST * (self.high - self.low)
+            if i in chosen and wide and cell.left < cell.middle < cell.right:
                 cells += [self.cell(cell.left, cell.middle), self.cell(cell.middle, cell.right)]
                 changed = True
             else:

@@ -11,6 +11,7 @@ bounded on the cell by parabolas from balls (`mdtheory.branch_and_bound`), so th
 hold something better than the answer are halved. See `derivations/nonconvex_dilation.py`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory.branch_and_bound import Cell, Curve, parabola_minimum
+from mdtheory.branch_and_bound import Cell, Curve, Piece, parabola_minimum
 from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.spreads import Spread
 from mdtheory.validation import FloatArray
@@ -33,9 +34,17 @@ _PANELS = 64
 _FIRST_MARGINS = 48
 # Each takes up to a few seconds.
 _MOST_POINTS = 32
+# Each takes some milliseconds.
+_MOST_MEANS = 256
 # The bound is closed at this share of the size of the objective's terms, and rounded by more than their sums can lose.
 _CLOSED = 1e-11
 _ROUNDING = 4e-15
+# Means in balls are good enough at this relative radius.
+_SHARP = 1e-13
+# Evaluations of an integrand that the mean at an answer is worth, some ten microseconds each.
+_PATIENCE = 60_000
+# Scales at which quadrature needs no proof: the clean loss is a parabola.
+_NARROW = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +152,47 @@ def sharpened(
     return sharp
 
 
+def proved_means(
+    problem: MemorizationDilation, dilation: FloatArray, mean: FloatArray, stiffness: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """``E phi`` and ``E zeta phi'/scale`` at an answer, from balls, where a quadrature trusts what the user states.
+
+    A mean that balls enclose too widely becomes their upper end, and its stiffness NaN: no tangent is known there.
+
+    Parameters
+    ----------
+    dilation, mean, stiffness : array
+        Of the answer, and what quadrature says; more than 256 points, and spreads unknown to balls, are left as they are.
+    """
+    from mdtheory.ball_precision import precision
+
+    shape, c = problem.shape, problem.configuration
+    if np.prod(shape) > _MOST_MEANS:
+        return mean, stiffness
+    mean, stiffness = (np.array(np.broadcast_to(x, shape)) for x in (mean, stiffness))
+    scale, margin = np.broadcast_to(c.weight_distance * dilation, shape), np.broadcast_to(c.margin, shape)
+    with precision(_BITS):
+        for index in np.ndindex(shape):
+            curve = problem.ufm.loss.curve(index, shape)
+            if curve is not None and _NARROW < scale[index] < np.inf:
+                proved = _proved_mean(curve, problem.spread, float(margin[index]), float(scale[index]))
+                if proved is not None:
+                    mean[index], stiffness[index] = proved
+    return mean, stiffness
+
+
+def _proved_mean(curve: Curve, spread: Spread, margin: float, scale: float) -> tuple[float, float] | None:
+    from flint import arb
+
+    found = _clean_mean(curve, spread, margin, arb(scale), _PATIENCE)
+    if found is None:
+        return None
+    value, slope = found
+    if _sharp(found, scale) and float(slope.rad()) <= 1e3 * _SHARP * abs(float(slope)):
+        return float(value), float(slope) / scale
+    return (float(value.upper()), np.nan) if value.is_finite() else (np.inf, np.nan)
+
+
 def _numbers(problem: MemorizationDilation, c: Configuration, at: tuple[int, ...]) -> _Numbers:
     def one(value: Any) -> float:
         return float(np.broadcast_to(value, problem.shape)[at])
@@ -177,30 +227,11 @@ class _Clean:
         from flint import arb
 
         n = self.n
-        scale = arb(n.weight_distance) * arb(r)
-        found = self._by_panels(scale)
-        if found is None:
-            parts = [self.spread.mean_in_balls(self.curve.pieces(n.margin, scale, order)) for order in (0, 1)]
-            if parts[0] is None:
-                return None
-            found = parts[0], parts[1]
-        mean, slope = found
-        return 2 * mean + 2 * arb(n.decay) * arb(r) ** 2, 2 * arb(n.weight_distance) * slope + 4 * arb(n.decay) * arb(r)
-
-    def _by_panels(self, scale: Any) -> tuple[Any, Any] | None:
-        """The mean and the slope from Taylor polynomials, where the spread is narrow enough for a few of them."""
-        from flint import arb
-
-        found = self.spread.panels(float(scale))
+        found = _clean_mean(self.curve, self.spread, n.margin, arb(n.weight_distance) * arb(r))
         if found is None:
             return None
-        panels, missed = found
-        parts = self.curve.moments(self.n.margin, scale, panels)
-        if parts is None or missed == 0.0:
-            return parts
-        ends = [self.curve.continued(self.n.margin + sign * 40.0 * float(scale)) for sign in (1.0, -1.0)]
-        error = missed * (1.0 + sum(abs(end) for end in ends))
-        return parts[0] + arb(0.0, error), parts[1] + arb(0.0, error * 100.0)
+        mean, slope = found
+        return 2 * mean + 2 * arb(n.decay) * arb(r) ** 2, 2 * arb(n.weight_distance) * slope + 4 * arb(n.decay) * arb(r)
 
     def cell(self, left: float, right: float) -> Cell:
         """A parabola below F on [left, right]."""
@@ -221,6 +252,8 @@ class _Clean:
         inner, outer = left * self.n.weight_distance * edges[:-1], right * self.n.weight_distance * edges[1:]
         s = self.n.margin
         least = self.curve.least_bend(s + inner, s + outer) + self.curve.least_bend(s - outer, s - inner)
+        # Where nothing is known of the curvature, nothing is lost by a panel without mass.
+        least = np.where(masses > 0, least, 0.0)
         second = float(np.sum(masses * least)) - 1e-12 * float(np.sum(masses * np.abs(least)))
         return float(self.n.weight_distance**2 * second / self.spread.dim + 4.0 * self.n.decay)
 
@@ -230,6 +263,68 @@ class _Clean:
         edges = np.linspace(0.0, reach, _PANELS + 1)
         edges[-1] = self.spread.radius if np.isfinite(self.spread.radius) else 40.0 / np.sqrt(self.spread.dim)
         return edges, np.diff(self.spread.second_moment(edges))
+
+
+def _clean_mean(
+    curve: Curve, spread: Spread, margin: float, scale: Any, patience: int = 20_000
+) -> tuple[Any, Any] | None:
+    """``E phi(margin + scale zeta)`` and ``E zeta phi'(margin + scale zeta)`` as balls; None where the spread has none.
+
+    Panels of moments first, finer ones where the loss has features that are narrower, then integrals.
+    """
+    found, width = None, float(scale)
+    for fine in (1.0, 4.0, 16.0):
+        parts = _by_panels(curve, spread, margin, scale, width * fine)
+        if parts is None:
+            break
+        found = parts
+        if _sharp(parts, width):
+            return found
+    unit = _size(curve, margin, width)
+    integrals = []
+    for order in (0, 1):
+        integrals.append(spread.mean_in_balls(_divided(curve.pieces(margin, scale, order, patience), unit)))
+        if integrals[-1] is None or not integrals[-1].is_finite():
+            return found
+    parts = integrals[0] * unit, integrals[1] * unit
+    return found if found is not None and not _sharp(parts, width) else parts
+
+
+def _size(curve: Curve, margin: float, width: float) -> float:
+    """A power of two of the size of the loss around the margin: tolerances of integrals and tails are relative to it."""
+    size = sum(abs(curve.continued(margin + sign * width)) for sign in (-1.0, 0.0, 1.0))
+    return float(2.0 ** np.clip(np.round(np.log2(size)), -1000, 1000)) if 0 < size < np.inf else 1.0
+
+
+def _divided(pieces: list[Piece], unit: float) -> list[Piece]:
+    def over(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda z: function(z) / unit
+
+    return [Piece(piece.low, piece.high, over(piece.function)) for piece in pieces]
+
+
+def _sharp(parts: tuple[Any, Any], width: float) -> bool:
+    mean, slope = parts
+    if not (mean.is_finite() and slope.is_finite()):
+        return False
+    size = abs(float(mean)) + width * abs(float(slope))
+    return max(float(mean.rad()), width * float(slope.rad())) <= _SHARP * size
+
+
+def _by_panels(curve: Curve, spread: Spread, margin: float, scale: Any, width: float) -> tuple[Any, Any] | None:
+    """The mean and the slope from Taylor polynomials, where the spread is narrow enough for a few of them."""
+    from flint import arb
+
+    found = spread.panels(width)
+    if found is None:
+        return None
+    panels, missed = found
+    parts = curve.moments(margin, scale, panels)
+    if parts is None or missed == 0.0:
+        return parts
+    ends = [curve.continued(margin + sign * 40.0 * float(scale)) for sign in (1.0, -1.0)]
+    error = missed * (_size(curve, margin, float(scale)) + sum(abs(end) for end in ends))
+    return parts[0] + arb(0.0, error), parts[1] + arb(0.0, error * 100.0)
 
 
 def _branch(curve: Curve, clean: _Clean, n: _Numbers, answer: tuple[float, float], value: float) -> float:

@@ -7,6 +7,7 @@ Bounds are computed in double precision, so a gap of a few rounding errors of th
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.certificates.dilation_bound import proved_means
 from mdtheory.expectation import mean_loss, mean_stiffness
 from mdtheory.losses import Loss
 from mdtheory.problems import UFM, MemorizationDilation
@@ -98,7 +99,8 @@ def md_objective(
     noisy = problem.ufm.loss.profile(margin) + lam * (along**2 + across**2)
     if problem.ufm.pays_for_mean:
         noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
-    return np.asarray(_clean_part(problem, problem.ufm.loss, dilation) + 2.0 * np.asarray(problem.noise) * noisy)
+    mean, _ = _means(problem, problem.ufm.loss, problem.configuration.weight_distance * dilation, dilation)
+    return np.asarray(_clean_part(problem, dilation, mean) + 2.0 * np.asarray(problem.noise) * noisy)
 
 
 def md_lower_bound(
@@ -238,10 +240,12 @@ def _factor(
     spare = np.maximum(length - th, 0.0)
     along_p, across_p = p * c.weight_distance, sum_slope * c.weight_sum
     # A positive v holds the coordinate across fixed.
+    unit = np.where(length > 0, length, 1.0)
+    along, across = along / unit, across / unit
     rise = np.where(multiplier > 0, 0.5 * (along_p + across_p) * (along + across), along_p * along + across_p * across)
     reducible = (spare > 0) & (rise > 0)
     with np.errstate(over="ignore"):
-        step = spare * (length / np.where(reducible, rise, 1.0))
+        step = spare / np.where(reducible, rise, 1.0)
     return np.where(reducible, np.maximum(1.0 - step - 4e-16, 0.0), 1.0)
 
 
@@ -252,10 +256,10 @@ def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) ->
     if not loss.smooth_slope:
         # With the margin on the kink F' is constant near r = 0+, where ``r F'/r`` would vanish.
         scale = np.maximum(scale, 1e-12)
-    stiffness = mean_stiffness(loss, problem.spread, c.margin, scale, _room(problem, loss))
+    mean, stiffness = _means(problem, loss, scale, dilation)
     floor = problem.decay + (0.25 * c.weight_sum**2 / problem.spread.dim if problem.ufm.pays_for_mean else 0.0)
     # F'(r) = 2 kap stiffness scale + 4 floor r
-    clean = _clean_part(problem, loss, dilation)
+    clean = _clean_part(problem, dilation, mean)
     clean = clean - (2.0 * stiffness * scale * (c.weight_distance * dilation) + 4.0 * floor * dilation**2)
     with np.errstate(over="ignore"):
         force = (c.weight_distance * stiffness) * (scale / problem.slope) + 2.0 * floor * (dilation / problem.slope)
@@ -299,12 +303,22 @@ def _dual_vector(
     return along + v / np.sqrt(2.0), across - v / np.sqrt(2.0), v
 
 
-def _clean_part(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> FloatArray:
-    """F(r)."""
+def _means(
+    problem: MemorizationDilation, loss: Loss, scale: FloatArray, dilation: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """``E phi`` at the dilation, and ``E zeta phi'/scale`` at the scale: by quadrature, or proved where that needs proof."""
+    c, room = problem.configuration, _room(problem, loss)
+    known = np.where(np.isnan(dilation), 0.0, dilation)
+    mean = mean_loss(loss, problem.spread, c.margin, c.weight_distance * known, room)
+    stiffness = mean_stiffness(loss, problem.spread, c.margin, np.where(np.isnan(scale), 0.0, scale), room)
+    return (mean, stiffness) if loss.strip_is_proved else proved_means(problem, known, mean, stiffness)
+
+
+def _clean_part(problem: MemorizationDilation, dilation: FloatArray, mean: FloatArray) -> FloatArray:
+    """F(r), for the mean of the loss there."""
     c, lam = problem.configuration, problem.decay
     dilation = np.where(np.isnan(dilation), 0.0, dilation)
-    value = 2.0 * mean_loss(loss, problem.spread, c.margin, c.weight_distance * dilation, _room(problem, loss))
-    value = value + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
+    value = 2.0 * mean + 2.0 * lam * ((0.5 * c.mean_distance) ** 2 + c.centre_norm**2 + dilation**2)
     if problem.ufm.pays_for_mean:
         value = value + 0.5 * (c.mean_shortfall**2 + c.weight_sum**2 / problem.spread.dim * dilation**2)
     return value

@@ -112,6 +112,8 @@ class Loss(Frozen, ABC):
     steepest_dual: ClassVar[float] = np.inf
     #: Between its kinks the profile is analytic for complex margins with imaginary part below this.
     analytic_strip: ClassVar[float] = np.inf
+    #: Whether that is proved, with no faster growth there than that of an exponential, and not what a user states.
+    strip_is_proved: ClassVar[bool] = True
 
     # ------------------------------------------------------------------ vector faces
 

@@ -40,6 +40,7 @@ class MarginLoss(Loss):
         The margins on which the expression is used; must contain 0 and the margins that the solution meets.
     strip : float, default 1
         The expression is analytic for complex margins with ``|Im t| < strip``: expectations are as accurate as this.
+        Bounds are not: where it is untrue a gap stays open.
 
     Raises
     ------
@@ -68,6 +69,7 @@ class MarginLoss(Loss):
     symbols: ClassVar[dict[str, str]] = {"expression": "phi"}
     has_general_formula: ClassVar[bool] = False
     two_classes_only: ClassVar[bool] = True
+    strip_is_proved: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         import sympy as sp
