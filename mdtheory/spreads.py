@@ -48,6 +48,9 @@ class Spread(Frozen, ABC):
     ----------
     dim : int
         The dimension d, from 1 to 10**6. One number: to vary it, loop.
+
+    A spread with further parameters has a field for each, and says in `parameters` how it is written: sweeps take it as
+    ``spread.name``, records and, with a place in `SPREADS`, the command line as ``name``.
     """
 
     dim: int
