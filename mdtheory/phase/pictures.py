@@ -103,8 +103,8 @@ def plot(
     ('log', 'linear')
     """
     choice("scale", scale, SCALES)
-    if limits is not None and (bounds := real_array("limits", limits)).shape != (2,):
-        raise fail("limits", bounds, "must be two numbers in order")
+    if limits is not None and real_array("limits", limits).shape != (2,):
+        raise fail("limits", limits, "must be two numbers in order")
     dataset, regions = thinned(dataset), regions if regions is None else thinned(regions)
     variable, across, up = variable_over_two(dataset, quantity, x, y)
     if not isinstance(boundaries, (list, tuple)):
