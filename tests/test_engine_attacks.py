@@ -1,7 +1,9 @@
 """Ways around the engine that were found by trying: proofs that do not run, boxes of other quantities, numbers that nobody tried."""
 
+import itertools
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -26,6 +28,7 @@ from mdtheory.claims import (
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import rerun
 from mdtheory.claims.records import Report
+from mdtheory.claims.wellformed import EXCLUSIVE
 from mdtheory.expressions import rational_ball, whole_power
 
 x, y, n = sp.symbols("x y n")
@@ -292,3 +295,14 @@ def test_proportions_whose_entries_sympy_has_simplified_away_are_refused():
     entry = sp.Symbol("p_1", integer=True)
     with pytest.raises(mdt.AssumptionError, match="no entry"):
         made(variables={sp.Symbol("p"): Proportions(2)}, relations=(at_least(sp.sin(sp.pi * entry), 0),))
+
+
+@pytest.mark.parametrize("group", EXCLUSIVE)
+def test_hypotheses_that_exclude_each_other_are_refused(group):
+    words = (Path(__file__).parents[1] / "derivations" / "README.md").read_text()
+    for one, other in itertools.combinations(group, 2):
+        with pytest.raises(mdt.AssumptionError, match="hypotheses"):
+            made(hypotheses=("two classes", one, other))
+    for word in group:
+        assert f"| {word} |" in words
+        made(hypotheses=("two classes", word))

@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 MOST_RESOLUTION = 0.1
 CONDITIONS = (sp.core.relational.Relational, sp.logic.boolalg.BooleanFunction, sp.logic.boolalg.BooleanAtom)
 """What an assumption can be: sympy counts bare symbols among its booleans."""
+EXCLUSIVE = (
+    ("free features", "nonnegative features"),
+    ("no bias", "unregularised bias", "penalised bias"),
+    ("absolute scaling", "relative scaling"),
+    ("noisy features with the decay of all", "noisy features without decay"),
+    ("a feature for every example", "a feature for every true class"),
+    ("linear network", "ReLU network"),
+    ("spread on a sphere", "spread in a ball", "two-point spread", "Gaussian spread"),
+)
+"""Of each of these hypotheses a setting has one at most: what needs two is said of nothing."""
 DOMAIN_METHODS = ("draw", "step", "simpler", "contains")
 
 
@@ -72,6 +82,10 @@ def require_consistent(claim: "Claim") -> None:
                 raise fail("variables", symbol.name, f"no entry {symbol.name}_1, ... occurs (any more)")
         else:
             require_symbol_fits(symbol, domain)
+    for group in EXCLUSIVE:
+        together = [word for word in group if word in claim.hypotheses]
+        if len(together) > 1:
+            raise fail("hypotheses", together, "one of these at most: no setting has both")
     for relation in claim.relations:
         _require_limit(claim, relation)
     if claim.symbolic and claim.quantities:

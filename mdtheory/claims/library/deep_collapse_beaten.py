@@ -69,7 +69,7 @@ CLAIM = Claim(
     id="deep-collapse-beaten",
     title="Deep neural collapse is beaten when there are many classes",
     statement=(
-        r"ReLU network, $L$ layers on free nonnegative features, $N = r(r-1)/2$ classes, any loss: if "
+        r"ReLU network, $L$ layers on free nonnegative features, all as wide as needed, $N = r(r-1)/2$ classes, any loss: if "
         r"$r^{L-1} < 2 N^{L-2}$, a network whose hidden layers are the edges of the complete graph on $r$ vertices puts out "
         r"the same multiple of the identity as deep neural collapse at less decay: the ratio of the two, to the power $L + 1$, "
         r"is $r^{L-1}/(2 N^{L-2})$, whatever the decays."

@@ -25,8 +25,8 @@ CLAIM = Claim(
     id="dilation-unimodal-in-slope",
     title="Over the memorization-dilation slope the dilation has one peak",
     statement=(
-        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, absolute or relative scaling, noisy "
-        r"features without decay: for slopes $C_1 < C_2 < C_3$, "
+        r"Cross-entropy with smoothing, nonzero class means, free or nonnegative features, absolute or relative scaling, unconstrained "
+        r"noisy features without decay: for slopes $C_1 < C_2 < C_3$, "
         r"$\mathrm{ND}(C_2) \geq \min(\mathrm{ND}(C_1), \mathrm{ND}(C_3))$."
     ),
     source=Source("this project", "dilation over the slope"),

@@ -59,7 +59,7 @@ CLAIM = Claim(
     id="entropy-lower-bound",
     title="Any logits give a lower bound on the optimum: an entropy",
     statement=(
-        r"Cross-entropy with any labels $Y$ and proportions $\pi$, free features, no bias: with $G = "
+        r"Cross-entropy with any labels $Y$ and proportions $\pi$, free features of dimension at least $N$, no bias: with $G = "
         r"(\mathrm{softmax}(Z) - Y)\, \mathrm{diag}(\sqrt{\pi})$, $\theta = \min(1, 2\mu/\Vert G \Vert)$ and $Q = "
         r"\theta\, \mathrm{softmax}(Z) + (1-\theta) Y$, the optimum is at least $\sum_n \pi_n H(q_n)$ for every $Z$, "
         r"and equals it at the optimal $Z$, where $Q = \mathrm{softmax}(Z)$."

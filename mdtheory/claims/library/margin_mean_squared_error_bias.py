@@ -29,7 +29,7 @@ CLAIM = Claim(
     id="margin-mean-squared-error-bias",
     title="Squared error with a bias: margin and optimal value, balanced classes",
     statement=(
-        r"Squared error, balanced classes with smoothed labels, unregularised bias: the optimal margin is "
+        r"Squared error, balanced classes with smoothed labels, features of dimension at least $N$, unregularised bias: the optimal margin is "
         r"$s = (1 - \alpha - 2\sqrt{N}\mu)_+$ for free features, and $(1 - \alpha - 2N\mu/\sqrt{N-1})_+$ for nonnegative ones, where "
         r"for $N = 2$ it is the mean of the two margins that is determined; with $\kappa$ the cost of a margin the value is "
         r"$\frac{N-1}{2N} (1 - \alpha - s)^2 + \kappa s$."

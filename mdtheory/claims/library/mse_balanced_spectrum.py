@@ -21,7 +21,7 @@ CLAIM = Claim(
     id="mse-balanced-spectrum",
     title="Squared error without a bias, balanced classes: spectrum and angle of the class means",
     statement=(
-        r"Squared error, balanced classes with smoothed labels, no bias, free or nonnegative features: $Z = A (I - J/N) + B J/N$ with $A = (1 - \alpha - 2\sqrt{N}\mu)_+$, $B = (1 - 2\sqrt{N}\mu)_+$, so class "
+        r"Squared error, balanced classes with smoothed labels, no bias, free or nonnegative features of dimension at least $N$: $Z = A (I - J/N) + B J/N$ with $A = (1 - \alpha - 2\sqrt{N}\mu)_+$, $B = (1 - 2\sqrt{N}\mu)_+$, so class "
         r"means have the cosine $(B - A)/(B + (N-1)A)$ where $B > 0$."
     ),
     source=Source("this project", "squared error, balanced classes without a bias"),

@@ -17,7 +17,7 @@ CLAIM = Claim(
     id="mse-minority-collapse",
     title="Squared error, one-hot labels: class n collapses to zero exactly if its share is at most 4 mu^2",
     statement=(
-        r"Squared error, one-hot labels, any proportions, no bias, free or nonnegative features: $z_n = (1 - 2\mu/\sqrt{\pi_n})_+ e_n$, "
+        r"Squared error, one-hot labels, any proportions, no bias, free or nonnegative features of dimension at least $N$: $z_n = (1 - 2\mu/\sqrt{\pi_n})_+ e_n$, "
         r"so class $n$ is zero if and only if $\sqrt{\pi_n} \leq 2\mu$."
     ),
     source=Source(

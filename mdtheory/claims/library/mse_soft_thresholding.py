@@ -47,7 +47,7 @@ CLAIM = Claim(
     id="mse-soft-thresholding",
     title="Squared error, any labels: singular values are soft-thresholded",
     statement=(
-        r"Squared error, any labels and proportions, free features, no bias: the optimal $Z\, \mathrm{diag}(\sqrt{\pi})$ is $Y\, \mathrm{diag}(\sqrt{\pi})$ with every singular value "
+        r"Squared error, any labels and proportions, free features of dimension at least $N$, no bias: the optimal $Z\, \mathrm{diag}(\sqrt{\pi})$ is $Y\, \mathrm{diag}(\sqrt{\pi})$ with every singular value "
         r"$\sigma$ replaced by $(\sigma - 2\mu)_+$; the value is $\sum_i k_i^2/2 + 2\mu(\sigma_i - k_i)$, $k_i = \min(\sigma_i, 2\mu)$."
     ),
     source=Source("this project", "squared error with any targets"),

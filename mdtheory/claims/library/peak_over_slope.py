@@ -61,7 +61,7 @@ CLAIM = Claim(
     title="The largest dilation over all slopes, cross-entropy",
     statement=(
         r"For cross-entropy without smoothing, nonzero class means, free or nonnegative features, absolute or relative scaling, "
-        r"$\lambda = 0$ and $\eta > 0$ the largest dilation over all slopes $C$ solves "
+        r"unconstrained noisy features, $\lambda = 0$ and $\eta > 0$ the largest dilation over all slopes $C$ solves "
         r"$r F'(r) = 2 \eta W_0(e^{s-1})$; there $t = 1 - s + W_0(e^{s-1})$."
     ),
     source=Source("this project", "peak of the dilation over the slope"),

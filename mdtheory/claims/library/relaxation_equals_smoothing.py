@@ -45,7 +45,7 @@ CLAIM = Claim(
     id="relaxation-equals-smoothing",
     title="Label relaxation and label smoothing have the same minimiser, balanced classes",
     statement=(
-        r"Balanced classes, no bias: cross-entropy with smoothing $\alpha \in (0, 1)$ and label relaxation with $\alpha\prime = "
+        r"Balanced classes, features of dimension at least $N$, no bias: cross-entropy with smoothing $\alpha \in (0, 1)$ and label relaxation with $\alpha\prime = "
         r"(N-1)\alpha/N$ have the same optimal logits, free or nonnegative, total collapse included; for $N = 2$ the optimal values "
         r"differ by the binary entropy of $\alpha/2$."
     ),

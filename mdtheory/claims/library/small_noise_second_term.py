@@ -53,7 +53,7 @@ CLAIM = Claim(
     title="Dilation at small noise: the second term",
     statement=(
         r"A loss with $\varphi'' > 0$ left of the margins $s$ and $t$ (cross-entropy with smoothing, label relaxation, squared error "
-        r"with a bias, squared hinge; without decay of noisy features not cross-entropy without smoothing), nonzero class means: "
+        r"with a bias, squared hinge; without decay of noisy features not cross-entropy without smoothing), nonzero class means, unconstrained noisy features: "
         r"$\mathrm{ND} = (\eta D^{q-1}/C)(\rho_\infty - F_2 \eta D^{2q} R/(4C^2) + O(\eta^2))$ with "
         r"$F_2 = 2(\varphi''(s)\kappa_w^2/d + 2\lambda)$, $\rho_\infty^2 = m^2 + (t+s)^2/\kappa_w^2$ and "
         r"$\rho_\infty R = m^2/\lambda + (t+s)^2/(\kappa_w^2(\lambda + \kappa_w^2\varphi''(t)/2))$, "

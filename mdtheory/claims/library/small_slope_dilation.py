@@ -31,7 +31,7 @@ CLAIM = Claim(
     id="small-slope-dilation",
     title="Dilation at a small memorization-dilation slope",
     statement=(
-        r"Cross-entropy with smoothing $\alpha$, nonzero class means, $\eta > 0$: as $C \to 0$, $\mathrm{ND} \sim 2 C b/(F_2 D^{1+q})$ "
+        r"Cross-entropy with smoothing $\alpha$, nonzero class means, unconstrained noisy features, $\eta > 0$: as $C \to 0$, $\mathrm{ND} \sim 2 C b/(F_2 D^{1+q})$ "
         r"with $F_2 = 2(\varphi''(s)\kappa_w^2/d + 2\lambda)$, $f = 1/(1+e^{-s}) - \alpha/2$ and $b^2 = (\kappa_w f + \lambda D)^2 + "
         r"\lambda^2 D^2$, for free features without the last term ($q = 1$ in absolute, 0 in relative scaling); without decay of noisy "
         r"features $C d f/(2 s \varphi''(s) D^q)$."

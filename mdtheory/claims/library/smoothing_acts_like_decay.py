@@ -40,7 +40,7 @@ CLAIM = Claim(
     id="smoothing-acts-like-decay",
     title="Label smoothing moves the margin exactly as more weight decay would",
     statement=(
-        r"Cross-entropy, balanced classes, $\alpha + 2N\mu/\sqrt{N-1} < 1$ (no class mean is zero in either setting): "
+        r"Cross-entropy, balanced classes, features of dimension at least $N$, $\alpha + 2N\mu/\sqrt{N-1} < 1$ (no class mean is zero in either setting): "
         r"smoothing $\alpha$ with decays of geometric mean $\mu$ has the margin of plain cross-entropy with the mean "
         r"$\mu + \alpha/(2\sqrt{N})$ (free features) or $\mu + \alpha\sqrt{N-1}/(2N)$ (nonnegative features)."
     ),
