@@ -5,6 +5,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import mpmath
 import pytest
 import sympy as sp
 from flint import arb
@@ -306,3 +307,40 @@ def test_hypotheses_that_exclude_each_other_are_refused(group):
     for word in group:
         assert f"| {word} |" in words
         made(hypotheses=("two classes", word))
+
+
+# ---------------------------------------------------------------------- doubles inside a function
+
+TENTHS = [0.1] * 10
+THIRD = 1 / 3
+
+
+@pytest.mark.parametrize(
+    ("slack", "ranges"),
+    [
+        (lambda x: -abs(0.1 * 3 * x - 0.3 * x), {"x": (0.1, 4)}),  # Python multiplies before anybody sees it
+        (lambda x: 0.3 - 0.1 - 0.2 + 0 * x, {"x": (0.1, 4)}),
+        (lambda x: -abs(sum([0.1] * 10) - 1) + 0 * x, {"x": (0.1, 4)}),
+        (lambda x: -abs(sum(TENTHS) - 1) + 0 * x, {"x": (0.1, 4)}),
+        (lambda x: -abs((x ** (1 / 3)) ** 3 - x), {"x": (0.5, 3)}),
+        (lambda x: -abs(3 * THIRD * x - x) - abs(0.1 * 3 - 0.3), {"x": (0.5, 3)}),
+        (lambda n: -1.0 if (n / 49) * 49 != n else 1.0, {"n": range(1, 100)}),
+        (lambda n: -1.0 if n * 0.1 * 10 != n else 1.0, {"n": range(1, 100)}),
+    ],
+)
+def test_what_rounding_makes_of_constants_refutes_nothing(slack, ranges):
+    assert falsify(slack, ranges, samples=60).verdict in (Verdict.SUPPORTED, Verdict.UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    "slack",
+    [
+        lambda x: sum(TENTHS) - x,
+        lambda x: THIRD * 3 - x,
+        lambda x: 0.1 * 3 - x / 4,
+        lambda x: (0.1, 0.9)[1] - x,
+        lambda x: mpmath.mpf(0.9) - x * mpmath.sqrt(1),
+    ],
+)
+def test_constants_of_a_function_refute_what_is_false(slack):
+    assert falsify(slack, {"x": (0, 4)}, samples=60).verdict is Verdict.REFUTED

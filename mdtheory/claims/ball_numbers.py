@@ -18,6 +18,10 @@ from mdtheory.decimals import decimal
 from mdtheory.errors import AssumptionError
 from mdtheory.expressions import rational_ball, read, whole_power
 
+LONG = 16
+"""Floats of so many digits are hardly ever written out."""
+ROUNDED = 1e-15
+
 _REFUSED: ContextVar[list[str] | None] = ContextVar("refused", default=None)
 
 
@@ -64,10 +68,15 @@ class Ball:
         if isinstance(value, (int, np.integer)):
             return cls(arb(int(value)))
         if isinstance(value, (float, np.floating)):
-            return cls(_either_reading(float(value)), float(value))
+            return cls(_constant(float(value)), float(value))
         if isinstance(value, Fraction):
             return cls(rational_ball(value))
         return refuse(f"no real number: {type(value).__name__}")
+
+    @classmethod
+    def given(cls, value: float | int | Fraction) -> "Ball":
+        """The value of a variable: a float of any length is meant as it is."""
+        return cls(_either_reading(value), value) if isinstance(value, float) else cls.of(value)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> "Ball":
         rule = UFUNCS.get(ufunc)
@@ -156,6 +165,17 @@ def _either_reading(value: float) -> arb:
     if not math.isfinite(value) or Fraction(value) == decimal(value):
         return binary
     return binary.union(read(value))
+
+
+def _constant(value: float) -> arb:
+    """A float of the function's own. One of many digits may be what Python made of ``0.1*3`` or ``1/3`` before it ran."""
+    ball = _either_reading(value)
+    return ball + arb(0, ROUNDED * max(1.0, abs(value))) if is_long(value) else ball
+
+
+def is_long(value: float) -> bool:
+    """Whether a float shows as many digits as only a computation leaves."""
+    return math.isfinite(value) and len(repr(abs(value)).partition("e")[0].replace(".", "").strip("0")) >= LONG
 
 
 def _certain(holds: bool, fails: bool) -> bool:

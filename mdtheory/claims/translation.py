@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol
 import mpmath
 import numpy as np
 
-from mdtheory.claims.ball_numbers import CONSTANTS, MATH, NUMPY, Ball, refuse
+from mdtheory.claims.ball_numbers import CONSTANTS, MATH, NUMPY, Ball, is_long, refuse
 
 
 class World(Protocol):
@@ -25,6 +25,9 @@ class World(Protocol):
 
     def constant(self, name: str) -> object:
         """For pi, e, tau or Euler's constant, kept as a double under another name."""
+
+    def number(self, value: float) -> object:
+        """For any other double."""
 
 
 class Closed:
@@ -56,6 +59,10 @@ class InBalls:
         """The number itself."""
         return CONSTANTS[name]()
 
+    def number(self, value: float) -> object:
+        """A ball."""
+        return Ball.of(value)
+
 
 class InHelpers(InBalls):
     """For functions that the user's function calls: what they take from `math` is for doubles only."""
@@ -68,8 +75,8 @@ class InHelpers(InBalls):
 class InDigits:
     """Mpmath with more digits; all of it, since it stands for itself, and nothing else."""
 
-    def __init__(self, digits: Any) -> None:
-        self.digits = digits
+    def __init__(self, digits: Any, reading: Callable[[float], object]) -> None:
+        self.digits, self.reading = digits, reading
 
     def module(self, module: types.ModuleType) -> object:
         """The context with more digits."""
@@ -83,6 +90,10 @@ class InDigits:
     def constant(self, name: str) -> object:
         """A double of another module: nothing of mpmath's."""
         return Closed(name)
+
+    def number(self, value: float) -> object:
+        """Read as the variables are; one of many digits stands for nothing."""
+        return Closed(repr(value)) if is_long(value) else self.digits.mpf(self.reading(value))
 
 
 def translated(function: Callable[..., Any], world: World, *, helper: bool = False) -> Callable[..., Any]:
@@ -102,7 +113,7 @@ def translated(function: Callable[..., Any], world: World, *, helper: bool = Fal
     swapped = _all_exchanged({k: v for k, v in function.__globals__.items() if k in names}, world)
     swapped["__builtins__"] = _BUILTINS
     copy = types.FunctionType(
-        function.__code__,
+        _with_constants(function.__code__, world),
         swapped,
         function.__name__,
         tuple(_exchanged(value, world) for value in function.__defaults__ or ()) or None,
@@ -110,6 +121,19 @@ def translated(function: Callable[..., Any], world: World, *, helper: bool = Fal
     )
     copy.__kwdefaults__ = _all_exchanged(function.__kwdefaults__ or {}, world)
     return copy
+
+
+def _with_constants(code: types.CodeType, world: World) -> types.CodeType:
+    """The code with its floats exchanged, so that what is computed from them alone carries its rounding too."""
+    return code.replace(co_consts=tuple(_constant(value, world) for value in code.co_consts))
+
+
+def _constant(value: Any, world: World) -> Any:
+    if isinstance(value, types.CodeType):
+        return _with_constants(value, world)
+    if isinstance(value, tuple):
+        return tuple(_constant(entry, world) for entry in value)
+    return world.number(value) if isinstance(value, float) else value
 
 
 class _Listed:
@@ -135,6 +159,10 @@ def _exchanged(value: Any, world: World) -> Any:
         return functools.wraps(value)(lambda *rest, **options: translated(value, around, helper=True)(*rest, **options))
     if isinstance(value, float) and value in _DOUBLES:
         return world.constant(_DOUBLES[value])
+    if isinstance(value, float):
+        return world.number(value)
+    if type(value) in (list, tuple):
+        return type(value)(_exchanged(entry, world) for entry in value)
     if value is Fraction or not callable(value):
         return value
     return world.function(value)

@@ -63,8 +63,12 @@ def _at_digits(slack: Callable[..., Any], point: Point, in_doubles: Any) -> str 
         context = _digits(digits)
         with refusals() as refused:
             try:
-                given = {n: context.mpf(reading(x)) if isinstance(x, float) else x for n, x in point.items()}
-                value = translated(slack, InDigits(context))(**given)
+                # Whole numbers too: of two of them Python's division makes a double.
+                given = {
+                    n: context.mpf(reading(x) if isinstance(x, float) else x) if type(x) in (float, int) else x
+                    for n, x in point.items()
+                }
+                value = translated(slack, InDigits(context, reading))(**given)
             except Exception:  # nor mpmath's numbers
                 return None
         if refused or not isinstance(value, context.mpf) or not value < 0:
@@ -84,7 +88,7 @@ def _agree(value: float, in_doubles: Any) -> bool:
 
 
 def _ball(entry: Any) -> Any:
-    return tuple(map(_ball, entry)) if isinstance(entry, tuple) else Ball.of(entry)
+    return tuple(map(_ball, entry)) if isinstance(entry, tuple) else Ball.given(entry)
 
 
 def _digits(digits: int) -> Any:
