@@ -230,3 +230,24 @@ def test_a_search_needs_a_start():
         local_minimum(pentagon(), 5, starts=0)
     with pytest.raises(mdt.AssumptionError, match="dim"):
         local_minimum(pentagon(), 0, starts=1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"nonnegative": True}, {"feature_dim": 1}, {"nonnegative": True, "feature_dim": 1}]
+)
+def test_labels_that_a_bias_fits_cost_nothing(options):
+    # One label group, or several with equal labels: W = H = 0 and b = y cost nothing, and nothing costs less.
+    label = np.array([[0.0], [0.0], [1.0], [0.0], [0.0]])
+    for labels in (label, np.repeat(label, 3, axis=1)):
+        ufm = mdt.UFM(
+            mdt.MeanSquaredError(),
+            num_classes=5,
+            weight_decay=1.6e-5,
+            feature_decay=2e-5,
+            bias=True,
+            label_distribution=labels,
+            **options,
+        )
+        sol = mdt.solve(ufm)
+        assert (sol.objective, sol.lower_bound, sol.rank) == (0.0, 0.0, 0)
+        assert sol.status == mdt.Status.OPTIMAL

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, minres
 
-from mdtheory.certificates.duality import group_weights, mean_loss, objective
+from mdtheory.certificates.duality import group_weights, label_columns, mean_loss, objective
 from mdtheory.frozen import Frozen
 from mdtheory.label_loss import LabelLoss
+from mdtheory.losses.base import TargetLoss
 from mdtheory.problems import UFM
 from mdtheory.solvers._projected import minimise_projected
 from mdtheory.validation import FloatArray, integer, one_point
@@ -148,9 +149,27 @@ def local_minimum(
         values = np.array([landscape.value(point) for point in found])
         cooled = [_cooled(landscape, found[i], _SETTLED, _COLDEST) for i in _distinct(values)]
         best, temperature, gradient_norm = min(cooled, key=lambda outcome: landscape.value(outcome[0]))
-    factors = landscape.unpack(best)
+    factors = _compared_without_features(problem, landscape.unpack(best))
     reached = int(np.sum(values <= np.min(values) + _SAME_OBJECTIVE * abs(np.min(values))))
     return Factors(*factors, objective(problem, *factors), len(points), reached, gradient_norm, temperature)
+
+
+def _compared_without_features(
+    problem: UFM, found: tuple[FloatArray, FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What was found, or a bias alone where that is better: no search may return worse than the trivial points.
+
+    Of biases the one found, zero, and the mean target, shrunk: the best one for the squared error, to all digits.
+    """
+    weights, means, bias = found
+    biases = [np.zeros(bias.shape)]
+    if problem.bias:
+        biases.append(bias)
+        if isinstance(problem.loss, TargetLoss):
+            targets = problem.loss.target(label_columns(problem).T).T
+            biases.append(targets @ group_weights(problem) / (1.0 + 2.0 * problem.bias_decay))
+    points = [found, *((0.0 * weights, 0.0 * means, alone) for alone in biases)]
+    return min(points, key=lambda point: objective(problem, *point))
 
 
 @dataclass(frozen=True, eq=False)
