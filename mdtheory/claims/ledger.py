@@ -261,7 +261,11 @@ def _repeated(claim: Claim, evidence: Evidence) -> tuple[Evidence | None, list[s
             for n in ("bits", "log")
             if evidence.details[n] != again.details[n]
         ]
-        if again.verdict is Verdict.CERTIFIED and evidence.message.split(":")[0] != again.message.split(":")[0]:
+        if (
+            not moved
+            and again.verdict is Verdict.CERTIFIED
+            and evidence.message.split(":")[0] != again.message.split(":")[0]
+        ):
             moved.append("the stored message is about another box")
         return again, moved
     except (KeyError, TypeError, AttributeError):
