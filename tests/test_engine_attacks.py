@@ -21,6 +21,7 @@ from mdtheory.claims import (
     Verdict,
     asymptotic,
     at_least,
+    at_most,
     check,
     falsify,
     greater,
@@ -30,6 +31,7 @@ from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import rerun
 from mdtheory.claims.records import Report
 from mdtheory.claims.wellformed import EXCLUSIVE
+from mdtheory.cli import main
 from mdtheory.expressions import rational_ball, whole_power
 
 x, y, n = sp.symbols("x y n")
@@ -344,3 +346,21 @@ def test_what_rounding_makes_of_constants_refutes_nothing(slack, ranges):
 )
 def test_constants_of_a_function_refute_what_is_false(slack):
     assert falsify(slack, {"x": (0, 4)}, samples=60).verdict is Verdict.REFUTED
+
+
+# ---------------------------------------------------------------------- what leaves in the middle
+
+
+def test_a_file_or_a_quantity_that_leaves_does_not_end_the_check(tmp_path, capsys):
+    leaving = tmp_path / "leaving.py"
+    leaving.write_text("import sys\nsys.exit(0)\n")
+    assert main(["check", str(leaving)]) == 2
+    assert "SystemExit" in capsys.readouterr().err
+
+    def at(x):
+        raise SystemExit(0)
+
+    one = made(quantities={q: Quantity(at=at)}, relations=(at_most(q, 5),))
+    assert check(one, samples=5).verdict is Verdict.ERROR
+    with pytest.raises(mdt.AssumptionError, match="SystemExit"):
+        falsify(at, {"x": (0, 1)}, samples=5)

@@ -208,7 +208,7 @@ class _InDoubles(Evaluator):
                 given = quantity.at(**point)
         except (ArithmeticError, ValueError, SolverError) as error:
             return Trial(point, None, math.nan, f"{UNDEFINED_HERE}: {error}")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = f"a function of floats; at {dict(point)} it raises {type(error).__name__}: {error}"
             raise fail("slack", self.claim.statement, text) from error
         return _trial_of(point, given)

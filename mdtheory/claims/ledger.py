@@ -113,7 +113,7 @@ def check_claim(claim: Claim, settings: Settings, reproduce: str = "", progress:
             evidence.append(checker())
         if settings.mutants:
             found = tuple(attack(claim, seed=settings.seed, per_kind=settings.mutants_per_kind))
-    except Exception:
+    except (Exception, SystemExit):  # also of a quantity that leaves
         error = traceback.format_exc()
     return row_of(
         claim,
