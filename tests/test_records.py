@@ -190,3 +190,36 @@ def test_a_sweep_records_arrays_of_its_problem_in_full():
     assert "<(13,) array>" in repr(ufm)
     written = mdt.sweep(ufm, {"weight_decay": [0.01, 0.02]}, outputs=["objective"]).attrs["problem"]
     assert eval(written, vars(mdt).copy()) == ufm
+
+
+class Halved(mdt.CrossEntropy):
+    """Another value with the conjugate of cross-entropy."""
+
+    def target_value(self, logits, target):
+        return 0.5 * super().target_value(logits, target)
+
+
+class SaidToBeConvex(mdt.Focal):
+    is_convex = True
+
+
+class SaidToIgnoreShifts(mdt.MeanSquaredError):
+    shift_invariant = True
+
+
+@pytest.mark.parametrize("loss", [Halved(), SaidToBeConvex(2.0), SaidToIgnoreShifts()])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"nonnegative": True, "class_weights": [0.5, 0.3, 0.2]},
+        {"class_weights": [0.5, 0.3, 0.2]},
+        {"nonnegative": True, "label_distribution": [[0.8, 0.1], [0.1, 0.1], [0.1, 0.8]]},
+    ],
+)
+def test_a_subclass_that_promises_or_replaces_alone_has_no_bound(loss, options):
+    ufm = mdt.UFM(loss, num_classes=3, weight_decay=0.05, feature_decay=0.05, **options)
+    sol = mdt.solve(ufm)
+    assert (type(sol.lower_bound), sol.lower_bound, sol.gap) == (float, -np.inf, np.inf)
+    assert type(sol.status) is mdt.Status
+    assert sol.status != mdt.Status.OPTIMAL

@@ -42,7 +42,7 @@ def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:
     """
     loss, n = problem.profile_loss, problem.num_classes
     if not loss.coherent:
-        return np.full(problem.shape, -np.inf)
+        return _weighted_sum(problem, np.full(problem.shape, -np.inf))
     if not loss.is_convex and (proved := _least_bound(problem)) is not None:
         return proved
     tau = ufm_dual_slope(problem, margin)

@@ -32,6 +32,8 @@ Column = list[Any]
 
 # What a loss is to its bounds: two values, and the conjugates that bound them.
 _FACES = ({"value", "target_value", "target"}, {"conjugate", "target_conjugate"}, {"profile"}, {"profile_conjugate"})
+# What bounds take a loss's word for, besides.
+_PROMISES = {"is_convex", "shift_invariant", "sees_targets", "two_classes_only", "convex_hull", "least"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +212,13 @@ class Loss(Frozen, ABC):
 
     @property
     def coherent(self) -> bool:
-        """Whether value, profile and both conjugates come from one class, so that the ones can bound the others."""
+        """Whether value, profile and both conjugates come from one class, so that the ones can bound the others.
+
+        No subclass of that class may promise what bounds rely on, convexity for instance: its faces know nothing of it.
+        """
         kinds = type(self).__mro__
         homes = {min(i for i, kind in enumerate(kinds) if not vars(kind).keys().isdisjoint(names)) for names in _FACES}
-        return len(homes) == 1
+        return len(homes) == 1 and all(vars(kind).keys().isdisjoint(_PROMISES) for kind in kinds[: homes.pop()])
 
     # ------------------------------------------------------------------ profile faces
 
