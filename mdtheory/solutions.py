@@ -281,7 +281,10 @@ class MDSolution(Solution):
         across = centre / np.where(norm > 0, norm, 1.0)
         along = np.asarray(np.asarray(self.noisy_margin) / c.weight_distance)[..., None]
         level = np.asarray(self.noisy_level)[..., None]
-        return np.stack([level * across + along * apart, level * across - along * apart], axis=-1)
+        with np.errstate(invalid="ignore"):
+            parts = np.stack([level * across + along * apart, level * across - along * apart], axis=-1)
+        # Without noise and decay the features run off along a class mean: the other coordinate of theirs is zero.
+        return np.where(np.isnan(parts) & np.isinf(along)[..., None], 0.0, parts)
 
     def _of_answers(self, bound: Callable[..., FloatArray]) -> Number:
         """A bound at the points that have an answer, NaN at the others."""

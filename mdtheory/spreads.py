@@ -269,7 +269,8 @@ class Gaussian(Spread):
         return np.asarray(special.gammainc(1.5, 0.5 * self.dim * np.square(reach)))
 
     def tail(self, x: ArrayLike) -> Real:
-        return scalar_or_array(0.5 * special.erfc(_not_negative("x", x) * np.sqrt(self.dim / 2.0)))
+        with np.errstate(over="ignore"):
+            return scalar_or_array(0.5 * special.erfc(_not_negative("x", x) * np.sqrt(self.dim / 2.0)))
 
     def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
         # Trapezoidal rule with step h on the real line: for a strip of half-width a (in standard deviations) the error

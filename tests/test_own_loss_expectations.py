@@ -163,3 +163,32 @@ def test_losses_and_decays_of_any_size():
             plain = solution
         assert solution.dilation == pytest.approx(plain.dilation, rel=1e-9)
         assert solution.objective == pytest.approx(size * plain.objective, rel=1e-12)
+
+
+@pytest.mark.parametrize("noisy_decay", [0.0, 5e-324, 1e300])
+@pytest.mark.parametrize("spread", [mdt.Sphere(8), mdt.Gaussian(10**6)])
+@pytest.mark.parametrize(
+    "loss", [mdt.CrossEntropy(), mdt.Hinge(), mdt.MeanSquaredError(), mdt.Focal(2.0)], ids=lambda loss: loss.name()
+)
+def test_every_field_at_the_ends_of_the_range_of_doubles(loss, spread, noisy_decay):
+    """Warnings are errors here."""
+    ufm = mdt.UFM(loss, num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
+    noise, slope = np.array([[0.0], [1e-310], [0.1]]), np.array([1e-300, 1e8])
+    for cone in (False, True):
+        problem = mdt.MemorizationDilation(
+            ufm,
+            noise=noise,
+            slope=slope,
+            spread=spread,
+            noisy_feature_decay=noisy_decay,
+            nonnegative_noisy_features=cone,
+        )
+        solution = mdt.solve(problem)
+        objective, test_error = np.asarray(solution.objective), np.asarray(solution.test_error)
+        failed = np.asarray(solution.status) == mdt.Status.FAILED
+        assert np.array_equal(np.isnan(objective), failed)
+        assert np.all((test_error[~failed] >= 0) & (test_error[~failed] <= 0.5))
+        assert np.all(solution.lower_bound[~failed] <= objective[~failed] * (1 + 1e-9) + 1e-300)
+        assert not np.any(np.isnan(solution.noisy_features[~failed]))
+        if cone:
+            assert np.all(solution.noisy_features[~failed] >= -1e-6 * (1.0 + problem.configuration.mean_distance))

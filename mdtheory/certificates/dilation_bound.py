@@ -401,7 +401,7 @@ def _bound(
     low_r, mid_r = f.least(rows, 1.0, -theta, 0.0)
     low_t, mid_t = phi.least(columns, 2.0 * n.noise, (force * e_1 + v * side) / kap, stiff / kap**2)
     pull = force * e_2 - v
-    if n.decay > 0:
+    if stiff > 0:
         best = np.maximum(-pull / (2.0 * stiff), 0.0)
         across = stiff * best**2 + pull * best
     else:

@@ -58,7 +58,8 @@ def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
     stiffness = points.initial_stiffness()
     log_nu = points.log_gain + np.log(stiffness)
     # Beyond this rho is proportional to 1/nu, and r = eta c rho does not depend on the noise.
-    most = 1e120 * (0.25 * points.kap**2 + 0.25 * points.kp**2 + points.lam)
+    size = 0.25 * points.kap**2 + 0.25 * points.kp**2 + points.lam
+    most = 1e120 * np.minimum(size, 1e180)
     excess = np.maximum(log_nu - np.log(most), 0.0)
     with np.errstate(over="ignore"):
         plain = points.eta * points.c * points.c * stiffness
@@ -67,13 +68,11 @@ def quadratic_points(points: Points) -> tuple[FloatArray, ...]:
     with np.errstate(divide="ignore", under="ignore"):
         log_rho = np.log(answer.rho) - excess
     rho = np.where(excess > 0, np.exp(log_rho), answer.rho)
+    # Where the decay is as large as the largest multiplier, the answer is out of reach.
+    lost = (excess > 0) & (size > 1e180)
     dilation = points.dilation_of(rho, log_rho)
-    return (
-        np.where(excess > 0, np.exp(points.log_eta + points.log_c + log_rho), dilation),
-        rho,
-        answer.margin,
-        answer.level,
-    )
+    dilation = np.where(excess > 0, np.exp(points.log_eta + points.log_c + log_rho), dilation)
+    return tuple(np.where(lost, np.nan, row) for row in (dilation, rho, answer.margin, answer.level))
 
 
 def quadratic_response(points: Points, nu: FloatArray) -> Position:
@@ -146,7 +145,8 @@ def hinge_points(points: Points) -> tuple[FloatArray, ...]:
     w = np.where(short, w, np.where(flat, 2.0, 0.0))
     drop = share * points.centre
     rho = np.hypot(w / kap, drop)
-    dilation = np.where(short, gain * spare / decay, np.where(flat, eta * c * rho, 0.0))
+    with np.errstate(over="ignore"):
+        dilation = np.where(short, gain * spare / decay, np.where(flat, eta * c * rho, 0.0))
     return dilation, rho, w - 1.0, points.centre - drop
 
 
@@ -194,12 +194,13 @@ def _hinge_on_cone(points: Points) -> tuple[FloatArray, ...]:
 def hinge_response(points: Points, nu: FloatArray) -> Position:
     """The noisy feature of the hinge loss for multiplier nu, in the cone u >= 0."""
     total = points.lam + nu
-    w = np.minimum((points.lam + 0.5 * points.kap**2) / total, 2.0)
+    with np.errstate(over="ignore"):
+        w = np.minimum((points.lam + 0.5 * points.kap**2) / total, 2.0)
+        on_face = np.minimum(0.25 * points.kap**2 / total, 1.0)
     drop = points.lam / total * points.centre
     t, level = w - 1.0, points.centre - drop
     outside = level < t / points.kap
     c = points.kap / np.sqrt(2.0)
-    on_face = np.minimum(0.5 * c**2 / total, 1.0)
     rho = np.where(outside, np.hypot(points.distance / np.sqrt(2.0), on_face / c), np.hypot(w / points.kap, drop))
     level = np.where(outside, on_face / c / np.sqrt(2.0), level)
     return Position(rho, np.where(outside, on_face, t), level)
