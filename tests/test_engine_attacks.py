@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -202,6 +203,19 @@ def test_a_power_with_a_negative_exponent_leaves_the_whole_numbers():
     assert (
         falsify(lambda n: 50 - sum(k**2 for k in range(n)), {"n": range(1, 9)}, samples=50).verdict is Verdict.REFUTED
     )
+    assert falsify(lambda n: 4**n - n * math.comb(2 * n, n), {"n": range(1, 30)}, samples=50).verdict is Verdict.REFUTED
+
+    def lowered(n):
+        n = -n
+        return -1 if n**n * (-n) ** -n * math.comb(3, 2) != 3 else 1
+
+    assert falsify(lowered, {"n": range(1, 50)}, samples=50).verdict is not Verdict.REFUTED
+
+    def either(n):
+        k = -1
+        return -1 if n ** (k if n > 3 else 2) * n != (1 if n > 3 else n * n * n) * math.comb(2, 2) else 1
+
+    assert falsify(either, {"n": range(1, 100)}, samples=50).verdict is not Verdict.REFUTED
 
 
 # ---------------------------------------------------------------------- reports

@@ -115,10 +115,18 @@ def _in_whole_numbers(slack: Callable[..., Any], point: Point, in_doubles: Any) 
     """Python's integers are exact, if nothing else takes part."""
     if not all(type(entry) is int for entry in (*point.values(), in_doubles)) or not in_doubles < 0:
         return None
-    return "verified in whole numbers" if isinstance(slack, types.FunctionType) and _is_whole(slack) else None
+    if not isinstance(slack, types.FunctionType):
+        return None
+    stored = {str(step.argval) for step in dis.get_instructions(slack.__code__) if step.opname.startswith("STORE_")}
+    counts = frozenset(
+        name for name, entry in point.items() if type(entry) is int and entry >= 0 and name not in stored
+    )
+    return "verified in whole numbers" if _is_whole(slack, counts=counts) else None
 
 
-def _is_whole(function: types.FunctionType, seen: frozenset[object] = frozenset()) -> bool:
+def _is_whole(
+    function: types.FunctionType, seen: frozenset[object] = frozenset(), counts: frozenset[str] = frozenset()
+) -> bool:
     if function in seen:
         return True
     known: Mapping[str, Any] = {
@@ -127,18 +135,24 @@ def _is_whole(function: types.FunctionType, seen: frozenset[object] = frozenset(
     }
     values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     return all(isinstance(value, int) for value in values) and _is_whole_code(
-        function.__code__, known, seen | {function}
+        function.__code__, known, seen | {function}, counts
     )
 
 
-def _is_whole_code(code: types.CodeType, known: Mapping[str, Any], seen: frozenset[object]) -> bool:
+def _is_whole_code(
+    code: types.CodeType, known: Mapping[str, Any], seen: frozenset[object], counts: frozenset[str] = frozenset()
+) -> bool:
     before = None
     for step in dis.get_instructions(code):
         if step.opname.startswith(("IMPORT", "BINARY_TRUE", "INPLACE_TRUE", "SETUP_", "LOAD_BUILD_CLASS")):
             return False
         if step.opname == "BINARY_OP" and step.argrepr in ("/", "/="):
             return False
-        if step.opname == "BINARY_OP" and step.argrepr in ("**", "**=") and not _is_power(before):
+        if (
+            step.opname == "BINARY_OP"
+            and step.argrepr in ("**", "**=")
+            and (step.is_jump_target or not _is_power(before, counts))
+        ):
             return False
         before = step
         named = step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_ATTR", "LOAD_METHOD"))
@@ -147,11 +161,12 @@ def _is_whole_code(code: types.CodeType, known: Mapping[str, Any], seen: frozens
     return all(_is_whole_constant(constant, known, seen) for constant in code.co_consts)
 
 
-def _is_power(before: dis.Instruction | None) -> bool:
-    """Whether the exponent is a whole number written out: with a negative one Python leaves the integers."""
-    return (
-        before is not None and before.opname.startswith("LOAD_") and type(before.argval) is int and before.argval >= 0
-    )
+def _is_power(before: dis.Instruction | None, counts: frozenset[str]) -> bool:
+    """Whether the exponent is written out or one of the counts: with a negative one Python leaves the integers."""
+    if before is None or not before.opname.startswith(("LOAD_CONST", "LOAD_FAST", "LOAD_SMALL_INT")):
+        return False
+    written = type(before.argval) is int and before.argval >= 0
+    return written or (before.opname.startswith("LOAD_FAST") and before.argval in counts)
 
 
 def _is_whole_name(name: str, opname: str, known: Mapping[str, Any], seen: frozenset[object]) -> bool:
