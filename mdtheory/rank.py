@@ -68,7 +68,7 @@ def required_width(problem: UFM) -> tuple[int, int]:
     """
     if not isinstance(problem, UFM):
         raise fail("problem", problem, "must be a UFM")
-    one_point(problem.shape)
+    one_point(problem.point_shape)
     if problem.nonnegative:
         return _attaining_width(problem)
     if problem.bias:

@@ -223,3 +223,33 @@ def test_a_subclass_that_promises_or_replaces_alone_has_no_bound(loss, options):
     assert (type(sol.lower_bound), sol.lower_bound, sol.gap) == (float, -np.inf, np.inf)
     assert type(sol.status) is mdt.Status
     assert sol.status != mdt.Status.OPTIMAL
+
+
+def test_class_weights_do_not_make_a_problem_many_points():
+    # Nonnegative features: the margins have a class axis, the problem is one all the same.
+    ufm = mdt.UFM(
+        mdt.CrossEntropy(),
+        num_classes=3,
+        weight_decay=0.01,
+        feature_decay=0.01,
+        nonnegative=True,
+        class_weights=[0.5, 0.3, 0.2],
+    )
+    smallest, largest = mdt.required_width(ufm)
+    assert 2 <= smallest <= largest <= 3
+    decays, smoothings = [0.001, 0.01, 0.02], [0.0, 0.1]
+    swept = mdt.sweep(ufm, {"weight_decay": decays, "loss.smoothing": smoothings}, outputs=["objective", "rank"])
+    assert swept.attrs["cells_optimal"] == 6
+    for i, decay in enumerate(decays):
+        for j, smoothing in enumerate(smoothings):
+            point = mdt.UFM(
+                mdt.CrossEntropy(smoothing),
+                num_classes=3,
+                weight_decay=decay,
+                feature_decay=0.01,
+                nonnegative=True,
+                class_weights=[0.5, 0.3, 0.2],
+            )
+            assert swept.objective.values[i, j] == pytest.approx(mdt.solve(point).objective, rel=1e-12)
+    with pytest.raises(mdt.AssumptionError, match=r"^outputs = 'margin': must be one number for every point"):
+        mdt.sweep(ufm, {"weight_decay": decays}, outputs=["margin"])

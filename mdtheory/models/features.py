@@ -35,7 +35,7 @@ def _solve(problem: UFM, method: str, options: Options) -> UFMSolution:
     if problem.nonnegative and method in ("convex", "factorized"):
         kind = "" if problem.symmetric else " that are not symmetric"
         raise fail("method", method, f"does not solve nonnegative features{kind}; use 'auto'")
-    one_point(problem.shape, "method 'factorized' takes one point at a time")
+    one_point(problem.point_shape, "method 'factorized' takes one point at a time")
     if not problem.loss.is_convex:
         raise fail("loss", problem.loss, "must be convex in the logits for method 'factorized'")
     if problem.nonnegative:

@@ -79,7 +79,7 @@ def refine(
     x, y = sides(ranges)
     if isinstance(problem, Problem):
         check_paths(problem, (x.path, y.path))
-        one_point(problem.shape)
+        one_point(problem.point_shape)
     elif not callable(problem):
         raise fail("problem", problem, f"must be {registry.a_problem('a callable that returns one')}")
     if not callable(classify):

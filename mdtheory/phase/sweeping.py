@@ -203,7 +203,7 @@ def _planned(
         read = read_axes(axes, broadcasting)
         check_paths(problem, names, others)
         check_entries(read)
-        if problem.shape != ():
+        if problem.point_shape != ():
             raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
         sample, slow = problem, not vectorised or _takes_apart(model, problem, read, others)
     choice("method", method, model_of(sample).methods)

@@ -62,7 +62,7 @@ def solve_bottleneck(
         raise fail("nonnegative", True, "must be False: nonnegative features have their own solver")
     if problem.feature_dim is None:
         raise fail("feature_dim", None, "must be given")
-    one_point(problem.shape)
+    one_point(problem.point_shape)
     dim = problem.feature_dim
     relaxed = None
     if convex_dual is None or has_closed_form(problem):

@@ -133,7 +133,7 @@ def local_minimum(
     >>> abs(found.objective - mdt.solve(ufm).objective) < 1e-12
     True
     """
-    one_point(problem.shape)
+    one_point(problem.point_shape)
     given = tuple(given)
     integer("dim", dim, 1, 2**31)
     integer("starts", starts, 0 if given else 1, 2**31)

@@ -80,7 +80,7 @@ def solve_nonnegative(
     """
     if not problem.nonnegative:
         raise fail("nonnegative", False, "must be True: free features have their own solvers")
-    one_point(problem.shape)
+    one_point(problem.point_shape)
     dim = problem.feature_dim or max(int(problem.num_classes), problem.num_groups)
     separate = None if problem.bias else _separate_classes(problem)
     given = []
