@@ -192,3 +192,29 @@ def test_every_field_at_the_ends_of_the_range_of_doubles(loss, spread, noisy_dec
         assert not np.any(np.isnan(solution.noisy_features[~failed]))
         if cone:
             assert np.all(solution.noisy_features[~failed] >= -1e-6 * (1.0 + problem.configuration.mean_distance))
+
+
+def test_long_arrays_are_not_proved_across_an_end_of_the_interval():
+    problem = posed("beyond-the-left-end")
+    many = mdt.MemorizationDilation(
+        problem.ufm, noise=np.linspace(0.01, 0.9, 300), slope=0.380316, spread=problem.spread, scaling="relative"
+    )
+    solution = mdt.solve(many)
+    c, ends = problem.configuration, problem.ufm.loss.interval
+    reach = problem.spread.radius * np.asarray(solution.dilation) * c.weight_distance
+    across = (c.margin - reach < ends[0]) | (c.margin + reach > ends[1])
+    assert np.any(across)
+    assert np.all(solution.status[across] == mdt.Status.INACCURATE)
+    assert np.all(solution.status[~across] == mdt.Status.OPTIMAL)
+
+
+def test_a_mean_that_balls_do_not_settle_leaves_no_bound(monkeypatch):
+    from flint import arb
+
+    from mdtheory.certificates import dilation_bound
+
+    monkeypatch.setattr(dilation_bound, "_clean_mean", lambda *_: (arb(0.01, 0.005), arb(-0.1, 0.1)))
+    ufm = mdt.UFM(mdt.MarginLoss(SOFTPLUS), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
+    solution = mdt.solve(mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0))
+    assert solution.lower_bound == -np.inf
+    assert solution.status is mdt.Status.INACCURATE

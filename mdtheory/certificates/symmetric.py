@@ -257,6 +257,8 @@ def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) ->
         # With the margin on the kink F' is constant near r = 0+, where ``r F'/r`` would vanish.
         scale = np.maximum(scale, 1e-12)
     mean, stiffness = _means(problem, loss, scale, dilation)
+    unknown = np.isnan(stiffness)
+    stiffness = np.where(unknown, 0.0, stiffness)
     floor = problem.decay + (0.25 * c.weight_sum**2 / problem.spread.dim if problem.ufm.pays_for_mean else 0.0)
     # F'(r) = 2 kap stiffness scale + 4 floor r
     clean = _clean_part(problem, dilation, mean)
@@ -264,7 +266,7 @@ def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) ->
     with np.errstate(over="ignore"):
         force = (c.weight_distance * stiffness) * (scale / problem.slope) + 2.0 * floor * (dilation / problem.slope)
         force = force * (c.mean_distance if problem.scaling == "absolute" else 1.0)
-    return clean, np.minimum(force, _LARGEST_FORCE)
+    return np.where(unknown, -np.inf, clean), np.minimum(force, _LARGEST_FORCE)
 
 
 def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> tuple[FloatArray, FloatArray]:
