@@ -11,6 +11,7 @@ halved. Where b >= 0 on neighbouring cells the tangent at the minimiser bounds a
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -31,6 +32,8 @@ _FIRST_CELLS = 256
 _BEND_CELLS = 512
 _MAX_CELLS = 60_000
 _INTEGRALS = 64
+# Longer second derivatives are not brought to one fraction: that could take long.
+_FACTORED_OPERATIONS = 60
 # Cells narrower than this share of the interval are not halved: balls tell their values apart no longer.
 _NARROWEST = 2.0**-70
 # Curvatures above minus this share of their own size on the cell count as zero: with cells no wider than an eighth
@@ -89,6 +92,7 @@ class Curve:
         self.low, self.high = interval
         self._expand = _expansion(expression, symbol)
         self._functions = [_ball_function(form, symbol) for form in (expression, expression.diff(symbol))]
+        self._bend = straight_line(_factored_bend(expression, symbol), symbol)
         self._tails = tails
         #: Evaluations of integrands and panels so far: what a caller's patience is measured in.
         self.effort = 0
@@ -392,6 +396,10 @@ class Curve:
         half = float(np.nextafter(max(right - middle, middle - left), np.inf))
         c, over = self._expand(middle, 0.0), self._expand(middle, half)
         low, high = _curvature_range(c, over, half)
+        # Where the curvature is tiny next to the function the series over a cell sees only its own dependency.
+        factored = _arb(0.0) + self._bend(_arb(middle) + _arb(0.0, half))
+        if factored.is_finite():
+            low, high = max(low, _down(factored)), min(high, _up(factored))
         return Cell(
             left, right, middle, _down(c[0]), (_down(c[1]), _up(c[1])), (low, high), _down(over[0])
         )  # fmt: skip
@@ -475,6 +483,20 @@ def _expansion(expression: "sympy.Expr", symbol: "sympy.Symbol") -> Callable[[fl
 
 def _ball_function(expression: "sympy.Expr", symbol: "sympy.Symbol") -> Callable[[Any], Any]:
     return straight_line(_in_exponentials(expression), symbol)
+
+
+def _factored_bend(expression: "sympy.Expr", symbol: "sympy.Symbol") -> "sympy.Expr":
+    """The second derivative, each short term of the expression as one fraction: ``e^-t/(1 + e^-t)^2``, of one sign at sight."""
+    import sympy as sp
+
+    parts = []
+    for term in sp.Add.make_args(_in_exponentials(expression)):
+        bend = term.diff(symbol, 2)
+        if bend.count_ops() <= _FACTORED_OPERATIONS:
+            with suppress(sp.PolynomialError):  # as it stands it is right, if less sharp
+                bend = sp.factor(sp.together(bend))
+        parts.append(bend)
+    return sp.Add(*parts)
 
 
 def _in_exponentials(expression: "sympy.Expr") -> "sympy.Expr":
