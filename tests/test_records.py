@@ -253,3 +253,18 @@ def test_class_weights_do_not_make_a_problem_many_points():
             assert swept.objective.values[i, j] == pytest.approx(mdt.solve(point).objective, rel=1e-12)
     with pytest.raises(mdt.AssumptionError, match=r"^outputs = 'margin': must be one number for every point"):
         mdt.sweep(ufm, {"weight_decay": decays}, outputs=["margin"])
+
+
+def test_claims_and_boxes_are_copied_and_stay_fixed():
+    from mdtheory.claims.finding import library_claims
+
+    claim = library_claims()["ordering-in-general"]
+    box = mdt.Box(sides={"x": ("0.1", "0.2")})
+    for copied in (copy.copy(box), copy.deepcopy(box), pickle.loads(pickle.dumps(box))):
+        assert copied == box
+        with pytest.raises(TypeError):
+            copied.sides["x"] = ("0", "1")
+    for copied in (copy.copy(claim), copy.deepcopy(claim)):
+        assert (copied.id, dict(copied.variables)) == (claim.id, dict(claim.variables))
+        with pytest.raises(TypeError):
+            copied.variables.clear()

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from fractions import Fraction
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from mdtheory.claims.agreement import (
 from mdtheory.claims.domains import Domain, Integers, Interval, Proportions, components
 from mdtheory.claims.relation import Relation
 from mdtheory.decimals import decimal
+from mdtheory.frozen import FixedDict
 from mdtheory.validation import fail
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def is_domain(value: object) -> bool:
 def freeze(owner: object, *names: str) -> None:
     """Mappings of one's own become read-only copies: what has been compared with each other must stay so."""
     for name in names:
-        object.__setattr__(owner, name, MappingProxyType(dict(getattr(owner, name))))
+        object.__setattr__(owner, name, FixedDict(dict(getattr(owner, name))))
 
 
 def _tuple(claim: "Claim", name: str, kind: Any, what: str) -> None:
