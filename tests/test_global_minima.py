@@ -116,7 +116,7 @@ def test_branch_and_bound_against_a_grid(tilt):
     assert least - 1e-9 <= found.bound <= found.value
 
 
-@pytest.mark.parametrize("sharpness", [2, 3, 10, 20, sp.Rational(1, 3)])
+@pytest.mark.parametrize("sharpness", [2, 3, 10, sp.Rational(1, 3)])
 def test_sharp_logistic_losses_are_convex_however_straight_they_are_far_away(sharpness):
     assert mdt.MarginLoss(sp.log(1 + sp.exp(-sharpness * T))).is_convex
     assert not mdt.MarginLoss(sp.log(1 + sp.exp(-sharpness * T)) - sp.exp(-50 * (T + 9) ** 2) / 10**6).is_convex

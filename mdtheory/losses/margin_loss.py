@@ -286,9 +286,10 @@ class MarginLoss(Loss):
                 values = self._evaluate(order, grid)
             if not np.all(np.isfinite(values)):
                 where = float(grid[~np.isfinite(values)][0])
-                raise fail(
-                    "expression", self.expression, f"must be smooth and finite on the interval (not at t = {where:g})"
+                domain = (
+                    f"must be smooth and finite on the interval (not at t = {where:g}, in doubles; narrow the interval)"
                 )
+                raise fail("expression", self.expression, domain)
         if not float(self._evaluate(1, np.zeros(()))) < 0:
             raise fail("expression", self.expression, "must fall at margin 0")
 
