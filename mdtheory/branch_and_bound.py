@@ -92,7 +92,7 @@ class Curve:
         self.low, self.high = interval
         self._expand = _expansion(expression, symbol)
         self._functions = [_ball_function(form, symbol) for form in (expression, expression.diff(symbol))]
-        self._bend = straight_line(_factored_bend(expression, symbol), symbol)
+        self._form = expression, symbol
         self._tails = tails
         #: Evaluations of integrands and panels so far: what a caller's patience is measured in.
         self.effort = 0
@@ -234,10 +234,19 @@ class Curve:
                 cell = self.cell(left, right)
                 if np.isfinite(cell.bend[0]) and cell.bend[0] >= -_CONVEX_SLACK * abs(cell.bend[1]):
                     continue
+                # Where the curvature is tiny next to the function, the series over a cell sees only its own dependency.
+                if self._bend(_arb(cell.middle, cell.half)) >= 0:
+                    continue
                 if not left < cell.middle < right or 2 * self._expand(cell.middle, 0.0)[2] < 0:
                     return False
                 stack += [(left, cell.middle), (cell.middle, right)]
         return False
+
+    @cached_property
+    def _bend(self) -> Callable[[Any], Any]:
+        """The curvature over a ball, from its factored form."""
+        function = straight_line(_factored_bend(*self._form), self._form[1])
+        return lambda ball: function(ball) + _arb(0.0)
 
     def minimum(self, tilt: float, low: float, high: float) -> Minimum:
         """The least value of ``phi(t) + tilt t`` on ``[low, high]``, both of them ends of the interval or 0.
@@ -396,10 +405,6 @@ class Curve:
         half = float(np.nextafter(max(right - middle, middle - left), np.inf))
         c, over = self._expand(middle, 0.0), self._expand(middle, half)
         low, high = _curvature_range(c, over, half)
-        # Where the curvature is tiny next to the function the series over a cell sees only its own dependency.
-        factored = _arb(0.0) + self._bend(_arb(middle) + _arb(0.0, half))
-        if factored.is_finite():
-            low, high = max(low, _down(factored)), min(high, _up(factored))
         return Cell(
             left, right, middle, _down(c[0]), (_down(c[1]), _up(c[1])), (low, high), _down(over[0])
         )  # fmt: skip
@@ -492,7 +497,9 @@ def _factored_bend(expression: "sympy.Expr", symbol: "sympy.Symbol") -> "sympy.E
     parts = []
     for term in sp.Add.make_args(_in_exponentials(expression)):
         bend = term.diff(symbol, 2)
-        if bend.count_ops() <= _FACTORED_OPERATIONS:
+        # Exponentials of anything but a line would be multiplied out: numbers of any size for balls.
+        lines = all(part.args[0].diff(symbol, 2) == 0 for part in bend.atoms(sp.exp))
+        if lines and bend.count_ops() <= _FACTORED_OPERATIONS:
             with suppress(sp.PolynomialError):  # as it stands it is right, if less sharp
                 bend = sp.factor(sp.together(bend))
         parts.append(bend)
