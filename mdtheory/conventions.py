@@ -268,7 +268,7 @@ def noise(
     if redrawn is None:
         if num_classes is not None:
             raise fail("num_classes", num_classes, "is for redrawn labels only")
-        wrong = np.asarray(real("flip", flip, lambda x: (x >= 0) & (x <= 0.5), "lie in [0, 1/2]"))  # type: ignore[arg-type]
+        wrong = np.asarray(real("flip", flip, lambda x: (x >= 0) & (x <= 0.5), "lie in [0, 1/2]"))  # type: ignore[arg-type]  # not None here
     else:
         if num_classes is None:
             raise fail("num_classes", None, "must be given with redrawn labels")

@@ -43,7 +43,7 @@ class Frozen:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         # Else the decorator puts its own in the place of an inherited one.
-        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]
+        cls.__repr__ = cls.__repr__  # type: ignore[method-assign]  # on purpose, see above
         for name, value in list(vars(cls).items()):
             if isinstance(value, property) and value.fget is not None:
                 setattr(cls, name, property(_returning_frozen(value.fget), value.fset, value.fdel, value.__doc__))
