@@ -11,7 +11,7 @@ from mdtheory.errors import SolverError
 from mdtheory.losses import CrossEntropy, Hinge, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.clean_force import log_scale_of_force
-from mdtheory.solvers.closed_form import quadratic_response
+from mdtheory.solvers.dilation_solving import response
 from mdtheory.solvers.points import Points, points_of
 from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 
@@ -215,6 +215,6 @@ def _largest_on_cone(gram: FloatArray) -> float:
 def at_margin_zero(points: Points) -> tuple[FloatArray, FloatArray]:
     """The multiplier nu of the constraint at which the noisy margin is zero, and the memorization that belongs to it."""
     nu = np.asarray(-0.5 * points.kap**2 * points.loss.profile_derivative(0.0) / points.s)
-    if isinstance(points.loss, MeanSquaredError):
-        return nu, quadratic_response(points, nu).rho
+    if not points.loss.shift_invariant:
+        return nu, response(points, nu).rho
     return nu, np.hypot(points.s / points.kap, points.lam / (points.lam + nu) * points.centre)

@@ -11,8 +11,7 @@ from mdtheory.models.records import plain, values
 from mdtheory.parameter import Parameter
 from mdtheory.problems.memorization_dilation import SCALINGS, MDMethod, MemorizationDilation
 from mdtheory.solutions import MDSolution
-from mdtheory.solvers.closed_form import solve_expansion
-from mdtheory.solvers.reduced import solve_reduced
+from mdtheory.solvers.dilation_solving import solve_expansion, solve_reduced
 from mdtheory.spreads import SPREADS, Spread
 
 _ANSWER = ("dilation", "normalized_dilation", "memorization", "noisy_margin")

@@ -12,8 +12,8 @@ from mdtheory.parameter import Parameter
 from mdtheory.problems.ufm import UFM, UFMMethod
 from mdtheory.solution import UFMSolution
 from mdtheory.solutions import MarginSolution
-from mdtheory.solvers.closed_form import solve_ufm
 from mdtheory.solvers.free import has_closed_form, solve_free
+from mdtheory.solvers.ufm_margin import solve_ufm
 from mdtheory.validation import FloatArray, fail, one_point
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from numpy.typing import ArrayLike
 from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
 from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solvers.closed_form import quadratic_points, quadratic_response
-from mdtheory.solvers.points import Points, points_of
-from mdtheory.solvers.reduced import newton_points, respond
+from mdtheory.solvers.dilation_solving import kernel, response
+from mdtheory.solvers.points import Points, Response, points_of
 from mdtheory.solving import solve
 from mdtheory.thresholds import at_margin_zero, collapse_threshold
 from mdtheory.validation import FloatArray, fail
@@ -119,10 +118,8 @@ def _force_imbalance(points: Points, level: FloatArray) -> FloatArray:
     allowed = r / (points.eta * points.c)
     first, _ = points.slope(r)
     nu = 0.25 * first * points.c / allowed
-    if isinstance(points.loss, MeanSquaredError):
-        return imbalance(quadratic_response(points, nu).rho, allowed)
-    if points.constrained:
-        return imbalance(respond(points, nu).rho, allowed)
+    if points.constrained or not points.loss.shift_invariant:
+        return imbalance(response(points, nu).rho, allowed)
     total = points.lam + nu
     drop = np.where(points.lam > 0, points.lam / np.where(total > 0, total, 1.0), 0.0) * points.centre
     w = points.kap * np.sqrt(np.maximum((allowed - drop) * (allowed + drop), 0.0))
@@ -168,15 +165,15 @@ def slope_response(problem: MemorizationDilation) -> FloatArray:
     points = points_of(problem)
     if np.any(points.eta == 0):
         raise fail("noise", 0.0, "must be positive: without noise there is no dilation")
-    quadratic = isinstance(loss, MeanSquaredError)
-    r, rho, *_ = quadratic_points(points) if quadratic else newton_points(points)
+    r, rho, *_ = kernel(loss)(points)
     first, _ = points.slope(r)
     nu = 0.25 * first * points.c / rho
-    if not quadratic:
-        return 1.0 + 2.0 * respond(points, nu).elasticity
+    answer = response(points, nu)
+    if isinstance(answer, Response):
+        return 1.0 + 2.0 * answer.elasticity
     # A rational function: five points differentiate it to rounding.
     step = 1e-3
-    logs = [np.log(quadratic_response(points, nu * np.exp(k * step)).rho) for k in (-2, -1, 1, 2)]
+    logs = [np.log(response(points, nu * np.exp(k * step)).rho) for k in (-2, -1, 1, 2)]
     return np.asarray(1.0 + 2.0 * (logs[0] - 8.0 * logs[1] + 8.0 * logs[2] - logs[3]) / (12.0 * step))
 
 

@@ -1,56 +1,10 @@
-"""Closed forms: the UFM's margin, and the dilation where it is rational or an r-Lambert function."""
-
-from dataclasses import fields
+"""Closed forms of the dilation where it is rational (squared error) or piecewise so (hinge)."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdtheory.blocks import blocks, take_block
-from mdtheory.losses import Hinge, MeanSquaredError
-from mdtheory.margin_cost import MarginCost
-from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.points import Points, Position
-from mdtheory.solvers.reduced import assemble, respond_at, rows_of
-from mdtheory.status import Status
-from mdtheory.validation import FloatArray, fail, scalar_or_array
-
-_BLOCK = 8192
-# An error of the dilation hardly shows in the objective where there is little noise: an expansion has to do better.
-_EXPANSION_TOLERANCE = 1e-13
-
-
-def solve_ufm(problem: UFM) -> MarginSolution:
-    """The margin of a balanced UFM, or of a nonnegative one with class weights, in closed form."""
-    loss, cost, shape = problem.profile_loss, problem.margin_cost, problem.shape
-    margin = np.empty(shape)
-    # Blocks keep the dozen temporaries of an elementwise formula in cache.
-    for index in blocks(shape, _BLOCK):
-        parameters = {n: take_block(getattr(loss, n), shape, index) for n in loss.parameter_names()}
-        part = MarginCost(**{f.name: take_block(getattr(cost, f.name), shape, index) for f in fields(cost)})
-        target = margin[(*index, ...)]
-        solved = loss.with_parameters(**parameters).margin(part, take_block(problem.num_classes, shape, index))
-        target[...] = np.broadcast_to(solved, (target.size,)).reshape(target.shape)
-    return MarginSolution(problem, scalar_or_array(margin), "closed-form")
-
-
-def solve_expansion(problem: MemorizationDilation) -> MDSolution:
-    """Second-order expansion of the clean loss in the dilation; exact for the squared error and the hinge."""
-    loss = problem.ufm.loss
-    if not loss.is_convex:
-        raise fail(
-            "method", "expansion", "needs a convex loss: the response of the noisy feature is its proximal operator"
-        )
-    if isinstance(loss, (MeanSquaredError, Hinge)):
-        kernel = quadratic_points if isinstance(loss, MeanSquaredError) else hinge_points
-        return assemble(problem, kernel, "expansion", Status.INACCURATE)
-    return assemble(problem, expansion_points, "expansion", Status.APPROXIMATE, _EXPANSION_TOLERANCE)
-
-
-def expansion_points(points: Points) -> tuple[FloatArray, ...]:
-    """With F'(r) = F2 r the multiplier is known, ``nu = F2 eta c^2/4``, and the noisy margin follows from it."""
-    log_nu = points.log_gain + np.log(np.maximum(points.initial_stiffness(), 1e-300))
-    return rows_of(points, respond_at(points, log_nu))
+from mdtheory.validation import FloatArray
 
 
 def quadratic_points(points: Points) -> tuple[FloatArray, ...]:

@@ -18,8 +18,8 @@ from mdtheory.logits_solution import LogitsSolution
 from mdtheory.losses.base import TargetLoss
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solvers.closed_form import solve_expansion
 from mdtheory.solvers.conic import minimise_conic
+from mdtheory.solvers.dilation_solving import solve_expansion
 from mdtheory.validation import FloatArray, fail, one_point
 
 MAX_CONVEX_CLASSES = 60

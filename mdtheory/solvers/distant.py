@@ -54,7 +54,7 @@ def distant_response(points: Points, log_nu: FloatArray, start: FloatArray | Non
 
 
 def _distant_face(points: Points, log_step: FloatArray, mobile: FloatArray, interior: Response) -> Response:
-    """As in `reduced`: on the face the margin solves the same equation without offset, with half the step."""
+    """As in `newton`: on the face the margin solves the same equation without offset, with half the step."""
     outside = interior.level < interior.margin / points.kap
     none = np.zeros(log_step.shape)
     found = _displace(points.loss, none, log_step - np.log(2.0), np.full(none.shape, -np.inf))

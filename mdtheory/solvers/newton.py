@@ -1,4 +1,4 @@
-r"""The memorization-dilation problem by its exact one-dimensional reduction.
+r"""The noisy feature of a loss that is a function of the margin alone, and Newton's iteration for its multiplier.
 
 With c = D^q/C the constraint is tight, ``r = eta c rho``, and the multiplier nu of the ball solves
 
@@ -10,91 +10,33 @@ iteration in log nu needs few evaluations of the expectation F'. Where nu, c or 
 (slopes to 1e-300, noise to 1e-300), the logarithms themselves are the numbers that are computed with.
 """
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from mdtheory.blocks import Index, blocks
-from mdtheory.losses import Hinge, MeanSquaredError
-from mdtheory.problems import MemorizationDilation
-from mdtheory.solutions import MD_TOLERANCE, MDSolution
-from mdtheory.solvers.points import Points, Response, block_of_points
-from mdtheory.status import Status
-from mdtheory.validation import FloatArray, scalar_or_array
+from mdtheory.solvers.distant import distant_response
+from mdtheory.solvers.points import Points, Response
+from mdtheory.validation import FloatArray
 
-# Large enough that threads spend their time inside NumPy rather than waiting for one another.
-_BLOCK = 65_536
-_MOST_THREADS = 4
 # Every third step halves the bracket, which is at most 1e4 wide: fewer steps than these leave it at rounding.
 _MAX_STEPS = 250
 # Multipliers and factors whose logarithms are within this are computed with as they are.
 _ORDINARY = 230.0
 
 
-Kernel = Callable[[Points], tuple[FloatArray, ...]]
+def newton_points(points: Points) -> tuple[FloatArray, ...]:
+    """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss.
+
+    A point without an answer in the range of a double, or at which the iteration did not settle, is NaN.
+    """
+    log_nu, start = _log_multiplier(points)
+    return rows_of(points, respond_at(points, log_nu, start))
 
 
-def solve_reduced(problem: MemorizationDilation) -> MDSolution:
-    """Solve by the exact reduction: vectorised, with closed forms for the squared error and the hinge."""
-    from mdtheory.solvers.closed_form import hinge_points, quadratic_points
-    from mdtheory.solvers.scan import scan_points
-
-    loss = problem.ufm.loss
-    kernel: Kernel
-    if isinstance(loss, MeanSquaredError):
-        kernel = quadratic_points
-    elif isinstance(loss, Hinge):
-        kernel = hinge_points
-    elif loss.is_convex:
-        kernel = newton_points
-    else:
-        kernel = scan_points
-    return assemble(problem, kernel, "reduced", Status.INACCURATE if loss.is_convex else Status.OBSERVED)
-
-
-def assemble(
-    problem: MemorizationDilation, kernel: Kernel, method: str, when_open: Status, tolerance: float = MD_TOLERANCE
-) -> MDSolution:
-    """Run `kernel` on blocks of points and shape the answer like the problem."""
-    configuration, shape = problem.configuration, problem.shape
-    rows = np.empty((4, *shape))
-
-    def solve_block(index: Index) -> None:
-        target = rows[(slice(None), *index)]
-        points = block_of_points(problem, configuration, index, target[0].size)
-        target[...] = _with_silent_points(points, kernel).reshape(target.shape)
-
-    _run_side_by_side(solve_block, list(blocks(shape, _BLOCK)))
-
-    def solution(rows: FloatArray) -> MDSolution:
-        dilation, memorization, margin, level = (scalar_or_array(row) for row in rows)
-        return MDSolution(problem, dilation, memorization, margin, level, method, when_open, tolerance)
-
-    answer = solution(rows)
-    if problem.ufm.loss.strip_is_proved:
-        return answer
-    # The search trusted a quadrature that trusts what the user states; the objective does not.
-    at_rest = np.broadcast_arrays(0.0, 0.0, -configuration.margin, configuration.centre_norm, rows[0])[:4]
-    worse = np.asarray(answer.objective) > np.asarray(solution(np.stack(at_rest)).objective)
-    return solution(np.where(worse, at_rest, rows)) if np.any(worse) else answer
-
-
-def _run_side_by_side(task: Callable[[Index], None], indices: list[Index]) -> None:
-    """Run independent tasks on a few threads: NumPy releases the interpreter lock inside its loops."""
-    if len(indices) == 1:
-        task(indices[0])
-        return
-    from concurrent.futures import ThreadPoolExecutor  # not needed for a single block, and slow to import
-
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS, len(indices))) as pool:
-        try:
-            for future in [pool.submit(task, index) for index in indices]:
-                future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def expansion_points(points: Points) -> tuple[FloatArray, ...]:
+    """With F'(r) = F2 r the multiplier is known, ``nu = F2 eta c^2/4``, and the noisy margin follows from it."""
+    log_nu = points.log_gain + np.log(np.maximum(points.initial_stiffness(), 1e-300))
+    return rows_of(points, respond_at(points, log_nu))
 
 
 def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> Response:
@@ -120,8 +62,6 @@ def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> 
 
 def respond_at(points: Points, log_nu: FloatArray, start: FloatArray | None = None) -> Response:
     """The same for the logarithm of a multiplier, wherever it lies."""
-    from mdtheory.solvers.distant import distant_response
-
     distant = (np.abs(log_nu) > _ORDINARY) | points.extreme
     if not np.any(distant):
         return respond(points, np.exp(log_nu), start)
@@ -133,9 +73,13 @@ def respond_at(points: Points, log_nu: FloatArray, start: FloatArray | None = No
     return Response(*rows)
 
 
-def _near_response(points: Points, log_nu: FloatArray, start: FloatArray | None) -> Response:
-    answer = respond(points, np.exp(log_nu), start)
-    return replace(answer, log_rho=np.log(answer.rho))
+def rows_of(points: Points, answer: Response) -> tuple[FloatArray, ...]:
+    """Dilation, memorisation, noisy margin and level; all NaN where one of them is not finite."""
+    with np.errstate(divide="ignore"):
+        log_rho = np.log(answer.rho) if answer.log_rho is None else answer.log_rho
+    rows = np.stack([points.dilation_of(answer.rho, log_rho), answer.rho, answer.margin, answer.level])
+    rows[:, ~np.all(np.isfinite(rows), axis=0)] = np.nan
+    return tuple(rows)
 
 
 def scale_of(points: Points, answer: Response) -> FloatArray:
@@ -145,24 +89,6 @@ def scale_of(points: Points, answer: Response) -> FloatArray:
     log_scale = np.log(points.kap) + points.log_eta + points.log_c + answer.log_rho
     # Not a number where a memorization overflows: then no multiplier is large enough.
     return np.asarray(np.exp(np.clip(np.where(np.isnan(log_scale), 100.0, log_scale), -700.0, 100.0)))
-
-
-def newton_points(points: Points) -> tuple[FloatArray, ...]:
-    """Dilation, memorisation, noisy margin and level at a block of points with positive noise, for a convex loss.
-
-    A point without an answer in the range of a double, or at which the iteration did not settle, is NaN.
-    """
-    log_nu, start = _log_multiplier(points)
-    return rows_of(points, respond_at(points, log_nu, start))
-
-
-def rows_of(points: Points, answer: Response) -> tuple[FloatArray, ...]:
-    """Dilation, memorisation, noisy margin and level; all NaN where one of them is not finite."""
-    with np.errstate(divide="ignore"):
-        log_rho = np.log(answer.rho) if answer.log_rho is None else answer.log_rho
-    rows = np.stack([points.dilation_of(answer.rho, log_rho), answer.rho, answer.margin, answer.level])
-    rows[:, ~np.all(np.isfinite(rows), axis=0)] = np.nan
-    return tuple(rows)
 
 
 def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
@@ -208,6 +134,11 @@ def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
     return found, None if points.constrained else guess
 
 
+def _near_response(points: Points, log_nu: FloatArray, start: FloatArray | None) -> Response:
+    answer = respond(points, np.exp(log_nu), start)
+    return replace(answer, log_rho=np.log(answer.rho))
+
+
 def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
     """Replace responses that left the cone by those on its face, where u is a multiple of the own class mean."""
     a, c = points.distance / np.sqrt(2.0), points.kap / np.sqrt(2.0)
@@ -225,45 +156,3 @@ def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
     face = Response(rho, t, reach / np.sqrt(2.0), -nu * reach * rate / rho**2, -nu * rate * c)
     names = ("rho", "margin", "level", "elasticity", "velocity")
     return Response(*(np.where(outside, getattr(face, n), getattr(interior, n)) for n in names))
-
-
-def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
-    """Run `kernel` where there is noise; without noise there is no dilation, and the rest are the limits."""
-    noisy = points.eta > 0
-    # The multiplier of the hinge does not vanish with the noise, and its closed form holds without noise too.
-    if np.all(noisy) or isinstance(points.loss, Hinge):
-        return np.stack(kernel(points))
-    rows = np.zeros((4, noisy.size))
-    if np.any(noisy):
-        rows[:, noisy] = np.stack(kernel(points.take(noisy)))
-    silent = points.take(~noisy)
-    rows[1:, ~noisy] = np.stack(kernel_limit(silent))
-    return rows
-
-
-def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
-    """Memorisation, noisy margin and level as the noise goes to zero: the multiplier vanishes."""
-    from mdtheory.solvers.closed_form import quadratic_response
-    from mdtheory.solvers.scan import scan_points
-
-    zero = np.zeros(points.s.shape)
-    if isinstance(points.loss, MeanSquaredError):
-        answer = quadratic_response(points, zero)
-        return answer.rho, answer.margin, answer.level
-    decays = points.lam > 0
-    rows = np.empty((3, points.s.size))
-    if np.any(decays) and not points.loss.is_convex:
-        # Several margins may be stationary: ask for the best at a noise too small to matter.
-        tiny = np.full(zero.shape, 1e-100)
-        rows[:, decays] = scan_points(replace(points, eta=tiny, log_eta=np.log(tiny)).take(decays))[1:]
-    elif np.any(decays):
-        answer = respond_at(points.take(decays), np.full(np.count_nonzero(decays), -np.inf))
-        rows[:, decays] = answer.rho, answer.margin, answer.level
-    if np.any(~decays):
-        free = points.take(~decays)
-        t = np.broadcast_to(free.loss.profile_minimizer(), free.s.shape)
-        level = free.centre
-        if free.constrained:
-            level = np.maximum(level, t / free.kap)
-        rows[:, ~decays] = np.hypot((t + free.s) / free.kap, level - free.centre), t, level
-    return tuple(rows)
