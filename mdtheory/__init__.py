@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import scipy.special  # noqa: F401
 
 from mdtheory.certificates.certificate import Certificate, Enclosure, certify, logits_error
+from mdtheory.dilation_solution import MDSolution
 from mdtheory.errors import AssumptionError, CertificateError, SolverError
 from mdtheory.imbalance import (
     class_collapse_threshold,
@@ -24,6 +25,7 @@ from mdtheory.losses import (
     MeanSquaredError,
     SquaredHinge,
 )
+from mdtheory.margin_solution import MarginSolution
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.rank import rank_bounds, rank_threshold, required_width
@@ -37,7 +39,6 @@ from mdtheory.soft_labels import (
     pick_all_labels,
 )
 from mdtheory.solution import Solution, UFMSolution
-from mdtheory.solutions import MarginSolution, MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
 from mdtheory.solving import solve
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint

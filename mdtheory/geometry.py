@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdtheory.certificates import ufm_dual_mean, ufm_dual_slope
+from mdtheory.certificates.features_bound import ufm_dual_mean, ufm_dual_slope
 from mdtheory.errors import AssumptionError
 from mdtheory.validation import FloatArray
 
 if TYPE_CHECKING:
-    from mdtheory.solutions import MarginSolution
+    from mdtheory.margin_solution import MarginSolution
 
 # Matrices above this size are refused before they are allocated.
 _MAX_BYTES = 2**31

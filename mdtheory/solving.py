@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from mdtheory.dilation_solution import MDSolution
 from mdtheory.models.model import Options, Problem
 from mdtheory.models.registry import model_of
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
@@ -10,7 +11,6 @@ from mdtheory.problems.max_margin import MaxMarginMethod
 from mdtheory.problems.memorization_dilation import MDMethod
 from mdtheory.problems.ufm import UFMMethod
 from mdtheory.solution import Solution, UFMSolution
-from mdtheory.solutions import MDSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution
 from mdtheory.validation import choice
 

@@ -9,7 +9,7 @@ import registered
 
 import mdtheory as mdt
 from mdtheory.errors import AssumptionError, SolverError
-from mdtheory.solvers import conic, convex
+from mdtheory.solvers import conic, dilation_conic, ufm_conic
 
 CONVEX_LOSSES = [
     mdt.CrossEntropy(),
@@ -49,12 +49,12 @@ def test_ufm_agrees_with_closed_form(loss, nonnegative):
         growth = np.sqrt(2 * 1e-12 / curvature) if curvature > 0 else 1e-9
         assert conic.margin == pytest.approx(exact.margin, abs=10 * growth)
         # Not only at the symmetrised answer: the conic optimum itself is the closed form's.
-        assert convex.ufm_programme(problem).value == pytest.approx(exact.objective, abs=1e-9)
+        assert ufm_conic.ufm_programme(problem).value == pytest.approx(exact.objective, abs=1e-9)
 
 
 def test_ufm_logits_hold_the_mean_gain():
     problem = ufm(mdt.MeanSquaredError(0.2), num_classes=4)
-    logits = convex.ufm_programme(problem).logits
+    logits = ufm_conic.ufm_programme(problem).logits
     exact = mdt.solve(problem)
     np.testing.assert_allclose(logits, exact.logits, atol=1e-8)
     np.testing.assert_allclose(np.sum(logits, axis=0), exact.mean_gain, atol=1e-8)
@@ -125,7 +125,7 @@ def test_grid_covers_every_combination():
 def test_md_programme_before_symmetry(loss):
     """The raw conic answer: value, tight cones and mirror images come out without having been put in."""
     problem = md(loss, spread=mdt.Ball(3), noise=0.15)
-    raw, exact, c = convex.md_programme(problem), mdt.solve(problem), problem.configuration
+    raw, exact, c = dilation_conic.md_programme(problem), mdt.solve(problem), problem.configuration
     assert raw.value == pytest.approx(exact.objective, abs=1e-8)
     starts = np.array([[-0.5 * c.mean_distance, c.centre_norm], [0.5 * c.mean_distance, c.centre_norm]])
     lengths = np.linalg.norm(raw.noisy - starts, axis=1)
@@ -145,21 +145,21 @@ def test_md_programme_has_two_noisy_features(monkeypatch):
 def test_unknown_loss_uses_its_own_atom(monkeypatch):
     """A loss without a vector atom goes through its own atom, node by node."""
     problem = md(mdt.CrossEntropy(0.1), spread=mdt.Sphere(4))
-    tabled = convex.md_programme(problem)
+    tabled = dilation_conic.md_programme(problem)
     monkeypatch.setattr(mdt.CrossEntropy, "profile_atom", mdt.Loss.profile_atom)
-    assert convex.md_programme(problem).value == pytest.approx(tabled.value, abs=1e-9)
+    assert dilation_conic.md_programme(problem).value == pytest.approx(tabled.value, abs=1e-9)
 
 
 def test_wrong_guess_is_corrected(monkeypatch):
     """The quadrature adapts where the dilation is not where the expansion puts it."""
     problem = md(mdt.LabelRelaxation(0.1), noise=0.3)
     exact = mdt.solve(problem)
-    expansion = convex.solve_expansion(problem)
+    expansion = dilation_conic.solve_expansion(problem)
     for factor in (1e-4, 0.1, 10.0):
         wrong = mdt.MDSolution(problem, factor * expansion.dilation, 1.0, 1.0, 1.0, "expansion", mdt.Status.APPROXIMATE)
-        monkeypatch.setattr(convex, "solve_expansion", lambda _, wrong=wrong: wrong)
-        assert convex.md_programme(problem).rules > 1
-        assert convex.solve_md_convex(problem).dilation == pytest.approx(exact.dilation, rel=1e-5)
+        monkeypatch.setattr(dilation_conic, "solve_expansion", lambda _, wrong=wrong: wrong)
+        assert dilation_conic.md_programme(problem).rules > 1
+        assert dilation_conic.solve_md_convex(problem).dilation == pytest.approx(exact.dilation, rel=1e-5)
 
 
 @pytest.mark.parametrize("cone", [False, True])

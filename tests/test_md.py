@@ -7,7 +7,7 @@ import oracle
 import pytest
 
 import mdtheory as mdt
-from mdtheory.certificates import md_lower_bound, md_objective
+from mdtheory.certificates.dilation_dual import md_lower_bound, md_objective
 
 LOSSES = {
     "cross-entropy": mdt.CrossEntropy,

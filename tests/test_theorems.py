@@ -11,7 +11,7 @@ from scipy import special
 
 import mdtheory as mdt
 from mdtheory.asymptotics import cross_entropy_small_noise, small_noise_dilation, small_slope_dilation
-from mdtheory.certificates import md_objective
+from mdtheory.certificates.dilation_dual import md_objective
 from mdtheory.solvers.newton import newton_points
 from mdtheory.solvers.points import block_of_points
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import mdtheory as mdt
-from mdtheory import certificates
+from mdtheory.certificates import features_bound
 from mdtheory.losses import Loss
 from mdtheory.thresholds import collapse_threshold
 
@@ -337,9 +337,9 @@ def test_the_bound_holds_for_wrong_margins(loss, nonnegative):
         for decay in (1e-4, 0.02, 0.2):
             problem = model(loss, classes, np.full(margins.shape, decay), nonnegative=nonnegative)
             exact = float(exact_objective(model(loss, classes, decay, nonnegative=nonnegative)))
-            bound = certificates.ufm_lower_bound(problem, margins)
+            bound = features_bound.ufm_lower_bound(problem, margins)
             assert np.max(bound) <= exact + 4 * ROUNDING * (1 + abs(exact))
-            assert np.min(certificates.ufm_objective(problem, margins)) >= exact - 4 * ROUNDING * (1 + abs(exact))
+            assert np.min(features_bound.ufm_objective(problem, margins)) >= exact - 4 * ROUNDING * (1 + abs(exact))
 
 
 def direct_objective(problem, weights, means, bias=0.0):

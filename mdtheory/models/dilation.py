@@ -4,13 +4,13 @@ from typing import get_args
 
 import numpy as np
 
+from mdtheory.dilation_solution import MDSolution
 from mdtheory.losses import Loss
 from mdtheory.models import features
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
 from mdtheory.models.records import plain, values
 from mdtheory.parameter import Parameter
 from mdtheory.problems.memorization_dilation import SCALINGS, MDMethod, MemorizationDilation
-from mdtheory.solutions import MDSolution
 from mdtheory.solvers.dilation_solving import solve_expansion, solve_reduced
 from mdtheory.spreads import SPREADS, Spread
 
@@ -19,7 +19,7 @@ _ANSWER = ("dilation", "normalized_dilation", "memorization", "noisy_margin")
 
 def _solve(problem: MemorizationDilation, method: str, options: Options) -> MDSolution:
     if method == "convex":
-        from mdtheory.solvers.convex import solve_md_convex
+        from mdtheory.solvers.dilation_conic import solve_md_convex
 
         return options.judged(solve_md_convex(problem))
     return options.judged(solve_expansion(problem) if method == "expansion" else solve_reduced(problem))

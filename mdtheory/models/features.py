@@ -6,12 +6,12 @@ import numpy as np
 
 from mdtheory.logits_solution import FactorsSolution
 from mdtheory.losses import LOSSES, Loss
+from mdtheory.margin_solution import MarginSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
 from mdtheory.models.records import MAX_ENTRIES, plain, values
 from mdtheory.parameter import Parameter
 from mdtheory.problems.ufm import UFM, UFMMethod
 from mdtheory.solution import UFMSolution
-from mdtheory.solutions import MarginSolution
 from mdtheory.solvers.free import has_closed_form, solve_free
 from mdtheory.solvers.ufm_margin import solve_ufm
 from mdtheory.validation import FloatArray, fail, one_point
@@ -28,7 +28,7 @@ _SHAPING = frozenset({"class_weights", "label_distribution", "bias_decay", "feat
 def _solve(problem: UFM, method: str, options: Options) -> UFMSolution:
     if _in_closed_form(problem, method):
         if method == "convex":
-            from mdtheory.solvers.convex import solve_ufm_convex
+            from mdtheory.solvers.ufm_conic import solve_ufm_convex
 
             return options.judged(solve_ufm_convex(problem))
         return options.judged(solve_ufm(problem))
@@ -45,7 +45,7 @@ def _solve(problem: UFM, method: str, options: Options) -> UFMSolution:
 
 def _solve_free(problem: UFM, method: str, options: Options) -> UFMSolution:
     if method == "convex":
-        from mdtheory.solvers.convex import solve_free_convex
+        from mdtheory.solvers.ufm_conic import solve_free_convex
 
         relaxed = solve_free_convex(problem, options.tolerance or _CONIC_TOLERANCE)
     else:

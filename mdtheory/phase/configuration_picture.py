@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdtheory.solutions import MDSolution
+from mdtheory.dilation_solution import MDSolution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

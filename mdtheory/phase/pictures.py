@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from mdtheory.dilation_solution import MDSolution
 from mdtheory.phase import canvas, painting
 from mdtheory.phase.legends import legend_below
 from mdtheory.phase.picture_axes import (
@@ -17,7 +18,6 @@ from mdtheory.phase.picture_axes import (
     thinned,
     variable_over_two,
 )
-from mdtheory.solutions import MDSolution
 from mdtheory.validation import FloatArray, choice, fail, real_array
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from mdtheory.validation import (
 )
 
 if TYPE_CHECKING:
-    from mdtheory.solutions import MDSolution  # noqa: F401  named in a string
+    from mdtheory.dilation_solution import MDSolution  # noqa: F401  named in a string
 
 MDMethod = Literal["auto", "reduced", "expansion", "convex"]
 SCALINGS = ("absolute", "relative")

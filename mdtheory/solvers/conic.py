@@ -7,6 +7,9 @@ import cvxpy as cp
 
 from mdtheory.errors import SolverError
 
+# The relative gap that conic answers close.
+TARGET_GAP = 1e-6
+
 
 def _clarabel(tolerance: float, reduced: float, regularization: float = 1e-8) -> dict[str, Any]:
     names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")

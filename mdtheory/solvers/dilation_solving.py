@@ -12,9 +12,9 @@ from functools import singledispatch
 import numpy as np
 
 from mdtheory.blocks import Index, blocks
+from mdtheory.dilation_solution import MD_TOLERANCE, MDSolution
 from mdtheory.losses import Hinge, Loss, MeanSquaredError
 from mdtheory.problems import MemorizationDilation
-from mdtheory.solutions import MD_TOLERANCE, MDSolution
 from mdtheory.solvers.closed_form import hinge_points, quadratic_points, quadratic_response
 from mdtheory.solvers.newton import expansion_points, newton_points, respond, respond_at
 from mdtheory.solvers.points import Points, Position, block_of_points

@@ -66,7 +66,7 @@ def solve_free(
 
 def _better_by_conic(problem: UFM, found: LogitsSolution) -> LogitsSolution:
     """The answer of a conic solver, if there is one and its gap is smaller."""
-    from mdtheory.solvers.convex import solve_free_convex
+    from mdtheory.solvers.ufm_conic import solve_free_convex
 
     try:
         other = solve_free_convex(problem, found.tolerance)

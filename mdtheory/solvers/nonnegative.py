@@ -161,7 +161,7 @@ def _search(
         duals.append(solve_free(replace(problem, nonnegative=False), method="auto", tolerance=None, reduce=False).dual)
         candidates = [(dual, _forgiven(problem, dual)) for dual in duals]
         return _best_bound(problem, _parts(found), candidates, "multi-start")
-    from mdtheory.solvers.convex import ufm_programme
+    from mdtheory.solvers.ufm_conic import ufm_programme
 
     candidates = [(duals[0], least_multiplier(problem, duals[0])[0])]
     answer = _best_bound(problem, _parts(found), candidates, "doubly-nonnegative")

@@ -6,8 +6,8 @@ import numpy as np
 
 from mdtheory.blocks import blocks, take_block
 from mdtheory.margin_cost import MarginCost
+from mdtheory.margin_solution import MarginSolution
 from mdtheory.problems import UFM
-from mdtheory.solutions import MarginSolution
 from mdtheory.validation import scalar_or_array
 
 _BLOCK = 8192

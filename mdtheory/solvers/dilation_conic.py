@@ -1,9 +1,8 @@
-r"""The conic programmes behind both problems, in cvxpy: slow, one point at a time, and free of every reduction.
+r"""The memorization-dilation problem as a conic programme in (u_1, u_2, r), in cvxpy: slow, one point at a time.
 
-The unconstrained features model is solved in its logits, without assuming permutation symmetry; the
-memorization-dilation problem in (u_1, u_2, r), without assuming that u_2 mirrors u_1 or that the constraint is tight.
-Both exist to check the closed forms and the reduction. The conic answer is symmetrised, which does not increase a
-convex objective, and its status comes from the duality gap recomputed from the answer, not from the conic solver.
+It is not assumed that u_2 mirrors u_1 or that the constraint is tight, so that the programme checks the reduction. The
+conic answer is symmetrised, which does not increase a convex objective, and its status comes from the duality gap
+recomputed from the answer, not from the conic solver.
 """
 
 from dataclasses import dataclass
@@ -12,146 +11,17 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 
-from mdtheory.certificates.duality import group_weights, label_columns, mean_loss
-from mdtheory.logits_problem import logits_problem
-from mdtheory.logits_solution import LogitsSolution
-from mdtheory.losses.base import TargetLoss
-from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solutions import MarginSolution, MDSolution
-from mdtheory.solvers.conic import minimise_conic
+from mdtheory.dilation_solution import MDSolution
+from mdtheory.problems import MemorizationDilation
+from mdtheory.solvers.conic import TARGET_GAP, minimise_conic
 from mdtheory.solvers.dilation_solving import solve_expansion
 from mdtheory.validation import FloatArray, fail, one_point
 
-MAX_CONVEX_CLASSES = 60
-TARGET_GAP = 1e-6
 _MAX_RULES = 12
 # Margins spread by less than this see only the curvature of the loss, to a relative 1e-6.
 _QUADRATIC_SPREAD = 1e-3
 # Quadrature nodes of less weight than this only spoil the conditioning.
 _LEAST_WEIGHT = 1e-20
-_NOT_BALANCED = "has a closed form only: method 'convex' needs balanced classes"
-
-
-def solve_ufm_convex(problem: UFM) -> MarginSolution:
-    """Solve a balanced UFM as a convex programme in the logits.
-
-    Parameters
-    ----------
-    problem : UFM
-        One balanced symmetric point, at most 60 classes, convex loss.
-
-    Raises
-    ------
-    AssumptionError
-        If the problem is not of that kind.
-    SolverError
-        If no conic solver gives an answer.
-
-    Notes
-    -----
-    Nonnegative features are relaxed to a doubly nonnegative Gram matrix (PSD and entrywise nonnegative), which is exact
-    wherever the closed form attains its bound.
-    """
-    if problem.class_weights is not None:
-        raise fail("class_weights", np.asarray(problem.class_weights).tolist(), _NOT_BALANCED)
-    logits = ufm_programme(problem).logits
-    n = logits.shape[0]
-    trace = np.trace(logits)
-    margin = trace / n - (np.sum(logits) - trace) / (n * (n - 1))
-    return MarginSolution(problem, max(float(margin), 0.0), "convex", tolerance=TARGET_GAP)
-
-
-def solve_free_convex(problem: UFM, tolerance: float) -> LogitsSolution:
-    """Solve a UFM with free features, any proportions and labels, as a conic programme in all its logits.
-
-    Parameters
-    ----------
-    problem : UFM
-        One point, at most 60 classes and groups, convex loss.
-    tolerance : float
-        The relative gap up to which the answer is called optimal.
-
-    Raises
-    ------
-    AssumptionError
-        If the problem is not of that kind.
-    SolverError
-        If no conic solver gives an answer.
-    """
-    answer = ufm_programme(problem)
-    logits = logits_problem(problem, reduce=False)
-    point = logits.with_bias((answer.logits * np.sqrt(group_weights(problem)),), answer.bias)
-    return LogitsSolution.at(logits, point, "convex", tolerance, answer.dual)
-
-
-@dataclass(frozen=True, slots=True)
-class UFMAnswer:
-    """What the conic solver found.
-
-    Attributes
-    ----------
-    logits : array (N, K)
-        WH, without the bias and not symmetrised.
-    bias : array (N,)
-    value : float
-        The optimal value.
-    dual : array (N, terms)
-        The dual point, one vector for each term of the loss, read off the multipliers.
-    """
-
-    logits: FloatArray
-    bias: FloatArray
-    value: float
-    dual: FloatArray
-
-
-def ufm_programme(problem: UFM) -> UFMAnswer:
-    r"""Solve the conic programme.
-
-    With ``X = Z diag(sqrt pi)`` the decay is ``mu tr P`` over PSD block matrices ``P = [[T, X], [X', G]]``: for free
-    features its minimum is ``2 mu ||X||_*``; for nonnegative features G, the Gram matrix, is also entrywise nonnegative.
-    """
-    _check_one_point(problem)
-    n, count = int(problem.num_classes), problem.num_groups
-    if max(n, count) > MAX_CONVEX_CLASSES:
-        name = "num_classes" if n > MAX_CONVEX_CLASSES else "num_groups"
-        raise fail(name, max(n, count), f"must be at most {MAX_CONVEX_CLASSES} for method 'convex'")
-    block = cp.Variable((n + count, n + count), symmetric=True)
-    weights, labels = group_weights(problem), label_columns(problem)
-    logits = block[:n, n:] @ np.diag(1.0 / np.sqrt(weights))
-    semidefinite = block >> 0
-    constraints = [semidefinite, *([block[n:, n:] >= 0] if problem.nonnegative else [])]
-    bias = cp.Variable(n) if problem.bias else np.zeros(n)
-    objective: Any = float(problem.mu) * cp.trace(block)
-    if problem.bias_decay > 0:
-        objective = objective + problem.bias_decay * cp.sum_squares(bias)
-    loss = mean_loss(problem)
-    copies: list[Any] = []
-    for k in range(count):
-        column = logits[:, k] + bias
-        if isinstance(problem.loss, TargetLoss) and problem.loss.sees_targets:
-            objective = objective + weights[k] * problem.loss.target_atom(column, problem.loss.target(labels[:, k]))
-            continue
-        for j in np.flatnonzero(labels[:, k]):
-            # A term sees a copy of its column: the multiplier of that equation is the term's dual vector.
-            copy = cp.Variable(n)
-            copies.append(copy == column)
-            value, extra = problem.loss.cvxpy_atom(copy, int(j))
-            objective, constraints = objective + weights[k] * labels[j, k] * value, [*constraints, copies[-1], *extra]
-    programme = cp.Problem(cp.Minimize(objective), constraints)
-    minimise_conic(programme)
-    if copies:
-        terms = np.column_stack([-np.asarray(equation.dual_value) for equation in copies])
-        dual = loss.into_domain(terms / loss.term_weights)
-    else:
-        # Stationarity in the off-diagonal block of P: the multiplier's own is -V diag(sqrt pi)/2.
-        columns = 2.0 * np.asarray(semidefinite.dual_value)[:n, n:] / np.sqrt(weights)
-        dual = loss.into_domain(columns)
-    solved_bias = np.asarray(bias.value if isinstance(bias, cp.Variable) else bias)
-    if problem.loss.shift_invariant:
-        # The conic solver leaves a shift of all logits, which nothing determines, where it fell.
-        solved_bias = solved_bias - np.mean(solved_bias)
-    return UFMAnswer(np.asarray(logits.value), solved_bias, float(programme.value), dual)
 
 
 def solve_md_convex(problem: MemorizationDilation) -> MDSolution:
@@ -221,7 +91,7 @@ def md_programme(problem: MemorizationDilation) -> MDAnswer:
     Lengths are in units of D and the dilation is ``r = eta D^q/C D x``, so that the cones read ``||v_n|| <= x`` with
     ``v_1 = (u_1 - h_2)/D``; the objective is divided by eta after its value at r = 0 is taken off the clean part.
     """
-    _check_one_point(problem)
+    one_point(problem.shape, "method 'convex' takes one point at a time")
     if problem.noise == 0:
         raise fail("noise", 0.0, "must be positive for the conic programme")
     loss, kap = problem.ufm.loss, float(problem.configuration.weight_distance)
@@ -324,7 +194,3 @@ def _feasible(problem: MemorizationDilation, margin: float, level: float, *, fac
     dilation = float(problem.noise) * float(problem.rate) * rho
     answer = (dilation, rho, margin, level)
     return MDSolution(problem, *answer, "convex", tolerance=TARGET_GAP)
-
-
-def _check_one_point(problem: UFM | MemorizationDilation) -> None:
-    one_point(problem.shape, "method 'convex' takes one point at a time")
