@@ -142,10 +142,20 @@ class MDSolution(Solution):
 
     def _of_answers(self, bound: Callable[..., FloatArray]) -> Number:
         """A bound at the points that have an answer, NaN at the others."""
+        answer, missing = self._finite_answer()
+        return scalar_or_array(np.where(missing, np.nan, bound(self.problem, *answer, means=self._means)))
+
+    @cached_property
+    def _means(self) -> dilation_dual.Means:
+        """What objective and lower bound both take of the clean examples, and most of what either costs."""
+        return dilation_dual.md_means(self.problem, self._finite_answer()[0][0])
+
+    def _finite_answer(self) -> tuple[tuple[FloatArray, ...], FloatArray]:
+        """Dilation, noisy margin and level with zeros where there is no answer, and where that is."""
         answer = tuple(np.asarray(x) for x in (self.dilation, self.noisy_margin, self.noisy_level))
-        missing = np.any([np.isnan(x) for x in answer], axis=0)
+        missing = np.asarray(np.any([np.isnan(x) for x in answer], axis=0))
         # Without noise and decay the noisy features run off to infinity, but have no weight: any place is as good.
         answer = tuple(
             np.where(missing | (np.isinf(x) & (np.asarray(self.problem.noise) == 0)), 0.0, x) for x in answer
         )
-        return scalar_or_array(np.where(missing, np.nan, bound(self.problem, *answer)))
+        return answer, missing

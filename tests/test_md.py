@@ -7,6 +7,7 @@ import oracle
 import pytest
 
 import mdtheory as mdt
+from mdtheory.certificates import dilation_dual
 from mdtheory.certificates.dilation_dual import md_lower_bound, md_objective
 
 LOSSES = {
@@ -451,3 +452,20 @@ def test_expansion_survives_an_enormous_shift(loss, decays, nonnegative, noise, 
     solution = mdt.solve(md, method="expansion")
     digits = 1e-12 if expected > 1e-6 else 3e-4
     assert solution.normalized_dilation == pytest.approx(expected, rel=digits)
+
+
+@pytest.mark.parametrize("loss", [mdt.CrossEntropy(), mdt.MeanSquaredError(), mdt.Hinge(), mdt.Focal(1.0)])
+def test_objective_and_bound_take_their_means_once_and_nothing_else_changes(loss, monkeypatch):
+    ufm = mdt.UFM(loss, num_classes=2, weight_decay=5e-3, feature_decay=5e-3)
+    problem = mdt.MemorizationDilation(ufm, noise=[0.0, 0.1], slope=1.0)
+    solution = mdt.solve(problem)
+    answer = solution.dilation, solution.noisy_margin, solution.noisy_level
+    apart = md_objective(problem, *answer), md_lower_bound(problem, *answer)
+    calls = []
+    plain = dilation_dual.mean_loss
+    monkeypatch.setattr(dilation_dual, "mean_loss", lambda *a: calls.append(a) or plain(*a))
+    shared = mdt.MDSolution(problem, *answer[:1], solution.memorization, *answer[1:], solution.method)
+    assert np.array_equal(shared.objective, apart[0])
+    # What branch and bound adds to the bound of a loss that is not convex is another matter.
+    assert not loss.is_convex or np.array_equal(shared.lower_bound, apart[1])
+    assert len(calls) == 1 or not loss.is_convex

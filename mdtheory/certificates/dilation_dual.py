@@ -19,8 +19,35 @@ _UNDERFLOW = 1e-290
 _LARGEST_FORCE = 1e150
 
 
+# ``E phi`` at a dilation, and ``E zeta phi'/scale`` at its scale.
+Means = tuple[FloatArray, FloatArray]
+
+
+def md_means(problem: MemorizationDilation, dilation: FloatArray) -> Means:
+    r"""The means of the loss over the spread that objective and bound share, and that cost most of both.
+
+    Parameters
+    ----------
+    problem : MemorizationDilation
+    dilation : array
+        r.
+
+    Returns
+    -------
+    tuple of array
+        :math:`E\varphi(s + \kappa r\zeta)` and :math:`E[\zeta\varphi'(s + K\zeta)]/K` at the scale :math:`K = \kappa r`.
+    """
+    loss = problem.ufm.loss
+    return _means(problem, loss, _scale(problem, loss, dilation), dilation)
+
+
 def md_objective(
-    problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray
+    problem: MemorizationDilation,
+    dilation: FloatArray,
+    margin: FloatArray,
+    level: FloatArray,
+    *,
+    means: Means | None = None,
 ) -> FloatArray:
     """The objective (both classes, clean and noisy) at a dilation and symmetric noisy features.
 
@@ -32,6 +59,8 @@ def md_objective(
         Noisy margin t: the coordinate of u along ``h_1 - h_2`` is ``t/kap``.
     level : array
         Coordinate of u along the mean ``(h_1 + h_2)/2``.
+    means : tuple of array, optional
+        `md_means` of this dilation, where they are at hand.
     """
     c, lam = problem.configuration, problem.decay
     # Without decay the noisy feature may lie too far out for its square.
@@ -39,12 +68,17 @@ def md_objective(
     noisy = problem.ufm.loss.profile(margin) + lam * (along**2 + across**2)
     if problem.ufm.pays_for_mean:
         noisy = noisy + 0.25 * (c.weight_sum * level - 1.0) ** 2
-    mean, _ = _means(problem, problem.ufm.loss, problem.configuration.weight_distance * dilation, dilation)
+    mean, _ = md_means(problem, dilation) if means is None else means
     return np.asarray(_clean_part(problem, dilation, mean) + 2.0 * np.asarray(problem.noise) * noisy)
 
 
 def md_lower_bound(
-    problem: MemorizationDilation, dilation: FloatArray, margin: FloatArray, level: FloatArray
+    problem: MemorizationDilation,
+    dilation: FloatArray,
+    margin: FloatArray,
+    level: FloatArray,
+    *,
+    means: Means | None = None,
 ) -> FloatArray:
     r"""Lower bound on the memorization-dilation objective, from a tangent in r and one in the noisy logits.
 
@@ -54,13 +88,14 @@ def md_lower_bound(
               - \frac{((b - th)_+)^2}{4\lambda}\Big], \quad b = \|p(w_1-w_2) + p'(w_1+w_2) + 2\lambda h_2 - v\|
 
     where v >= 0 is the multiplier of ``u >= 0`` (zero without that constraint). Without decay ``b <= th`` is needed,
-    and the slopes are scaled down to it.
+    and the slopes are scaled down to it. `means` are the `md_means` of this dilation, where they are at hand.
     """
     loss, lam = problem.ufm.loss.convex_hull(), problem.decay
     dilation = np.where(np.isnan(dilation), 0.0, dilation)  # where the margin is NaN too, and with it the bound
     if loss is None or not problem.ufm.loss.coherent:
         return np.full(problem.shape, -np.inf)
-    clean, th = _tangent(problem, loss, dilation)
+    # Those of a convex hull are others.
+    clean, th = _tangent(problem, loss, dilation, means if loss is problem.ufm.loss else None)
     candidates = [_slopes(problem, loss, th, margin, level)]
     if _room(problem, loss) is not None:
         candidates.append(_balanced_slopes(problem, loss, th, margin, level))
@@ -189,14 +224,13 @@ def _factor(
     return np.where(reducible, np.maximum(1.0 - step - 4e-16, 0.0), 1.0)
 
 
-def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _tangent(
+    problem: MemorizationDilation, loss: Loss, dilation: FloatArray, means: Means | None = None
+) -> tuple[FloatArray, FloatArray]:
     """``F(r) - r F'(r)`` and ``th = F'(r) D^q/(2C)``, which exists where F' underflows and D^q/C overflows."""
     c = problem.configuration
-    scale = c.weight_distance * dilation
-    if not loss.smooth_slope:
-        # With the margin on the kink F' is constant near r = 0+, where ``r F'/r`` would vanish.
-        scale = np.maximum(scale, 1e-12)
-    mean, stiffness = _means(problem, loss, scale, dilation)
+    scale = _scale(problem, loss, dilation)
+    mean, stiffness = _means(problem, loss, scale, dilation) if means is None else means
     unknown = np.isnan(stiffness)
     stiffness = np.where(unknown, 0.0, stiffness)
     floor = problem.decay + (0.25 * c.weight_sum**2 / problem.spread.dim if problem.ufm.pays_for_mean else 0.0)
@@ -207,6 +241,13 @@ def _tangent(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) ->
         force = (c.weight_distance * stiffness) * (scale / problem.slope) + 2.0 * floor * (dilation / problem.slope)
         force = force * (c.mean_distance if problem.scaling == "absolute" else 1.0)
     return np.where(unknown, -np.inf, clean), np.minimum(force, _LARGEST_FORCE)
+
+
+def _scale(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> FloatArray:
+    """``kap r``, at which the clean loss is expanded."""
+    scale = np.asarray(problem.configuration.weight_distance * dilation)
+    # With the margin on the kink F' is constant near r = 0+, where ``r F'/r`` would vanish.
+    return scale if loss.smooth_slope else np.maximum(scale, 1e-12)
 
 
 def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -245,9 +286,7 @@ def _dual_vector(
     return along + v / np.sqrt(2.0), across - v / np.sqrt(2.0), v
 
 
-def _means(
-    problem: MemorizationDilation, loss: Loss, scale: FloatArray, dilation: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _means(problem: MemorizationDilation, loss: Loss, scale: FloatArray, dilation: FloatArray) -> Means:
     """``E phi`` at the dilation, and ``E zeta phi'/scale`` at the scale: by quadrature, or proved where that needs proof."""
     c, room = problem.configuration, _room(problem, loss)
     known = np.where(np.isnan(dilation), 0.0, dilation)
