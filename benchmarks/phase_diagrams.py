@@ -18,7 +18,7 @@ from run import conic_model, paired
 
 import mdtheory as mdt
 from mdtheory.phase import boundary, regions, with_values
-from mdtheory.phase.axes import VECTORISED_CHUNK
+from mdtheory.sweeps.axes import VECTORISED_CHUNK
 
 SIZE = 1000
 LARGE = 4000

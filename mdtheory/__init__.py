@@ -8,7 +8,7 @@ import scipy.special  # noqa: F401
 
 from mdtheory.certificates.certificate import Certificate, Enclosure, certify, logits_error
 from mdtheory.dilation_solution import MDSolution
-from mdtheory.errors import AssumptionError, CertificateError, SolverError
+from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError
 from mdtheory.imbalance import (
     class_collapse_threshold,
     merge_threshold,
@@ -26,6 +26,9 @@ from mdtheory.losses import (
     SquaredHinge,
 )
 from mdtheory.margin_solution import MarginSolution
+from mdtheory.models.solution import Solution, UFMSolution
+from mdtheory.models.solving import solve
+from mdtheory.models.status import Status
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
 from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
 from mdtheory.rank import rank_bounds, rank_threshold, required_width
@@ -38,11 +41,8 @@ from mdtheory.soft_labels import (
     multilabel_optimum,
     pick_all_labels,
 )
-from mdtheory.solution import Solution, UFMSolution
 from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
-from mdtheory.solving import solve
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
-from mdtheory.status import Status
 from mdtheory.thresholds import collapse_threshold, critical_noise
 
 if TYPE_CHECKING:

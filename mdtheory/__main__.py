@@ -2,7 +2,7 @@
 
 import sys
 
-from mdtheory.cli import main
+from mdtheory.command.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

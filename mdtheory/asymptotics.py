@@ -7,11 +7,11 @@ the clean loss in the dilation.
 
 import numpy as np
 
+from mdtheory.foundation.validation import FloatArray, Real, fail, instance, scalar_or_array
 from mdtheory.losses import CrossEntropy
 from mdtheory.problems import MemorizationDilation
 from mdtheory.solvers.points import points_of
 from mdtheory.special import lambert_r_log
-from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 
 # A step of the noisy margin towards its minimiser beyond which it has arrived.
 _LONGEST_STEP = 1e290

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.validation import (
+from mdtheory.foundation.validation import (
     FloatArray,
     Real,
     choice,

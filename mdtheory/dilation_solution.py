@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from mdtheory.certificates import dilation_bound, dilation_dual
+from mdtheory.foundation.validation import FloatArray, scalar_or_array
 from mdtheory.margin_solution import MarginSolution
+from mdtheory.models.solution import Number, Solution
+from mdtheory.models.status import Status
 from mdtheory.problems import MemorizationDilation
-from mdtheory.solution import Number, Solution
 from mdtheory.solvers.clean_force import expansion_error
-from mdtheory.status import Status
-from mdtheory.validation import FloatArray, scalar_or_array
 
 # The bounds of a memorization-dilation problem lose digits where the optimum is tiny next to their terms.
 MD_TOLERANCE = 1e-7

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
 from mdtheory.spreads import Spread
-from mdtheory.validation import FloatArray
 
 _BLOCK = 4096
 _PIECE = 256

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mdtheory.certificates.features_bound import ufm_dual_mean, ufm_dual_slope
-from mdtheory.errors import AssumptionError
-from mdtheory.validation import FloatArray
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.validation import FloatArray
 
 if TYPE_CHECKING:
     from mdtheory.margin_solution import MarginSolution

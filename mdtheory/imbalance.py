@@ -10,9 +10,7 @@ Free features need dimension N - 1 or more (N for squared error without a bias).
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
-from mdtheory.soft_labels import label_matrix
-from mdtheory.validation import (
+from mdtheory.foundation.validation import (
     FloatArray,
     Real,
     columns,
@@ -25,6 +23,8 @@ from mdtheory.validation import (
     real,
     scalar_or_array,
 )
+from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
+from mdtheory.soft_labels import label_matrix
 
 
 def merge_threshold(

@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 
 from mdtheory.certificates.duality import balanced_dual
-from mdtheory.frozen import Frozen
-from mdtheory.label_loss import LabelLoss
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import FloatArray, fail
+from mdtheory.losses.label_loss import LabelLoss
 from mdtheory.problems import UFM
 from mdtheory.symmetry import Blocks, Reduction, reduction
-from mdtheory.validation import FloatArray, fail
 
 # Working memory of a second-order method, in arrays of the size of the logits.
 _WORKING_ARRAYS = 40

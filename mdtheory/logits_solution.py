@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from mdtheory.certificates import duality
 from mdtheory.certificates.narrow import narrow_bound
+from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.logits_problem import LogitsProblem
+from mdtheory.models.solution import UFMSolution
+from mdtheory.models.status import Status
 from mdtheory.problems import UFM
-from mdtheory.solution import UFMSolution
-from mdtheory.status import Status
 from mdtheory.symmetry import Blocks
-from mdtheory.validation import FloatArray, fail
 
 # Explicit matrices above this size are refused before they are allocated.
 _MAX_BYTES = 2**31

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mdtheory.certificates import features_bound
+from mdtheory.foundation.validation import FloatArray, fail, scalar_or_array
 from mdtheory.geometry import (
     bias_vector,
     class_mean_columns,
@@ -15,10 +16,9 @@ from mdtheory.geometry import (
     weight_rows,
     weighted_singular_values,
 )
+from mdtheory.models.solution import Number, UFMSolution
+from mdtheory.models.status import Status
 from mdtheory.problems import UFM
-from mdtheory.solution import Number, UFMSolution
-from mdtheory.status import Status
-from mdtheory.validation import FloatArray, fail, scalar_or_array
 
 # Far above the rounding errors of the bounds in closed form, and far below what is worth knowing.
 TOLERANCE = 1e-9

@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike
 
 from mdtheory.certificates.certificate import certify, logits_error
 from mdtheory.certificates.duality import group_weights, label_columns
-from mdtheory.errors import SolverError
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.validation import FloatArray, fail, one_integer, one_number, one_point, positive, real
 from mdtheory.imbalance import require_loss, smoothed_labels, zero_collapse_threshold
 from mdtheory.losses import CrossEntropy, Loss, MeanSquaredError
 from mdtheory.problems import UFM
 from mdtheory.solvers.free import solve_free
 from mdtheory.solvers.nonnegative import relative_gap, solve_nonnegative
-from mdtheory.validation import FloatArray, fail, one_integer, one_number, one_point, positive, real
 
 # Rounding allowed for an objective and its bound, relative to one plus their size.
 ROUNDING = 1e-14

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.frozen import Frozen
-from mdtheory.validation import FloatArray, fail, flag, one_integer, one_number, positive, proportions, real
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import FloatArray, fail, flag, one_integer, one_number, positive, proportions, real
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

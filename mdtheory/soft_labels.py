@@ -13,10 +13,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import wrightomega
 
-from mdtheory.errors import SolverError
-from mdtheory.frozen import Frozen
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import (
+    FloatArray,
+    columns,
+    fail,
+    one_integer,
+    one_number,
+    positive,
+    proportions,
+    real,
+)
 from mdtheory.special import lambert_r_log
-from mdtheory.validation import FloatArray, columns, fail, one_integer, one_number, positive, proportions, real
 
 # Entries of labels closer than this are the same number, written in two ways.
 SAME_ENTRY = 1e-12

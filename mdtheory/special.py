@@ -11,8 +11,8 @@ from typing import TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from mdtheory.errors import SolverError
-from mdtheory.validation import common_shape, fail
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.validation import common_shape, fail
 
 _Array: TypeAlias = npt.NDArray[np.float64]
 _Kernel: TypeAlias = Callable[[_Array, _Array], _Array]

@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from mdtheory.frozen import Frozen
-from mdtheory.means_in_balls import (
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.parameter import Parameter, field_names
+from mdtheory.foundation.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
+from mdtheory.foundation.wording import hyphenated, in_short
+from mdtheory.numerics.means_in_balls import (
     GAUSSIAN_REACH,
     gaussian_panels,
     mean_over_gaussian,
@@ -26,12 +29,9 @@ from mdtheory.means_in_balls import (
     panel_count,
     sphere_panels,
 )
-from mdtheory.parameter import Parameter, field_names
-from mdtheory.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
-from mdtheory.wording import hyphenated, in_short
 
 if TYPE_CHECKING:
-    from mdtheory.branch_and_bound import Panel, Piece
+    from mdtheory.numerics.branch_and_bound import Panel, Piece
 
 # Numbers of Gauss nodes, so that few rules are ever computed; even, so that no node is zero.
 _LADDER: tuple[int, ...] = (*range(4, 34, 2), 40, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072)

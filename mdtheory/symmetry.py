@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mdtheory.frozen import Frozen
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.problems import UFM
-from mdtheory.validation import FloatArray
 
 Blocks = tuple[FloatArray, ...]
 

@@ -7,13 +7,13 @@ import numpy as np
 from scipy.special import softmax
 
 from mdtheory.certificates import duality
-from mdtheory.errors import SolverError
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.validation import FloatArray, Real, fail, instance, scalar_or_array
 from mdtheory.losses import CrossEntropy, Hinge, MeanSquaredError
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.clean_force import log_scale_of_force
 from mdtheory.solvers.dilation_solving import response
 from mdtheory.solvers.points import Points, points_of
-from mdtheory.validation import FloatArray, Real, fail, instance, scalar_or_array
 
 _MOST_STEPS = 100
 # Up to so many label groups every set of them is looked at.

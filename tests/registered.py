@@ -1,7 +1,7 @@
 """One of every loss and spread of the package, so that one that is added is tested without another test."""
 
+from mdtheory.foundation.parameter import is_required
 from mdtheory.losses import LOSSES
-from mdtheory.parameter import is_required
 from mdtheory.spreads import SPREADS
 
 # In the domain of every parameter that has no default.

@@ -7,7 +7,7 @@ import flint
 import numpy as np
 
 import mdtheory as mdt
-from mdtheory.ball_precision import precision
+from mdtheory.numerics.ball_precision import precision
 
 
 def test_interleaved_users_have_their_bits_and_leave_none_behind():

@@ -13,10 +13,10 @@ from scipy.special import lambertw
 
 import mdtheory as mdt
 from mdtheory.claims.quantities import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
+from mdtheory.models.parameters import with_values
+from mdtheory.numerics.root_finding import find_roots
 from mdtheory.phase import residuals
 from mdtheory.phase.boundaries import KINDS, boundary
-from mdtheory.phase.parameters import with_values
-from mdtheory.phase.root_finding import find_roots
 from mdtheory.phase.tracing import trace
 from mdtheory.problems import Configuration
 

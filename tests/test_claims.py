@@ -10,7 +10,6 @@ import sympy as sp
 from flint import arb, ctx
 
 import mdtheory as mdt
-from mdtheory.ball_precision import precision
 from mdtheory.claims import (
     Box,
     Claim,
@@ -32,12 +31,13 @@ from mdtheory.claims import (
 from mdtheory.claims.declarations import derivation_path
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import check_claim, rerun
-from mdtheory.claims.ledger_page import render, typeset
 from mdtheory.claims.mutants import attack, mutants
 from mdtheory.claims.records import Report, Settings
 from mdtheory.claims.testing import assert_as_expected, cases
-from mdtheory.cli import main
-from mdtheory.expressions import compiled, interval, truth
+from mdtheory.command.ledger_page import render, typeset
+from mdtheory.command.main import main
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.expressions import compiled, interval, truth
 
 x, y = sp.symbols("x y", positive=True)
 n = sp.Symbol("n", integer=True, positive=True)

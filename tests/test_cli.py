@@ -14,8 +14,8 @@ import pytest
 import xarray as xr
 
 import mdtheory as mdt
-from mdtheory.cli import main
-from mdtheory.report import default_losses, default_setting, phase_caption, phase_diagram
+from mdtheory.command.main import main
+from mdtheory.command.report import default_losses, default_setting, phase_caption, phase_diagram
 
 FILES = (
     *("index.html", "phase.png", "phase.svg", "phase.nc", "dilation.png", "dilation.svg", "dilation.csv"),
@@ -327,7 +327,7 @@ def test_quantities_that_run_off_to_infinity_are_valid_json(capsys):
 
 
 def test_version_and_lazy_imports_of_the_module():
-    script = "import sys; from mdtheory.cli import main; main(['solve', 'md']); print(*sys.modules)"
+    script = "import sys; from mdtheory.command.main import main; main(['solve', 'md']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"cvxpy", "matplotlib", "sympy"} & set(done.stdout.split())
     done = subprocess.run([sys.executable, "-m", "mdtheory", "--version"], capture_output=True, text=True, check=True)

@@ -8,8 +8,9 @@ import pytest
 import registered
 
 import mdtheory as mdt
-from mdtheory.errors import AssumptionError, SolverError
-from mdtheory.solvers import conic, dilation_conic, ufm_conic
+from mdtheory.foundation.errors import AssumptionError, SolverError
+from mdtheory.optimisers import conic
+from mdtheory.solvers import dilation_conic, ufm_conic
 
 CONVEX_LOSSES = [
     mdt.CrossEntropy(),

@@ -7,9 +7,9 @@ import pytest
 import sympy as sp
 from flint import arb
 
-from mdtheory.ball_precision import precision
-from mdtheory.decimals import decimal, decimal_of, with_rationals
-from mdtheory.expressions import compiled
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.decimals import decimal, decimal_of, with_rationals
+from mdtheory.numerics.expressions import compiled
 
 
 def test_a_double_stands_for_the_decimal_of_its_repr():

@@ -32,8 +32,8 @@ from mdtheory.claims.finding import library_claims
 from mdtheory.claims.ledger import rerun
 from mdtheory.claims.records import Report
 from mdtheory.claims.wellformed import EXCLUSIVE
-from mdtheory.cli import main
-from mdtheory.expressions import rational_ball, whole_power
+from mdtheory.command.main import main
+from mdtheory.numerics.expressions import rational_ball, whole_power
 
 x, y, n = sp.symbols("x y n")
 q = sp.Symbol("q", real=True)

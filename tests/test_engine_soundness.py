@@ -14,7 +14,6 @@ import sympy as sp
 from flint import arb
 
 import mdtheory as mdt
-from mdtheory.ball_precision import precision
 from mdtheory.claims import (
     Box,
     Claim,
@@ -37,7 +36,8 @@ from mdtheory.claims.ball_numbers import MATH, NUMPY, Ball
 from mdtheory.claims.ledger import rerun
 from mdtheory.claims.records import Report
 from mdtheory.claims.relation import Relation
-from mdtheory.cli import main
+from mdtheory.command.main import main
+from mdtheory.numerics.ball_precision import precision
 
 x, y = sp.symbols("x y")
 n = sp.Symbol("n")

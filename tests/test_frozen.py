@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mdtheory as mdt
-from mdtheory.frozen import Frozen
+from mdtheory.foundation.frozen import Frozen
 from mdtheory.problems.memorization_dilation import Configuration
 
 ROUTES = {

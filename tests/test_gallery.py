@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 from test_pictures import texts_outside
 
-from mdtheory.phase import canvas
+from mdtheory.drawing import canvas
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCRIPTS = sorted((DOCS / "gallery").glob("*.py"))

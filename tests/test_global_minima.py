@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 import mdtheory as mdt
-from mdtheory.branch_and_bound import Curve
+from mdtheory.numerics.branch_and_bound import Curve
 
 T = sp.Symbol("t")
 SOFTPLUS = sp.log(1 + sp.exp(-T))

@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 
 import mdtheory as mdt
 from mdtheory import special
-from mdtheory.array_files import read_matrix
-from mdtheory.errors import AssumptionError, CertificateError, SolverError, one_line
+from mdtheory.command.array_files import read_matrix
+from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError, one_line
+from mdtheory.foundation.validation import columns, integer, positive, proportions
+from mdtheory.foundation.wording import shown
 from mdtheory.imbalance import zero_collapse_threshold
 from mdtheory.losses.faces import TAKES
 from mdtheory.regression import regression_spectrum
 from mdtheory.solvers.max_margin import soft_label_limit
-from mdtheory.validation import columns, integer, positive, proportions
-from mdtheory.wording import shown
 
 EPS = {np.float16: 2.0**-10, np.float32: 2.0**-23, np.float64: 2.0**-52}
 

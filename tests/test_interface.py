@@ -11,12 +11,12 @@ import sympy as sp
 
 import mdtheory as mdt
 import mdtheory.symbolic
+from mdtheory.command.tables import describe, solution_text
 from mdtheory.losses import LOSSES
+from mdtheory.models.solving import options_of
+from mdtheory.models.status import Status
 from mdtheory.problems import Configuration
-from mdtheory.solving import options_of
 from mdtheory.spreads import SPREADS
-from mdtheory.status import Status
-from mdtheory.tables import describe, solution_text
 
 SKEWED = np.array([0.5, 0.3, 0.2])
 LABELS = np.array([[0.8, 0.1, 0.2, 0.0], [0.1, 0.9, 0.2, 0.3], [0.1, 0.0, 0.6, 0.7]])

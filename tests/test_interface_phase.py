@@ -7,8 +7,8 @@ import pytest
 
 import mdtheory as mdt
 from mdtheory import phase
-from mdtheory.phase import chunks
-from mdtheory.phase.parameters import paths, takes_arrays
+from mdtheory.models.parameters import paths, takes_arrays
+from mdtheory.sweeps import chunks
 
 TWO = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
 MD = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=1e-4)

@@ -12,7 +12,7 @@ from mpmath import mp
 
 import mdtheory as mdt
 from mdtheory.losses.base import Loss
-from mdtheory.margin_cost import MarginCost
+from mdtheory.losses.margin_cost import MarginCost
 
 LOSSES = [
     mdt.CrossEntropy(),

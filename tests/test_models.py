@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 import mdtheory as mdt
-from mdtheory import arguments, phase, spreads
-from mdtheory.cli import main
+from mdtheory import phase, spreads
+from mdtheory.command import arguments
+from mdtheory.command.main import main
+from mdtheory.command.tables import describe, describe_problem
+from mdtheory.foundation.parameter import Parameter, field_names
 from mdtheory.models import model as model_module
 from mdtheory.models import registry
 from mdtheory.models.model import BOUNDS, Model, Options, Problem
-from mdtheory.parameter import Parameter, field_names
-from mdtheory.phase.parameters import output, parameter, paths, takes_arrays, with_values
-from mdtheory.solution import Solution
-from mdtheory.solving import options_of
-from mdtheory.tables import describe, describe_problem
+from mdtheory.models.parameters import output, parameter, paths, takes_arrays, with_values
+from mdtheory.models.solution import Solution
+from mdtheory.models.solving import options_of
 
 each_model = pytest.mark.parametrize("model", registry.MODELS, ids=lambda model: model.name)
 # In the domain of every parameter that is a number.

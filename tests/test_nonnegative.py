@@ -7,7 +7,7 @@ from scipy.optimize import minimize, nnls
 
 import mdtheory as mdt
 from mdtheory.certificates.duality import lower_bound, objective
-from mdtheory.solvers._projected import minimise_projected
+from mdtheory.optimisers.projected import minimise_projected
 from mdtheory.solvers.factors import local_minimum
 from mdtheory.solvers.nonnegative import solve_nonnegative
 

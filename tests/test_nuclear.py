@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax, xlogy
 
-from mdtheory.errors import AssumptionError
-from mdtheory.solvers.nuclear import minimise_nuclear
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.optimisers.nuclear import minimise_nuclear
 
 TARGET = 1e-9
 

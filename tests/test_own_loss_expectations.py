@@ -6,9 +6,9 @@ import pytest
 import sympy as sp
 
 import mdtheory as mdt
-from mdtheory.ball_precision import precision
-from mdtheory.branch_and_bound import Curve
-from mdtheory.means_in_balls import sphere_panels
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.branch_and_bound import Curve
+from mdtheory.numerics.means_in_balls import sphere_panels
 
 T = sp.Symbol("t")
 SOFTPLUS = sp.log(1 + sp.exp(-T))

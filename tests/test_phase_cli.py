@@ -10,9 +10,11 @@ import xarray as xr
 from matplotlib.image import imread
 
 import mdtheory as mdt
-from mdtheory.cli import main
-from mdtheory.phase import boundary, command, sweeping
-from mdtheory.phase.axis_text import parse_axis, parse_boundary
+from mdtheory.command import phase as command
+from mdtheory.command.axis_text import parse_axis, parse_boundary
+from mdtheory.command.main import main
+from mdtheory.phase import boundary
+from mdtheory.sweeps import sweeping
 
 X, Y = "noise:1e-3:0.4:6:log", "loss.smoothing:0:0.5:5"
 PROBLEM = ["--nonnegative", "--slope", "0.2", "--noisy-feature-decay", "1e-4"]
@@ -159,7 +161,7 @@ def interrupted(tmp_path, monkeypatch):
         if len(solved) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("mdtheory.phase.progress._EVERY", -1.0)
+    monkeypatch.setattr("mdtheory.sweeps.progress._EVERY", -1.0)
     monkeypatch.setattr(sweeping, "sweep", small)
     assert phase(*PROBLEM, "-o", tmp_path / "out.png") == 130
     assert len(list((tmp_path / "out.png.chunks").glob("*.nc"))) >= 1
@@ -251,6 +253,6 @@ def test_boundaries_with_several_segments_are_separated_in_the_data():
 
 
 def test_solving_loads_nothing_that_draws():
-    script = "import sys; from mdtheory.cli import main; main(['solve', 'md']); print(*sys.modules)"
+    script = "import sys; from mdtheory.command.main import main; main(['solve', 'md']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"xarray", "matplotlib", "pandas"} & set(done.stdout.split())

@@ -20,9 +20,9 @@ from matplotlib.text import Text
 
 import mdtheory as mdt
 from mdtheory import phase
-from mdtheory.phase.canvas import render
-from mdtheory.phase.legends import legend_below
-from mdtheory.phase.line_labels import LineLabel
+from mdtheory.drawing.canvas import render
+from mdtheory.drawing.legends import legend_below
+from mdtheory.drawing.line_labels import LineLabel
 
 NOISE, SMOOTHING = np.geomspace(1e-3, 0.4, 30), np.linspace(0.0, 0.5, 20)
 DIMS = ("loss.smoothing", "noise")
@@ -558,7 +558,7 @@ def test_the_users_own_settings_neither_change_nor_matter():
 
 
 def test_the_style_is_part_of_the_package_and_needs_no_latex():
-    with matplotlib.style.context("mdtheory.phase.mdtheory"):
+    with matplotlib.style.context("mdtheory.drawing.mdtheory"):
         assert matplotlib.rcParams["image.cmap"] == "cividis"
         assert not matplotlib.rcParams["text.usetex"]
         assert len(matplotlib.rcParams["axes.prop_cycle"]) == 8

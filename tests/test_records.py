@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mdtheory as mdt
-from mdtheory.cli import main
+from mdtheory.command.main import main
 
 
 def hinge_objective(ufm, sol):
@@ -154,9 +154,9 @@ def test_arrays_of_someone_else_are_refused_in_one_line():
 @pytest.mark.parametrize(
     ("command", "inside"),
     [
-        (["report"], "mdtheory.report.write_report"),
-        (["solve", "md"], "mdtheory.cli.solve"),
-        (["claims"], "mdtheory.cli._claims"),
+        (["report"], "mdtheory.command.report.write_report"),
+        (["solve", "md"], "mdtheory.command.main.solve"),
+        (["claims"], "mdtheory.command.main._claims"),
     ],
 )
 def test_an_interrupted_command_says_so_in_one_line(command, inside, monkeypatch, capsys):

@@ -9,11 +9,11 @@ from flint import arb, ctx
 
 import mdtheory as mdt
 from mdtheory.claims.quantities import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
-from mdtheory.phase import certify as certify_module
+from mdtheory.models.parameters import with_values
+from mdtheory.phase import proofs as certify_module
 from mdtheory.phase.boundaries import boundary
-from mdtheory.phase.certify import Certifier
-from mdtheory.phase.labels import CERTIFIED, EXACT, FLOAT, PHASES, UNDECIDED, cell_edges, regions
-from mdtheory.phase.parameters import with_values
+from mdtheory.phase.labelling import CERTIFIED, EXACT, FLOAT, PHASES, UNDECIDED, cell_edges, regions
+from mdtheory.phase.proofs import Certifier
 from mdtheory.phase.refinement import refine
 
 NOISE = np.geomspace(1e-3, 0.4, 24)

@@ -13,7 +13,7 @@ from mpmath import mp, mpf
 from scipy.special import lambertw
 
 from mdtheory import special
-from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.foundation.errors import AssumptionError, SolverError
 from mdtheory.special import lambert_r, lambert_r_derivative, lambert_r_log
 
 # The documented bound. It is the sum of the roundings of the last correction: two exponentials of at most one unit in

@@ -5,8 +5,8 @@ import json
 import pytest
 
 import mdtheory as mdt
-from mdtheory import strict_json
 from mdtheory.claims.records import Report
+from mdtheory.foundation import strict_json
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mdtheory as mdt
-from mdtheory.phase import Cell, execution, output, parameter, store, sweeping, with_values
-from mdtheory.phase.axes import plan, read_axes
-from mdtheory.phase.chunks import Task, solve_chunk
-from mdtheory.phase.fingerprint import description
-from mdtheory.phase.parameters import paths
+from mdtheory.models.parameters import paths
+from mdtheory.phase import Cell, output, parameter, with_values
+from mdtheory.sweeps import execution, store, sweeping
+from mdtheory.sweeps.axes import plan, read_axes
+from mdtheory.sweeps.chunks import Task, solve_chunk
+from mdtheory.sweeps.fingerprint import description
 
 NOISE = np.geomspace(1e-3, 0.4, 7)
 SMOOTHING = np.linspace(0.0, 0.5, 5)

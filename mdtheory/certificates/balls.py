@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_mat, ctx
 
-from mdtheory.ball_arithmetic import Column, column, dot, floats, matrix, total, weighted_mean
-from mdtheory.ball_precision import precision
 from mdtheory.certificates import duality
-from mdtheory.errors import CertificateError
+from mdtheory.foundation.errors import CertificateError
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses.base import TargetLoss, no_certificates
+from mdtheory.numerics.ball_arithmetic import Column, column, dot, floats, matrix, total, weighted_mean
+from mdtheory.numerics.ball_precision import precision
 from mdtheory.problems import UFM
-from mdtheory.validation import FloatArray
 
 PRECISION = 128
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.certificates import duality, storage
-from mdtheory.errors import AssumptionError, CertificateError
-from mdtheory.frozen import Frozen
+from mdtheory.foundation.errors import AssumptionError, CertificateError
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import FloatArray, fail, instance
 from mdtheory.losses.base import TargetLoss, no_certificates
 from mdtheory.problems import UFM
-from mdtheory.validation import FloatArray, fail, instance
 
 _EPS = float(np.finfo(np.float64).eps)
 # Doubles state a bound where they know it this well, relative to itself; elsewhere balls do.
@@ -45,7 +45,7 @@ class Certificate(Frozen):
     class_means : array (M, K)
     bias : array (N,)
     dual : array (N, terms)
-        One vector for each term of the loss, see `mdtheory.label_loss.LabelLoss`.
+        One vector for each term of the loss, see `mdtheory.losses.label_loss.LabelLoss`.
     multiplier : array (K, K) or None
         For nonnegative features: the multiplier of the nonnegative Gram matrix.
     lower, upper : float

@@ -7,7 +7,7 @@ For fixed dilation r and noisy margin t the level of the noisy feature is a conv
           + (\theta\eta c\,e_1(t+s) + v|t|)/\kappa] + \min_{l \ge 0}\,[2\eta\lambda l^2 + \theta\eta c\,e_2(l-m) - v l]
 
 with c = D^q/C, because :math:`r \ge \eta c\,|u - h_2|` and, with u >= 0, :math:`l \ge |t|/\kappa`. F and :math:`\varphi` are
-bounded on the cell by parabolas from balls (`mdtheory.branch_and_bound`), so that each minimum is known. Cells that may
+bounded on the cell by parabolas from balls (`mdtheory.numerics.branch_and_bound`), so that each minimum is known. Cells that may
 hold something better than the answer are halved. See `derivations/nonconvex_dilation.py`.
 """
 
@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory.branch_and_bound import Cell, Curve, Piece, parabola_minimum
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.numerics.branch_and_bound import Cell, Curve, Piece, parabola_minimum
 from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.spreads import Spread
-from mdtheory.validation import FloatArray
 
 _BITS = 128
 # Work that is worth it: cells in all, and cells of r, each of which costs two integrals in balls.
@@ -112,7 +112,7 @@ def dilation_bound(
     -------
     float
     """
-    from mdtheory.ball_precision import precision
+    from mdtheory.numerics.ball_precision import precision
 
     shape, c = problem.shape, problem.configuration
     curve = problem.ufm.loss.curve(at, shape)
@@ -165,7 +165,7 @@ def proved_means(
         Of the answer, and what quadrature says; spreads unknown to balls are left as they are, and more than
         256 points where they stay within the interval of the loss.
     """
-    from mdtheory.ball_precision import precision
+    from mdtheory.numerics.ball_precision import precision
 
     shape, c = problem.shape, problem.configuration
     mean, stiffness = (np.array(np.broadcast_to(x, shape)) for x in (mean, stiffness))

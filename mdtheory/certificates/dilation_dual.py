@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mdtheory.certificates.dilation_bound import proved_means
 from mdtheory.expectation import mean_loss, mean_stiffness
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
 from mdtheory.problems import MemorizationDilation
-from mdtheory.validation import FloatArray
 
 # A dilation below this may have lost the force that goes with it.
 _UNDERFLOW = 1e-290

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mdtheory.label_loss import LabelLoss
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.losses.label_loss import LabelLoss
 from mdtheory.problems import UFM
-from mdtheory.validation import FloatArray
 
 _EPS = float(np.finfo(np.float64).eps)
 # Rounding is seen in a bound from here on, relative to it.

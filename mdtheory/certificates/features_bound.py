@@ -6,8 +6,8 @@ Bounds are computed in double precision, so a gap of a few rounding errors of th
 
 import numpy as np
 
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.problems import UFM
-from mdtheory.validation import FloatArray
 
 
 def ufm_lower_bound(problem: UFM, margin: FloatArray) -> FloatArray:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory import strict_json
-from mdtheory.errors import AssumptionError, CertificateError
+from mdtheory.foundation import strict_json
+from mdtheory.foundation.errors import AssumptionError, CertificateError
+from mdtheory.foundation.validation import fail
 from mdtheory.losses import LOSSES
 from mdtheory.problems import UFM
-from mdtheory.validation import fail
 
 FORMAT = "mdtheory certificate"
 VERSION = 1

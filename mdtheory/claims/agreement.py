@@ -12,11 +12,11 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
-from mdtheory.ball_precision import precision
 from mdtheory.claims.domains import Domain, Integers, Interval, Point, Proportions, components
-from mdtheory.decimals import decimal
-from mdtheory.expressions import Balls, rational_ball, read, truth
-from mdtheory.validation import fail
+from mdtheory.foundation.validation import fail
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.decimals import decimal
+from mdtheory.numerics.expressions import Balls, rational_ball, read, truth
 
 BITS = 128
 LISTED = 1000

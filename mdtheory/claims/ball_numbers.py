@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import numpy as np
 from flint import arb
 
-from mdtheory.decimals import decimal
-from mdtheory.errors import AssumptionError
-from mdtheory.expressions import rational_ball, read, whole_power
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.numerics.decimals import decimal
+from mdtheory.numerics.expressions import rational_ball, read, whole_power
 
 LONG = 16
 """Floats of so many digits are hardly ever written out."""

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from mdtheory.ball_precision import precision
 from mdtheory.claims.agreement import either_reading
 from mdtheory.claims.domains import Point, placed
 from mdtheory.claims.evidence import Evidence
@@ -28,8 +27,9 @@ from mdtheory.claims.trial import (
     require_declared,
 )
 from mdtheory.claims.wellformed import is_list, side_ends
-from mdtheory.expressions import compiled, truth
-from mdtheory.validation import fail
+from mdtheory.foundation.validation import fail
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.expressions import compiled, truth
 
 BITS = 64
 FRONTIER = 4096

@@ -11,7 +11,6 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
-from mdtheory.ball_precision import precision
 from mdtheory.claims.domains import Domain, Integers, Interval, Point, components
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.ledger import check_claim, row_of
@@ -22,8 +21,9 @@ from mdtheory.claims.sampled import counts_of, draw, generator, search, shrink, 
 from mdtheory.claims.trial import UNDEFINED_HERE, Evaluator, Trial
 from mdtheory.claims.verification import verified
 from mdtheory.claims.wellformed import CONDITIONS, is_domain, require, require_whole
-from mdtheory.errors import SolverError
-from mdtheory.validation import fail
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.validation import fail
+from mdtheory.numerics.ball_precision import precision
 
 MOST_VERIFIED = 8
 

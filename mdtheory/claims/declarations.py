@@ -19,8 +19,8 @@ import sympy as sp
 from mdtheory.claims.domains import Domain, Integers, Interval, Proportions, components
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import OPERATORS, Relation
-from mdtheory.decimals import with_rationals
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.numerics.decimals import with_rationals
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 DERIVATION_FOLDERS = (_PACKAGE.parent / "derivations", _PACKAGE / "_derivations")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import sympy as sp
 from flint import arb
 
-from mdtheory.ball_precision import precision
 from mdtheory.claims.agreement import interval_balls
-from mdtheory.errors import AssumptionError
-from mdtheory.expressions import compiled, truth
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.expressions import compiled, truth
 
 if TYPE_CHECKING:
     from mdtheory.claims.model import Claim

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import sympy as sp
 
-from mdtheory.decimals import decimal
-from mdtheory.validation import fail
+from mdtheory.foundation.validation import fail
+from mdtheory.numerics.decimals import decimal
 
 Value = int | float | Fraction | tuple[float, ...]
 """A value of one variable. In formulas a float is the decimal it shows; a function of floats gets the float itself."""

@@ -16,8 +16,8 @@ from types import ModuleType
 from mdtheory.claims import library
 from mdtheory.claims.declarations import DERIVATION_FOLDERS
 from mdtheory.claims.model import Claim
-from mdtheory.errors import AssumptionError
-from mdtheory.validation import fail
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.validation import fail
 
 
 @dataclass(frozen=True, slots=True)

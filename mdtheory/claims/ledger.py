@@ -21,7 +21,7 @@ from mdtheory.claims.mutants import MutantResult, attack
 from mdtheory.claims.records import LEVELS, Level, Report, Row, Settings
 from mdtheory.claims.sampled import check_sampled
 from mdtheory.claims.symbolic import check_symbolic
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 HEARTBEAT_SECONDS = 15.0
 """How often processes at work are named while none of them finishes."""

@@ -13,8 +13,8 @@ from flint import arb
 from mdtheory.claims.domains import Domain, Point, components
 from mdtheory.claims.relation import Relation
 from mdtheory.claims.wellformed import require, require_box, require_consistent, require_quantity, require_types
-from mdtheory.decimals import with_rationals
-from mdtheory.validation import fail
+from mdtheory.foundation.validation import fail
+from mdtheory.numerics.decimals import with_rationals
 
 THIS_PROJECT = "this project"
 

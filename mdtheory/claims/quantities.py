@@ -15,14 +15,14 @@ from flint import acb, arb, ctx
 from scipy.optimize import brentq
 
 from mdtheory.certificates.certificate import Certificate, certify
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
+from mdtheory.models.solving import solve
 from mdtheory.problems import UFM
 from mdtheory.problems.ufm import UFMMethod
 from mdtheory.solvers.nonnegative import solve_nonnegative
-from mdtheory.solving import solve
 from mdtheory.spreads import Sphere, Spread, TwoPoint
-from mdtheory.validation import FloatArray
 
 Residual = Callable[[arb], arb]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from mdtheory import strict_json
 from mdtheory.claims.evidence import Evidence
 from mdtheory.claims.model import Verdict
 from mdtheory.claims.mutants import MutantResult, rate
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation import strict_json
+from mdtheory.foundation.errors import AssumptionError
 
 Level = Literal["symbolic", "sampled", "certified"]
 LEVELS: tuple[Level, ...] = ("symbolic", "sampled", "certified")

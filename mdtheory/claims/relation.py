@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 import sympy as sp
 
-from mdtheory.validation import fail
+from mdtheory.foundation.validation import fail
 
 Operator = Literal["==", ">=", ">", "<=", "<", "iff-positive", "~"]
 OPERATORS: tuple[Operator, ...] = ("==", ">=", ">", "<=", "<", "iff-positive", "~")

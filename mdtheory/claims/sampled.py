@@ -22,7 +22,7 @@ from mdtheory.claims.simple_points import (
     simple_points,
 )
 from mdtheory.claims.trial import BITS, UNDEFINED_HERE, Evaluator, Trial
-from mdtheory.validation import fail
+from mdtheory.foundation.validation import fail
 
 ATTEMPTS_PER_DRAW = 20
 SEARCH_STARTS = 3

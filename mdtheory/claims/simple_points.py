@@ -24,8 +24,8 @@ from mdtheory.claims.domains import (
 )
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
-from mdtheory.decimals import decimal, with_rationals
-from mdtheory.validation import FloatArray
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.numerics.decimals import decimal, with_rationals
 
 MOST_CORNERS = 64
 GRID = 129

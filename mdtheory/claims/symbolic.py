@@ -19,8 +19,8 @@ from mdtheory.claims.finding import library_claims
 from mdtheory.claims.model import Claim, Verdict
 from mdtheory.claims.relation import Relation
 from mdtheory.claims.sampled import admissible_point, check_sampled
-from mdtheory.errors import AssumptionError
-from mdtheory.validation import fail
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.validation import fail
 
 DERIVATION_SECONDS = 300
 PROOF_DRAWS = 50

@@ -10,7 +10,6 @@ from typing import ClassVar
 import sympy as sp
 from flint import arb
 
-from mdtheory.ball_precision import precision
 from mdtheory.claims.agreement import (
     binary_reading,
     contradicted_by_ball,
@@ -22,8 +21,9 @@ from mdtheory.claims.domains import Point, Value
 from mdtheory.claims.exactly import HOLDS, exact_sign, exact_truth, rational_values
 from mdtheory.claims.model import Claim
 from mdtheory.claims.relation import Relation
-from mdtheory.errors import AssumptionError, SolverError
-from mdtheory.expressions import compiled, exact, sign, truth
+from mdtheory.foundation.errors import AssumptionError, SolverError
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.expressions import compiled, exact, sign, truth
 
 BITS = 128
 LIMIT_STEPS = (1, 4, 16)

@@ -10,11 +10,11 @@ from typing import Any
 import mpmath
 from flint import arb
 
-from mdtheory.ball_precision import precision
 from mdtheory.claims.ball_numbers import Ball, refusals, refuse
 from mdtheory.claims.domains import Point
 from mdtheory.claims.translation import InBalls, InDigits, translated
 from mdtheory.claims.trial import BITS
+from mdtheory.numerics.ball_precision import precision
 
 DIGITS = (50, 100)
 """At both the value must be the same: what is zero in truth comes out as noise of another size. The second time floats are decimals."""

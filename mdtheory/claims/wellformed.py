@@ -18,9 +18,9 @@ from mdtheory.claims.agreement import (
 )
 from mdtheory.claims.domains import Domain, Integers, Interval, Proportions, components
 from mdtheory.claims.relation import Relation
-from mdtheory.decimals import decimal
-from mdtheory.frozen import FixedDict
-from mdtheory.validation import fail
+from mdtheory.foundation.frozen import FixedDict
+from mdtheory.foundation.validation import fail
+from mdtheory.numerics.decimals import decimal
 
 if TYPE_CHECKING:
     from mdtheory.claims.model import Box, Claim, Quantity

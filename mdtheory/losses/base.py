@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory import double_double as dd
-from mdtheory.errors import AssumptionError
-from mdtheory.frozen import Frozen, read_only
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.frozen import Frozen, read_only
+from mdtheory.foundation.parameter import Parameter
+from mdtheory.foundation.validation import FloatArray, Real, common_shape, fail, same_fields
+from mdtheory.foundation.wording import hyphenated, in_short
 from mdtheory.losses.faces import check_faces
-from mdtheory.margin_cost import MarginCost
-from mdtheory.parameter import Parameter
-from mdtheory.validation import FloatArray, Real, common_shape, fail, same_fields
-from mdtheory.wording import hyphenated, in_short
+from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics import double_double as dd
 
 if TYPE_CHECKING:
     import cvxpy
     import sympy
 
-    from mdtheory.branch_and_bound import Curve, Minimum
+    from mdtheory.numerics.branch_and_bound import Curve, Minimum
 
 
 # Of the equation of a noisy margin: every third step halves the bracket once Newton's method has had its chance.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.foundation.validation import FloatArray, Real, unit_interval
 from mdtheory.losses.base import (
     Column,
     Curvature,
@@ -20,8 +21,7 @@ from mdtheory.losses.base import (
     softmax_pair,
     x_log_x,
 )
-from mdtheory.margin_cost import MarginCost
-from mdtheory.validation import FloatArray, Real, unit_interval
+from mdtheory.losses.margin_cost import MarginCost
 
 if TYPE_CHECKING:
     import cvxpy
@@ -119,7 +119,7 @@ class CrossEntropy(TargetLoss):
         return np.asarray(np.linalg.norm(reach, axis=-1))
 
     def ball_target_value(self, logits: Column, target: Column) -> Any:
-        from mdtheory import ball_arithmetic as balls
+        from mdtheory.numerics import ball_arithmetic as balls
 
         # The target sums to one: logits relative to one of them, so that a small loss is no difference of large numbers.
         top = max(range(len(logits)), key=lambda j: float(logits[j].mid()))
@@ -129,7 +129,7 @@ class CrossEntropy(TargetLoss):
     def ball_target_conjugate(self, dual: Column, target: Column) -> Any:
         from flint import arb
 
-        from mdtheory import ball_arithmetic as balls
+        from mdtheory.numerics import ball_arithmetic as balls
 
         anchor = max(range(len(target)), key=lambda j: float(target[j].mid()))
         # Entries of the domain are nonnegative, whatever their balls say.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory.validation import fail, fail_at, finite, integer
+from mdtheory.foundation.validation import fail, fail_at, finite, integer
 
 # Squares of class counts must be exact doubles.
 _MAX_CLASSES = 2**26

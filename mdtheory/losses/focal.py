@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mdtheory.foundation.parameter import Parameter
+from mdtheory.foundation.validation import FloatArray, Real, fail, nonnegative
 from mdtheory.losses.base import Curvature, Loss, as_logits, entropy_of, log_sum_exp, logistic, own_and_rest
 from mdtheory.losses.cross_entropy import CrossEntropy
 from mdtheory.losses.focal_roots import (
@@ -19,16 +21,14 @@ from mdtheory.losses.focal_roots import (
     psi_slope,
     tangent_limit,
 )
-from mdtheory.losses.scalar import bisect
-from mdtheory.margin_cost import MarginCost
-from mdtheory.parameter import Parameter
-from mdtheory.validation import FloatArray, Real, fail, nonnegative
+from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics.bracketing import bisect
 
 if TYPE_CHECKING:
     import cvxpy
     import sympy
 
-    from mdtheory.branch_and_bound import Curve
+    from mdtheory.numerics.branch_and_bound import Curve
 
 # What the loss is without focusing.
 _ENTROPY = CrossEntropy()
@@ -228,7 +228,7 @@ def _curve(focusing: float) -> "Curve":
     """For |t| <= 60; beyond, lines of slope -1 and 0 differ from the profile by less than 1e-22."""
     import sympy as sp
 
-    from mdtheory.branch_and_bound import Curve
+    from mdtheory.numerics.branch_and_bound import Curve
 
     t, gamma = sp.Symbol("t"), sp.Rational(*focusing.as_integer_ratio())
     expression = sp.exp(-gamma * sp.log(1 + sp.exp(t))) * sp.log(1 + sp.exp(-t))

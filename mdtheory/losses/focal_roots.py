@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory.losses.scalar import bisect
-from mdtheory.validation import FloatArray
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.numerics.bracketing import bisect
 
 
 def log_probabilities(u: FloatArray) -> tuple[FloatArray, FloatArray]:

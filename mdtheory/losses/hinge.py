@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory import double_double as dd
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses.base import Column, Loss, as_logits, one_hot, own_and_rest
+from mdtheory.losses.margin_cost import MarginCost
 from mdtheory.losses.soft_hinge import SoftHinge, SoftSquaredHinge
-from mdtheory.margin_cost import MarginCost
-from mdtheory.validation import FloatArray
+from mdtheory.numerics import double_double as dd
 
 if TYPE_CHECKING:
     import cvxpy
@@ -260,7 +260,7 @@ def _ball_violation(logits: Column, label: int) -> Any:
     """``max_{j != n} (1 + z_j - z_n)_+`` in balls."""
     from flint import arb
 
-    from mdtheory import ball_arithmetic as balls
+    from mdtheory.numerics import ball_arithmetic as balls
 
     worst = balls.largest([z for j, z in enumerate(logits) if j != label])
     return (1 + worst - logits[label]).max(arb(0))
@@ -268,6 +268,6 @@ def _ball_violation(logits: Column, label: int) -> Any:
 
 def _ball_slope(dual: Column, label: int) -> Any:
     """tau in balls, from the entries off the label."""
-    from mdtheory import ball_arithmetic as balls
+    from mdtheory.numerics import ball_arithmetic as balls
 
     return balls.total([v for j, v in enumerate(dual) if j != label])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory import double_double as dd
+from mdtheory.foundation.parameter import Parameter
+from mdtheory.foundation.validation import FloatArray, Real, real
 from mdtheory.losses.base import (
     Column,
     Curvature,
@@ -23,9 +24,8 @@ from mdtheory.losses.base import (
     x_log_x,
 )
 from mdtheory.losses.hinge import simplex_dual
-from mdtheory.margin_cost import MarginCost
-from mdtheory.parameter import Parameter
-from mdtheory.validation import FloatArray, Real, real
+from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics import double_double as dd
 
 if TYPE_CHECKING:
     import cvxpy
@@ -125,7 +125,7 @@ class LabelRelaxation(Loss):
     def ball_value(self, logits: Column, label: int) -> Any:
         from flint import arb
 
-        from mdtheory import ball_arithmetic as balls
+        from mdtheory.numerics import ball_arithmetic as balls
 
         alpha = arb(float(np.asarray(self.relaxation)))
         others = [z for j, z in enumerate(logits) if j != label]
@@ -140,7 +140,7 @@ class LabelRelaxation(Loss):
     def ball_conjugate(self, dual: Column, label: int) -> Any:
         from flint import arb
 
-        from mdtheory import ball_arithmetic as balls
+        from mdtheory.numerics import ball_arithmetic as balls
 
         alpha = arb(float(np.asarray(self.relaxation)))
         others = [v for j, v in enumerate(dual) if j != label]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.branch_and_bound import Curve, Minimum
+from mdtheory.foundation.validation import FloatArray, Real, fail, finite, one_number, real
+from mdtheory.foundation.wording import shown
 from mdtheory.losses.base import Curvature, Loss, as_logits, own_and_rest
-from mdtheory.losses.scalar import bisect
-from mdtheory.margin_cost import MarginCost
-from mdtheory.validation import FloatArray, Real, fail, finite, one_number, real
-from mdtheory.wording import shown
+from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics.bracketing import bisect
+from mdtheory.numerics.branch_and_bound import Curve, Minimum
 
 if TYPE_CHECKING:
     import cvxpy
@@ -30,7 +30,7 @@ class MarginLoss(Loss):
     exactly where the expression is convex on the interval. Convexity is proved there in ball arithmetic: the second
     derivative is enclosed on subintervals until its sign is known, and a loss whose sign stays unknown counts as not
     convex. Minima of a loss that is not convex are found, and bounded from below, by branch and bound
-    (`mdtheory.branch_and_bound`); its best margin may be negative. Decimals mean what they say: 0.1 is a tenth.
+    (`mdtheory.numerics.branch_and_bound`); its best margin may be negative. Decimals mean what they say: 0.1 is a tenth.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses.base import Curvature, as_logits, log_sum_exp, own_and_rest
-from mdtheory.validation import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

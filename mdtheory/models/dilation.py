@@ -5,11 +5,11 @@ from typing import get_args
 import numpy as np
 
 from mdtheory.dilation_solution import MDSolution
+from mdtheory.foundation.parameter import Parameter
 from mdtheory.losses import Loss
 from mdtheory.models import features
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
 from mdtheory.models.records import plain, values
-from mdtheory.parameter import Parameter
 from mdtheory.problems.memorization_dilation import SCALINGS, MDMethod, MemorizationDilation
 from mdtheory.solvers.dilation_solving import solve_expansion, solve_reduced
 from mdtheory.spreads import SPREADS, Spread

@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from mdtheory.foundation.parameter import Parameter
+from mdtheory.foundation.validation import FloatArray, fail, one_point
 from mdtheory.logits_solution import FactorsSolution
 from mdtheory.losses import LOSSES, Loss
 from mdtheory.margin_solution import MarginSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
 from mdtheory.models.records import MAX_ENTRIES, plain, values
-from mdtheory.parameter import Parameter
+from mdtheory.models.solution import UFMSolution
 from mdtheory.problems.ufm import UFM, UFMMethod
-from mdtheory.solution import UFMSolution
 from mdtheory.solvers.free import has_closed_form, solve_free
 from mdtheory.solvers.ufm_margin import solve_ufm
-from mdtheory.validation import FloatArray, fail, one_point
 
 if TYPE_CHECKING:
     from mdtheory.solvers.factors import BoundedFactors

@@ -2,9 +2,9 @@
 
 from typing import get_args
 
+from mdtheory.foundation.parameter import Parameter
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Record
 from mdtheory.models.records import MAX_ENTRIES, values
-from mdtheory.parameter import Parameter
 from mdtheory.problems.max_margin import MaxMargin, MaxMarginMethod
 from mdtheory.solvers.max_margin import MaxMarginSolution, solve_max_margin
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mdtheory.frozen import Frozen
-from mdtheory.parameter import Parameter, own_parameters
-from mdtheory.validation import fail, one_integer, one_number, positive
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.parameter import Parameter, own_parameters
+from mdtheory.foundation.validation import fail, one_integer, one_number, positive
 
 if TYPE_CHECKING:
     from mdtheory.certificates.certificate import Certificate
-    from mdtheory.solution import Solution
+    from mdtheory.models.solution import Solution
 
 P = TypeVar("P", bound="Problem[Any, Any]")
 R = TypeVar("R")

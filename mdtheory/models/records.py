@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.wording import shown
 from mdtheory.models.model import Record
-from mdtheory.solution import Solution
-from mdtheory.wording import shown
+from mdtheory.models.solution import Solution
 
 MAX_ENTRIES = 2**16
 """Larger matrices are left out of records."""

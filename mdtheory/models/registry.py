@@ -2,9 +2,9 @@
 
 from typing import Any, TypeVar
 
+from mdtheory.foundation.validation import fail
 from mdtheory.models import dilation, features, max_margin
 from mdtheory.models.model import Model, Problem
-from mdtheory.validation import fail
 
 MODELS: tuple[Model[Any], ...] = (features.MODEL, dilation.MODEL, max_margin.MODEL)
 """A new problem type is one line here and one import above."""

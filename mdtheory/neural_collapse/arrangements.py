@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.foundation.validation import FloatArray, nonnegative, one_number
 from mdtheory.neural_collapse.matrices import cosines_between, matrix
-from mdtheory.validation import FloatArray, nonnegative, one_number
 
 
 def arrangement(class_means: ArrayLike, *, tolerance: float = 1e-6, zero: float = 0.0) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.validation import FloatArray, fail, finite
+from mdtheory.foundation.validation import FloatArray, fail, finite
 
 # Squares of smaller numbers lose digits to underflow; no measure depends on the scale.
 _SMALLEST = 1e-300

@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.frozen import Frozen
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import FloatArray, choice, fail, finite, one_integer
+from mdtheory.foundation.validation import proportions as checked_proportions
 from mdtheory.neural_collapse import matrices as of
 from mdtheory.neural_collapse.samples import Layout, Samples, labelled_samples, means_as_samples
-from mdtheory.validation import FloatArray, choice, fail, finite, one_integer
-from mdtheory.validation import proportions as checked_proportions
 
 Variability = Literal["papyan", "weighted", "balanced", "traces"]
 VARIABILITIES: tuple[Variability, ...] = ("papyan", "weighted", "balanced", "traces")

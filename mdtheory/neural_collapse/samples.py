@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mdtheory.foundation.validation import FloatArray, choice, fail, fail_at, integer, real_array
 from mdtheory.neural_collapse.matrices import exponent, scaled
-from mdtheory.validation import FloatArray, choice, fail, fail_at, integer, real_array
 
 Layout = Literal["rows", "columns"]
 

@@ -6,17 +6,17 @@ xarray and matplotlib load on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mdtheory.parameter import Parameter
-from mdtheory.phase.parameters import output, parameter, with_values
+from mdtheory.foundation.parameter import Parameter
+from mdtheory.models.parameters import output, parameter, with_values
 
 if TYPE_CHECKING:
+    from mdtheory.drawing.canvas import panels, save, style
+    from mdtheory.drawing.pictures import plot, plot_configuration, plot_losses
     from mdtheory.phase.boundaries import Boundary, boundary
-    from mdtheory.phase.canvas import panels, save, style
-    from mdtheory.phase.chunks import Cell
-    from mdtheory.phase.labels import regions
-    from mdtheory.phase.pictures import plot, plot_configuration, plot_losses
+    from mdtheory.phase.labelling import regions
     from mdtheory.phase.refinement import refine
-    from mdtheory.phase.sweeping import sweep
+    from mdtheory.sweeps.chunks import Cell
+    from mdtheory.sweeps.sweeping import sweep
 
 __all__ = [
     "Boundary",
@@ -38,22 +38,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Boundary": "boundaries",
-    "Cell": "chunks",
-    "boundary": "boundaries",
-    "panels": "canvas",
-    "plot": "pictures",
-    "plot_configuration": "pictures",
-    "plot_losses": "pictures",
-    "refine": "refinement",
-    "regions": "labels",
-    "save": "canvas",
-    "style": "canvas",
-    "sweep": "sweeping",
+    "Boundary": "phase.boundaries",
+    "Cell": "sweeps.chunks",
+    "boundary": "phase.boundaries",
+    "panels": "drawing.canvas",
+    "plot": "drawing.pictures",
+    "plot_configuration": "drawing.pictures",
+    "plot_losses": "drawing.pictures",
+    "refine": "phase.refinement",
+    "regions": "phase.labelling",
+    "save": "drawing.canvas",
+    "style": "drawing.canvas",
+    "sweep": "sweeps.sweeping",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(f"mdtheory.phase.{_HOMES[name]}"), name)
+        return getattr(import_module(f"mdtheory.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'mdtheory.phase' has no attribute {name!r}")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.foundation.validation import fail, fits_in_memory, integer, one_point
 from mdtheory.models import registry
 from mdtheory.models.model import Problem
-from mdtheory.phase.fingerprint import provenance
-from mdtheory.phase.parameters import check_paths, parameter, with_values
-from mdtheory.phase.plane import Factory, Side, sides
-from mdtheory.solving import solve
-from mdtheory.validation import fail, fits_in_memory, integer, one_point
+from mdtheory.models.parameters import check_paths, parameter, with_values
+from mdtheory.models.solving import solve
+from mdtheory.phase.rectangle import Factory, Side, sides
+from mdtheory.sweeps.fingerprint import provenance
 
 if TYPE_CHECKING:
     import xarray

@@ -11,14 +11,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
 from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
+from mdtheory.models.solving import solve
 from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.solvers.dilation_solving import kernel, response
 from mdtheory.solvers.points import Points, Response, points_of
-from mdtheory.solving import solve
 from mdtheory.thresholds import at_margin_zero, collapse_threshold
-from mdtheory.validation import FloatArray, fail
 
 # ------------------------------------------------------------------------------ the features model
 

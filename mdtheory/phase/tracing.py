@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mdtheory.phase.root_finding import find_roots
-from mdtheory.validation import FloatArray
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.numerics.root_finding import find_roots
 
 Field = Callable[[FloatArray, FloatArray], FloatArray]
 """A function of two arrays of shares, nan where it is undefined."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mdtheory.foundation.validation import FloatArray, fail, flag, one_integer, proportions, real, same_fields
 from mdtheory.models.model import Problem
-from mdtheory.validation import FloatArray, fail, flag, one_integer, proportions, real, same_fields
 
 if TYPE_CHECKING:
     from mdtheory.solvers.max_margin import MaxMarginSolution  # noqa: F401  named in a string
@@ -59,7 +59,7 @@ class MaxMargin(Problem["MaxMarginSolution", MaxMarginMethod]):
     >>> MaxMargin(num_classes=3, class_weights=[0.5, 0.3, 0.3])
     Traceback (most recent call last):
         ...
-    mdtheory.errors.AssumptionError: class_weights = [0.5, 0.3, 0.3]: must sum to 1 (they miss it by 0.1)
+    mdtheory.foundation.errors.AssumptionError: class_weights = [0.5, 0.3, 0.3]: must sum to 1 (they miss it by 0.1)
     """
 
     _: KW_ONLY

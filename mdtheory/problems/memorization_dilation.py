@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.errors import CollapsedError
-from mdtheory.frozen import Frozen
-from mdtheory.models.model import Problem
-from mdtheory.problems.ufm import UFM
-from mdtheory.spreads import Sphere, Spread
-from mdtheory.validation import (
+from mdtheory.foundation.errors import CollapsedError
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import (
     FloatArray,
     Real,
     choice,
@@ -24,6 +21,9 @@ from mdtheory.validation import (
     real,
     same_fields,
 )
+from mdtheory.models.model import Problem
+from mdtheory.problems.ufm import UFM
+from mdtheory.spreads import Sphere, Spread
 
 if TYPE_CHECKING:
     from mdtheory.dilation_solution import MDSolution  # noqa: F401  named in a string

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.losses import Loss
-from mdtheory.margin_cost import MarginCost, root_of_product
-from mdtheory.models.model import Problem
-from mdtheory.validation import (
+from mdtheory.foundation.validation import (
     FloatArray,
     Real,
     columns,
@@ -25,9 +22,12 @@ from mdtheory.validation import (
     same_fields,
     scalar_or_array,
 )
+from mdtheory.losses import Loss
+from mdtheory.losses.margin_cost import MarginCost, root_of_product
+from mdtheory.models.model import Problem
 
 if TYPE_CHECKING:
-    from mdtheory.solution import UFMSolution  # noqa: F401  named in a string
+    from mdtheory.models.solution import UFMSolution  # noqa: F401  named in a string
 
 UFMMethod = Literal["auto", "closed-form", "convex", "factorized"]
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from mdtheory.certificates.duality import lower_bound, mean_loss
+from mdtheory.foundation.validation import FloatArray, fail, one_point
 from mdtheory.logits_solution import LogitsSolution
 from mdtheory.problems import UFM
 from mdtheory.solvers.factors import BoundedFactors, local_minimum
 from mdtheory.solvers.free import has_closed_form, solve_free
-from mdtheory.validation import FloatArray, fail, one_point
 
 _DEFAULT_STARTS = 50
 

@@ -6,9 +6,9 @@ The force F'(r) grows with r. With ``kap r = K`` it is ``4 r h(K)``, ``h`` the s
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.problems import MemorizationDilation
 from mdtheory.solvers.points import Points, points_of
-from mdtheory.validation import FloatArray
 
 # Every third step halves the bracket once there is one.
 _MOST_STEPS = 250

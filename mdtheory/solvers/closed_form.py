@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.solvers.points import Points, Position
-from mdtheory.validation import FloatArray
 
 
 def quadratic_points(points: Points) -> tuple[FloatArray, ...]:

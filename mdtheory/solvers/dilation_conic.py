@@ -12,10 +12,10 @@ import cvxpy as cp
 import numpy as np
 
 from mdtheory.dilation_solution import MDSolution
+from mdtheory.foundation.validation import FloatArray, fail, one_point
+from mdtheory.optimisers.conic import TARGET_GAP, minimise_conic
 from mdtheory.problems import MemorizationDilation
-from mdtheory.solvers.conic import TARGET_GAP, minimise_conic
 from mdtheory.solvers.dilation_solving import solve_expansion
-from mdtheory.validation import FloatArray, fail, one_point
 
 _MAX_RULES = 12
 # Margins spread by less than this see only the curvature of the loss, to a relative 1e-6.

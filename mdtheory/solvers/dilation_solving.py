@@ -11,16 +11,16 @@ from functools import singledispatch
 
 import numpy as np
 
-from mdtheory.blocks import Index, blocks
 from mdtheory.dilation_solution import MD_TOLERANCE, MDSolution
+from mdtheory.foundation.blocks import Index, blocks
+from mdtheory.foundation.validation import FloatArray, fail, scalar_or_array
 from mdtheory.losses import Hinge, Loss, MeanSquaredError
+from mdtheory.models.status import Status
 from mdtheory.problems import MemorizationDilation
 from mdtheory.solvers.closed_form import hinge_points, quadratic_points, quadratic_response
 from mdtheory.solvers.newton import expansion_points, newton_points, respond, respond_at
 from mdtheory.solvers.points import Points, Position, block_of_points
 from mdtheory.solvers.scan import scan_points
-from mdtheory.status import Status
-from mdtheory.validation import FloatArray, fail, scalar_or_array
 
 # Large enough that threads spend their time inside NumPy rather than waiting for one another.
 _BLOCK = 65_536

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdtheory.expectation import restrict
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
 from mdtheory.solvers.points import Points, Response
-from mdtheory.validation import FloatArray
 
 # Logarithms of steps beyond which the step itself is not formed.
 _FAR = 600.0

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, minres
 
 from mdtheory.certificates.duality import group_weights, label_columns, mean_loss, objective
-from mdtheory.frozen import Frozen
-from mdtheory.label_loss import LabelLoss
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import FloatArray, integer, one_point
 from mdtheory.losses.base import TargetLoss
+from mdtheory.losses.label_loss import LabelLoss
+from mdtheory.optimisers.projected import minimise_projected
 from mdtheory.problems import UFM
-from mdtheory.solvers._projected import minimise_projected
-from mdtheory.validation import FloatArray, integer, one_point
 
 # Starts whose objective is this close to the best, relative to it, have reached it.
 _SAME_OBJECTIVE = 1e-8

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mdtheory.errors import AssumptionError, SolverError
+from mdtheory.foundation.errors import AssumptionError, SolverError
+from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.logits_problem import LogitsProblem, logits_problem
 from mdtheory.logits_solution import LogitsSolution
 from mdtheory.losses import MeanSquaredError
+from mdtheory.optimisers.nuclear import minimise_nuclear
 from mdtheory.problems import UFM
-from mdtheory.solvers.nuclear import minimise_nuclear
 from mdtheory.symmetry import Blocks
-from mdtheory.validation import FloatArray, fail
 
 Progress = Callable[[str], object]
 

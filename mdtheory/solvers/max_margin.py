@@ -11,11 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdtheory.errors import SolverError
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.validation import FloatArray, choice, columns, fail, real
 from mdtheory.geometry import sum_zero_basis
+from mdtheory.models.solution import Solution
 from mdtheory.problems.max_margin import MaxMargin
-from mdtheory.solution import Solution
-from mdtheory.validation import FloatArray, choice, columns, fail, real
 
 METHODS = ("closed-form", "convex")
 MAX_CONVEX_CLASSES = 60
@@ -225,7 +225,7 @@ def max_margin_programme(problem: MaxMargin) -> tuple[FloatArray, float]:
     """
     import cvxpy as cp
 
-    from mdtheory.solvers.conic import minimise_conic
+    from mdtheory.optimisers.conic import minimise_conic
 
     n = problem.num_classes
     if n > MAX_CONVEX_CLASSES:

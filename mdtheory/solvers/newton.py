@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.solvers.distant import distant_response
 from mdtheory.solvers.points import Points, Response
-from mdtheory.validation import FloatArray
 
 # Every third step halves the bracket, which is at most 1e4 wide: fewer steps than these leave it at rounding.
 _MAX_STEPS = 250

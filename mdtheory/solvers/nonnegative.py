@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from mdtheory.certificates.duality import group_weights, label_columns, lower_bound, mean_loss, objective
+from mdtheory.foundation.validation import FloatArray, fail, one_point
 from mdtheory.problems import UFM
 from mdtheory.solvers.factors import BoundedFactors, Factors, local_minimum
 from mdtheory.solvers.free import solve_free
-from mdtheory.validation import FloatArray, fail, one_point
 
 # Groups above which the conic programmes are too slow.
 MAX_CONIC_GROUPS = 40
@@ -214,7 +214,7 @@ def least_multiplier(problem: UFM, dual: FloatArray) -> tuple[FloatArray, FloatA
     """
     import cvxpy as cp
 
-    from mdtheory.solvers.conic import minimise_conic
+    from mdtheory.optimisers.conic import minimise_conic
 
     gram = _gram(problem, dual)
     count, size = gram.shape[0], float(np.linalg.norm(gram, 2))

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.blocks import Index, take_block
 from mdtheory.expectation import Selection, restrict, stiffness
+from mdtheory.foundation.blocks import Index, take_block
+from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
 from mdtheory.problems import Configuration, MemorizationDilation
 from mdtheory.spreads import Spread
-from mdtheory.validation import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

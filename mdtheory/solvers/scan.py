@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.expectation import mean_loss
-from mdtheory.losses.scalar import bisect
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.numerics.bracketing import bisect
 from mdtheory.solvers.points import Points
-from mdtheory.validation import FloatArray
 
 # Steps of the displacement w: so many for each factor of ten, and so wide where the loss has its features.
 _PER_DECADE = 12

@@ -12,13 +12,13 @@ import cvxpy as cp
 import numpy as np
 
 from mdtheory.certificates.duality import group_weights, label_columns, mean_loss
+from mdtheory.foundation.validation import FloatArray, fail, one_point
 from mdtheory.logits_problem import logits_problem
 from mdtheory.logits_solution import LogitsSolution
 from mdtheory.losses.base import TargetLoss
 from mdtheory.margin_solution import MarginSolution
+from mdtheory.optimisers.conic import TARGET_GAP, minimise_conic
 from mdtheory.problems import UFM
-from mdtheory.solvers.conic import TARGET_GAP, minimise_conic
-from mdtheory.validation import FloatArray, fail, one_point
 
 MAX_CONVEX_CLASSES = 60
 _NOT_BALANCED = "has a closed form only: method 'convex' needs balanced classes"

@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import numpy as np
 
-from mdtheory.blocks import blocks, take_block
-from mdtheory.margin_cost import MarginCost
+from mdtheory.foundation.blocks import blocks, take_block
+from mdtheory.foundation.validation import scalar_or_array
+from mdtheory.losses.margin_cost import MarginCost
 from mdtheory.margin_solution import MarginSolution
 from mdtheory.problems import UFM
-from mdtheory.validation import scalar_or_array
 
 _BLOCK = 8192
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import sympy as sp
 
+from mdtheory.foundation.validation import choice, fail, flag
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError, SquaredHinge
 from mdtheory.symbolic.features_model import (
     cost,
@@ -18,7 +19,6 @@ from mdtheory.symbolic.features_model import (
 from mdtheory.symbolic.r_lambert import LambertR
 from mdtheory.symbolic.symbols import C, LossLike, N, d, eta, exact, lambda_H, lambda_W, loss_parameters
 from mdtheory.symbolic.symbols import s as margin_symbol
-from mdtheory.validation import choice, fail, flag
 
 
 def dilation_expansion(

@@ -4,9 +4,9 @@ from typing import Any
 
 import sympy as sp
 
+from mdtheory.foundation.validation import fail, flag
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, MeanSquaredError, SquaredHinge
 from mdtheory.symbolic.symbols import LossLike, N, exact, lambda_H, lambda_W, loss_parameters, s
-from mdtheory.validation import fail, flag
 
 
 def kappa(nonnegative: bool = False) -> Any:

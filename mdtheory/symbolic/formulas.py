@@ -4,10 +4,10 @@ from typing import Any
 
 import sympy as sp
 
+from mdtheory.foundation.validation import choice
 from mdtheory.symbolic.dilation import dilation_expansion, small_noise
 from mdtheory.symbolic.features_model import margin, margin_equation, objective, probability, threshold
 from mdtheory.symbolic.symbols import LossLike
-from mdtheory.validation import choice
 
 _QUANTITIES: dict[str, Any] = {
     "dilation_expansion": dilation_expansion,

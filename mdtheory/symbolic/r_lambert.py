@@ -5,8 +5,8 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from mdtheory.errors import SolverError
-from mdtheory.validation import fail
+from mdtheory.foundation.errors import SolverError
+from mdtheory.foundation.validation import fail
 
 _GUARD_BITS = 15
 _MAX_STEPS = 1000

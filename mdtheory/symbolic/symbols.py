@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from mdtheory.foundation.validation import fail
 from mdtheory.losses import Loss
-from mdtheory.validation import fail
 
 N = sp.Symbol("N", integer=True, positive=True)
 alpha, gamma = sp.symbols("alpha gamma", positive=True)

@@ -12,7 +12,7 @@ from flint import arb, ctx
 
 from mdtheory.claims.library._focal import profile
 from mdtheory.claims.quantities import TwoClasses, root
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 MOST_CELLS = 40_000
 SHORT = 0.25

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from flint import acb, acb_mat, arb, arb_mat
 
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 Rows = Sequence[Sequence[arb]]
 Vector = Sequence[arb]

@@ -35,7 +35,7 @@ from mdtheory.claims.quantities import (
     smoothed_slope,
     solve_noisy,
 )
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 
 DECAYS = Interval(1e-5, 0.1, log=True)

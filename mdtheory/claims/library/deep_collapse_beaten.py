@@ -11,7 +11,7 @@ from mdtheory.claims.domains import Integers, Interval
 from mdtheory.claims.library._matrices import Rows, dot, transposed
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 vertices = sp.Symbol("vertices", integer=True, positive=True)
 layers = sp.Symbol("layers", integer=True, positive=True)

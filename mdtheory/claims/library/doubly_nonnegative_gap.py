@@ -14,7 +14,7 @@ from mdtheory.claims.library._symbols import decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import ufm_optimum
 from mdtheory.claims.relation import greater
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 from mdtheory.losses import CrossEntropy
 from mdtheory.problems import UFM
 

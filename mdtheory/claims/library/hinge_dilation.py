@@ -11,7 +11,7 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, mu, noise, noisy_decay, slope, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 normalized = sp.Symbol("ND", nonnegative=True)
 distance = sp.Symbol("D", positive=True)

@@ -12,7 +12,7 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal, less
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 growth, relative_growth = sp.symbols("growth relative_growth", real=True)
 free_rest, rest, margin, reach, share, scale = sp.symbols("e_0 e s reach share scale", positive=True)

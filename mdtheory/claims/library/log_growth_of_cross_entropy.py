@@ -25,7 +25,7 @@ from mdtheory.claims.library._symbols import dim, noise, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import NoisyProblem, positive_root
 from mdtheory.claims.relation import asymptotic
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 nepers, large = sp.symbols("nepers L", positive=True)
 ratio = sp.Symbol("ratio", positive=True)

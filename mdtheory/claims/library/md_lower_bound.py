@@ -23,7 +23,7 @@ from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothin
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import NoisyProblem
 from mdtheory.claims.relation import at_least, equal
-from mdtheory.expressions import compiled
+from mdtheory.numerics.expressions import compiled
 
 guessed_dilation = sp.Symbol("guessed_dilation", nonnegative=True)
 guessed_slope = sp.Symbol("guessed_slope", negative=True)

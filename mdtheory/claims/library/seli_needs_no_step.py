@@ -11,8 +11,8 @@ from mdtheory.claims.library._field import pi, pi_1, pi_2, pi_3
 from mdtheory.claims.library._matrices import eigenvalues, operator_norm
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal, greater
-from mdtheory.errors import AssumptionError
-from mdtheory.validation import FloatArray
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.validation import FloatArray
 
 shares = sp.Symbol("shares", positive=True)
 optimum, of_four, cost, least = sp.symbols("optimum of_four cost ell", positive=True)

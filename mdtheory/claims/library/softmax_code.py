@@ -10,7 +10,7 @@ from mdtheory.claims.library._spheres import Vectors, disturbed
 from mdtheory.claims.library._symbols import num_classes
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import at_most, equal
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 of_simplex, near_simplex, of_polygon, near_polygon = sp.symbols(
     "of_simplex near_simplex of_polygon near_polygon", positive=True

@@ -7,7 +7,7 @@ from mdtheory.claims.domains import Integers, Interval
 from mdtheory.claims.library._symbols import dim
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
-from mdtheory.errors import AssumptionError
+from mdtheory.foundation.errors import AssumptionError
 
 normalized = sp.Symbol("normalized", positive=True)
 error = sp.Symbol("error", nonnegative=True)

@@ -1,0 +1,1 @@
+"""Pictures of phase diagrams, losses and configurations. matplotlib loads on first use."""

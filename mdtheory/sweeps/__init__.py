@@ -1,0 +1,1 @@
+"""Sweeps over parameters as labelled arrays: axes, chunks, processes, progress and a store that resumes."""
