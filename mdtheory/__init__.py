@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Any
 # Imported first and from here: measured a sixth faster than from deep inside the package.
 import scipy.special  # noqa: F401
 
-from mdtheory.certificates.certificate import Certificate, Enclosure, certify, logits_error
-from mdtheory.dilation_solution import MDSolution
 from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError
-from mdtheory.imbalance import (
-    class_collapse_threshold,
-    merge_threshold,
-    zero_collapse_threshold,
-)
-from mdtheory.logits_solution import FactorsSolution, LogitsSolution
 from mdtheory.losses import (
     CrossEntropy,
     Focal,
@@ -25,15 +17,13 @@ from mdtheory.losses import (
     MeanSquaredError,
     SquaredHinge,
 )
-from mdtheory.margin_solution import MarginSolution
-from mdtheory.models.solution import Solution, UFMSolution
-from mdtheory.models.solving import solve
-from mdtheory.models.status import Status
-from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
-from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
-from mdtheory.rank import rank_bounds, rank_threshold, required_width
-from mdtheory.regression import RegressionOptimum, regression_optimum, regression_spectrum
-from mdtheory.soft_labels import (
+from mdtheory.models.dilation.problem import MemorizationDilation
+from mdtheory.models.dilation.solution import MDSolution
+from mdtheory.models.features.certificate import Certificate, Enclosure, certify, logits_error
+from mdtheory.models.features.logits_solution import FactorsSolution, LogitsSolution
+from mdtheory.models.features.margin_solution import MarginSolution
+from mdtheory.models.features.problem import UFM
+from mdtheory.models.features.soft_labels import (
     ExchangeableOptimum,
     MultilabelOptimum,
     exchangeable_optimum,
@@ -41,9 +31,21 @@ from mdtheory.soft_labels import (
     multilabel_optimum,
     pick_all_labels,
 )
-from mdtheory.solvers.max_margin import MaxMarginSolution, direction_distance, soft_label_limit
+from mdtheory.models.max_margin.problem import MaxMargin
+from mdtheory.models.max_margin.solving import MaxMarginSolution, direction_distance, soft_label_limit
+from mdtheory.models.solution import Solution, UFMSolution
+from mdtheory.models.solving import solve
+from mdtheory.models.status import Status
+from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
+from mdtheory.questions.imbalance import (
+    class_collapse_threshold,
+    merge_threshold,
+    zero_collapse_threshold,
+)
+from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
+from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
+from mdtheory.questions.thresholds import collapse_threshold, critical_noise
 from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
-from mdtheory.thresholds import collapse_threshold, critical_noise
 
 if TYPE_CHECKING:
     from mdtheory import phase
@@ -124,8 +126,10 @@ _CLAIMS = ("Box", "Claim", "Quantity", "Report", "Verdict", "check", "falsify")
 
 def __getattr__(name: str) -> Any:
     # sympy costs more to import than the rest together, so what not every user needs loads on first use.
-    if name in ("asymptotics", "claims", "conventions", "phase", "symbolic"):
+    if name in ("claims", "conventions", "phase", "symbolic"):
         return import_module(f"mdtheory.{name}")
+    if name == "asymptotics":
+        return import_module("mdtheory.models.dilation.asymptotics")
     if name in _CLAIMS:
         return getattr(import_module("mdtheory.claims"), name)
     if name == "sweep":

@@ -5,10 +5,10 @@ import pytest
 from scipy.optimize import brentq, minimize
 
 import mdtheory as mdt
-from mdtheory.certificates.duality import lower_bound, objective
-from mdtheory.solvers.bottleneck import solve_bottleneck
-from mdtheory.solvers.factors import local_minimum
-from mdtheory.solvers.free import solve_free
+from mdtheory.models.features.bottleneck import solve_bottleneck
+from mdtheory.models.features.duality import lower_bound, objective
+from mdtheory.models.features.factors import local_minimum
+from mdtheory.models.features.free import solve_free
 
 
 def problem_of(loss, num_classes, dim, *, decays=(0.002, 0.002), **options):

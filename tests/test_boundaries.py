@@ -13,12 +13,12 @@ from scipy.special import lambertw
 
 import mdtheory as mdt
 from mdtheory.claims.quantities import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
+from mdtheory.models.dilation.problem import Configuration
 from mdtheory.models.parameters import with_values
 from mdtheory.numerics.root_finding import find_roots
 from mdtheory.phase import residuals
 from mdtheory.phase.boundaries import KINDS, boundary
 from mdtheory.phase.tracing import trace
-from mdtheory.problems import Configuration
 
 LOG_NOISE = (1e-3, 0.4, "log")
 LOG_SLOPE = (0.05, 5.0, "log")

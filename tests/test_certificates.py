@@ -11,8 +11,8 @@ import registered
 from scipy.optimize import minimize
 
 import mdtheory as mdt
-from mdtheory.certificates import duality
-from mdtheory.certificates.certificate import Certificate, certify, logits_error
+from mdtheory.models.features import duality
+from mdtheory.models.features.certificate import Certificate, certify, logits_error
 
 LOSSES = [
     mdt.CrossEntropy(),
@@ -227,7 +227,7 @@ def test_loading_and_verifying_imports_no_solver(tmp_path):
         "import sys, types\n"
         "from pathlib import Path\n"
         "bare = types.ModuleType('mdtheory'); bare.__path__ = [sys.argv[2]]; sys.modules['mdtheory'] = bare\n"
-        "from mdtheory.certificates.certificate import Certificate\n"
+        "from mdtheory.models.features.certificate import Certificate\n"
         "cert = Certificate.load(sys.argv[1]); cert.verify()\n"
         "assert 'flint' not in sys.modules\n"
         "cert.verify(rigorous=True)\n"

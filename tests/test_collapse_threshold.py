@@ -8,7 +8,7 @@ import pytest
 import sympy as sp
 
 import mdtheory as mdt
-from mdtheory.thresholds import _largest_on_cone
+from mdtheory.questions.thresholds import _largest_on_cone
 
 T = sp.Symbol("t")
 SHARES = [0.5, 0.3, 0.2]

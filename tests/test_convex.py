@@ -9,8 +9,9 @@ import registered
 
 import mdtheory as mdt
 from mdtheory.foundation.errors import AssumptionError, SolverError
+from mdtheory.models.dilation import conic as dilation_conic
+from mdtheory.models.features import conic as ufm_conic
 from mdtheory.optimisers import conic
-from mdtheory.solvers import dilation_conic, ufm_conic
 
 CONVEX_LOSSES = [
     mdt.CrossEntropy(),

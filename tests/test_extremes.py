@@ -6,7 +6,7 @@ import pytest
 from mpmath import mp
 
 import mdtheory as mdt
-from mdtheory.certificates.dilation_dual import md_objective
+from mdtheory.models.dilation.bounds import md_objective
 
 LOSSES = {
     "cross-entropy": mdt.CrossEntropy,

@@ -8,7 +8,7 @@ import pytest
 
 import mdtheory as mdt
 from mdtheory.foundation.frozen import Frozen
-from mdtheory.problems.memorization_dilation import Configuration
+from mdtheory.models.dilation.problem import Configuration
 
 ROUTES = {
     "as made": lambda x: x,

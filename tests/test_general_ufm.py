@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 import mdtheory as mdt
-from mdtheory.certificates import duality
-from mdtheory.logits_problem import logits_problem
-from mdtheory.solvers.free import solve_free
-from mdtheory.symmetry import reduction
+from mdtheory.models.features import duality
+from mdtheory.models.features.free import solve_free
+from mdtheory.models.features.logits_problem import logits_problem
+from mdtheory.models.features.symmetry import reduction
 
 LOSSES = [
     mdt.CrossEntropy(),

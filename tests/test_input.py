@@ -25,10 +25,10 @@ from mdtheory.command.array_files import read_matrix
 from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError, one_line
 from mdtheory.foundation.validation import columns, integer, positive, proportions
 from mdtheory.foundation.wording import shown
-from mdtheory.imbalance import zero_collapse_threshold
 from mdtheory.losses.faces import TAKES
-from mdtheory.regression import regression_spectrum
-from mdtheory.solvers.max_margin import soft_label_limit
+from mdtheory.models.max_margin.solving import soft_label_limit
+from mdtheory.questions.imbalance import zero_collapse_threshold
+from mdtheory.questions.regression import regression_spectrum
 
 EPS = {np.float16: 2.0**-10, np.float32: 2.0**-23, np.float64: 2.0**-52}
 

@@ -13,9 +13,9 @@ import mdtheory as mdt
 import mdtheory.symbolic
 from mdtheory.command.tables import describe, solution_text
 from mdtheory.losses import LOSSES
+from mdtheory.models.dilation.problem import Configuration
 from mdtheory.models.solving import options_of
 from mdtheory.models.status import Status
-from mdtheory.problems import Configuration
 from mdtheory.spreads import SPREADS
 
 SKEWED = np.array([0.5, 0.3, 0.2])

@@ -10,8 +10,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 import mdtheory as mdt
-from mdtheory.problems.max_margin import MaxMargin
-from mdtheory.solvers.max_margin import (
+from mdtheory.models.max_margin.problem import MaxMargin
+from mdtheory.models.max_margin.solving import (
     MaxMarginSolution,
     direction_distance,
     max_margin_programme,
@@ -449,8 +449,8 @@ def test_labels_without_full_support_are_refused(labels, message):
 
 def test_cvxpy_is_loaded_for_the_conic_method_only():
     code = (
-        "import sys; from mdtheory.problems.max_margin import MaxMargin\n"
-        "from mdtheory.solvers.max_margin import solve_max_margin\n"
+        "import sys; from mdtheory.models.max_margin.problem import MaxMargin\n"
+        "from mdtheory.models.max_margin.solving import solve_max_margin\n"
         "solve_max_margin(MaxMargin(num_classes=3)).gap\n"
         "sys.exit('cvxpy' in sys.modules)"
     )

@@ -7,8 +7,8 @@ import oracle
 import pytest
 
 import mdtheory as mdt
-from mdtheory.certificates import dilation_dual
-from mdtheory.certificates.dilation_dual import md_lower_bound, md_objective
+from mdtheory.models.dilation import bounds as dilation_dual
+from mdtheory.models.dilation.bounds import md_lower_bound, md_objective
 
 LOSSES = {
     "cross-entropy": mdt.CrossEntropy,

@@ -6,10 +6,10 @@ import registered
 from scipy.optimize import minimize, nnls
 
 import mdtheory as mdt
-from mdtheory.certificates.duality import lower_bound, objective
+from mdtheory.models.features.duality import lower_bound, objective
+from mdtheory.models.features.factors import local_minimum
+from mdtheory.models.features.nonnegative import solve_nonnegative
 from mdtheory.optimisers.projected import minimise_projected
-from mdtheory.solvers.factors import local_minimum
-from mdtheory.solvers.nonnegative import solve_nonnegative
 
 LOSSES = [
     mdt.CrossEntropy(),
@@ -169,7 +169,7 @@ def test_narrow_features_are_respected_and_bounded():
 
 
 def test_many_groups_are_bounded_without_a_conic_solver(monkeypatch):
-    import mdtheory.solvers.nonnegative as module
+    import mdtheory.models.features.nonnegative as module
 
     def refuse(*arguments):
         raise AssertionError(arguments)

@@ -211,7 +211,7 @@ def test_long_arrays_are_not_proved_across_an_end_of_the_interval():
 def test_a_mean_that_balls_do_not_settle_leaves_no_bound(monkeypatch):
     from flint import arb
 
-    from mdtheory.certificates import dilation_bound
+    from mdtheory.models.dilation import global_bound as dilation_bound
 
     monkeypatch.setattr(dilation_bound, "_clean_mean", lambda *_: (arb(0.01, 0.005), arb(-0.1, 0.1)))
     ufm = mdt.UFM(mdt.MarginLoss(SOFTPLUS), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)

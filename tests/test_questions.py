@@ -14,10 +14,15 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import mdtheory as mdt
-from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
-from mdtheory.rank import rank_bounds, rank_threshold, required_width
-from mdtheory.regression import regression_optimum, regression_spectrum
-from mdtheory.soft_labels import exchangeable_optimum, is_exchangeable, multilabel_optimum, pick_all_labels
+from mdtheory.models.features.soft_labels import (
+    exchangeable_optimum,
+    is_exchangeable,
+    multilabel_optimum,
+    pick_all_labels,
+)
+from mdtheory.questions.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
+from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
+from mdtheory.questions.regression import regression_optimum, regression_spectrum
 
 # A quantity that vanishes: three orders above what the brute force leaves, three below what is found at 3 %.
 VANISHES = 1e-4

@@ -13,13 +13,13 @@ import sympy as sp
 from scipy.optimize import minimize
 
 import mdtheory as mdt
-from mdtheory.certificates import balls, duality
-from mdtheory.certificates.certificate import Certificate, certify
 from mdtheory.command.main import main
-from mdtheory.logits_problem import logits_problem
+from mdtheory.models.features import balls, duality
+from mdtheory.models.features.certificate import Certificate, certify
+from mdtheory.models.features.logits_problem import logits_problem
 from mdtheory.models.status import Status
 from mdtheory.numerics.ball_precision import precision
-from mdtheory.rank import cp_rank_bound, required_width
+from mdtheory.questions.rank import cp_rank_bound, required_width
 
 mpmath = pytest.importorskip("mpmath")
 mp = mpmath.mp

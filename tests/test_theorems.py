@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import special
 
 import mdtheory as mdt
-from mdtheory.asymptotics import cross_entropy_small_noise, small_noise_dilation, small_slope_dilation
-from mdtheory.certificates.dilation_dual import md_objective
-from mdtheory.solvers.newton import newton_points
-from mdtheory.solvers.points import block_of_points
+from mdtheory.models.dilation.asymptotics import cross_entropy_small_noise, small_noise_dilation, small_slope_dilation
+from mdtheory.models.dilation.bounds import md_objective
+from mdtheory.models.dilation.newton import newton_points
+from mdtheory.models.dilation.points import block_of_points
 
 CONVEX = {
     "cross-entropy": lambda a: mdt.CrossEntropy(),

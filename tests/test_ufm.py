@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import mdtheory as mdt
-from mdtheory.certificates import features_bound
 from mdtheory.losses import Loss
-from mdtheory.thresholds import collapse_threshold
+from mdtheory.models.features import bounds as features_bound
+from mdtheory.questions.thresholds import collapse_threshold
 
 # Rounding of an objective and of its bound.
 ROUNDING = 1e-15

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 import mdtheory as mdt
-from mdtheory import asymptotics, phase
+from mdtheory import phase
+from mdtheory.models.dilation import asymptotics
 
 SMOOTHING, DECAY = (0.0, 0.95), (3e-4, 0.3)
 PLAIN = {"loss": mdt.CrossEntropy()}

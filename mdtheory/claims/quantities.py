@@ -14,14 +14,13 @@ import numpy as np
 from flint import acb, arb, ctx
 from scipy.optimize import brentq
 
-from mdtheory.certificates.certificate import Certificate, certify
 from mdtheory.foundation.errors import AssumptionError
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
+from mdtheory.models.features.certificate import Certificate, certify
+from mdtheory.models.features.nonnegative import solve_nonnegative
+from mdtheory.models.features.problem import UFM, UFMMethod
 from mdtheory.models.solving import solve
-from mdtheory.problems import UFM
-from mdtheory.problems.ufm import UFMMethod
-from mdtheory.solvers.nonnegative import solve_nonnegative
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 
 Residual = Callable[[arb], arb]
@@ -147,7 +146,7 @@ def features_model(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoClasses:
-    """The neural-collapse configuration of two classes, in balls: see `mdtheory.problems.memorization_dilation`."""
+    """The neural-collapse configuration of two classes, in balls: see `mdtheory.models.dilation.problem`."""
 
     margin: arb
     mean_distance: arb

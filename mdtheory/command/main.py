@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mdtheory.certificates.certificate import Certificate
 from mdtheory.command.arguments import add_problem, part_from, problem_from, refuse_foreign
 from mdtheory.command.tables import describe, solution_text
 from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError, one_line
 from mdtheory.models import registry
+from mdtheory.models.features.certificate import Certificate
 from mdtheory.models.model import Model
 from mdtheory.models.solving import options_of, solve
 

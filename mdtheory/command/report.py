@@ -17,10 +17,11 @@ from mdtheory.command import page
 from mdtheory.command.tables import aligned, describe, number
 from mdtheory.foundation.errors import AssumptionError, SolverError
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
+from mdtheory.models.dilation.problem import MemorizationDilation
+from mdtheory.models.features.problem import UFM
 from mdtheory.models.model import Record
 from mdtheory.models.records import plain
 from mdtheory.models.solving import solve
-from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.spreads import Sphere, Spread
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mdtheory.dilation_solution import MDSolution
+from mdtheory.models.dilation.solution import MDSolution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from mdtheory.dilation_solution import MDSolution
 from mdtheory.drawing import canvas, painting
 from mdtheory.drawing.axes import (
     PictureAxis,
@@ -19,6 +18,7 @@ from mdtheory.drawing.axes import (
 )
 from mdtheory.drawing.legends import legend_below
 from mdtheory.foundation.validation import FloatArray, choice, fail, real_array
+from mdtheory.models.dilation.solution import MDSolution
 
 if TYPE_CHECKING:
     import xarray as xr

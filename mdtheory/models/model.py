@@ -9,7 +9,7 @@ from mdtheory.foundation.parameter import Parameter, own_parameters
 from mdtheory.foundation.validation import fail, one_integer, one_number, positive
 
 if TYPE_CHECKING:
-    from mdtheory.certificates.certificate import Certificate
+    from mdtheory.models.features.certificate import Certificate
     from mdtheory.models.solution import Solution
 
 P = TypeVar("P", bound="Problem[Any, Any]")

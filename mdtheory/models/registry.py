@@ -3,7 +3,9 @@
 from typing import Any, TypeVar
 
 from mdtheory.foundation.validation import fail
-from mdtheory.models import dilation, features, max_margin
+from mdtheory.models.dilation import record as dilation
+from mdtheory.models.features import record as features
+from mdtheory.models.max_margin import record as max_margin
 from mdtheory.models.model import Model, Problem
 
 MODELS: tuple[Model[Any], ...] = (features.MODEL, dilation.MODEL, max_margin.MODEL)

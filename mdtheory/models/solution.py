@@ -9,11 +9,11 @@ import numpy as np
 from mdtheory.foundation.errors import AssumptionError
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.validation import FloatArray, scalar_or_array
+from mdtheory.models.features.problem import UFM
 from mdtheory.models.status import Status, settled
-from mdtheory.problems import UFM
 
 if TYPE_CHECKING:
-    from mdtheory.certificates.certificate import Certificate
+    from mdtheory.models.features.certificate import Certificate
 
 
 # A float for one point and an array for many, which no type says: whatever is done with it is well typed for either.
@@ -149,7 +149,7 @@ class UFMSolution(Solution):
     @cached_property
     def certificate(self) -> "Certificate":
         """The bounds as data that can be saved, loaded and verified without a solver; of one point."""
-        from mdtheory.certificates.certificate import certify
+        from mdtheory.models.features.certificate import certify
 
         if self.problem.shape[: self._point_axes] != ():
             raise AssumptionError(
@@ -161,10 +161,10 @@ class UFMSolution(Solution):
     def logits_error(self) -> FloatArray:
         """For each group, (K,), a bound on the distance of its logits from the optimal ones, proved by the gap.
 
-        Infinite for losses that are not strictly convex; see `mdtheory.certificates.certificate.logits_error`. Of one
+        Infinite for losses that are not strictly convex; see `mdtheory.models.features.certificate.logits_error`. Of one
         point, like the certificate.
         """
-        from mdtheory.certificates.certificate import logits_error
+        from mdtheory.models.features.certificate import logits_error
 
         return logits_error(self.certificate)[0]
 

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from mdtheory.dilation_solution import MDSolution
 from mdtheory.foundation.validation import choice
+from mdtheory.models.dilation.problem import MDMethod, MemorizationDilation
+from mdtheory.models.dilation.solution import MDSolution
+from mdtheory.models.features.problem import UFM, UFMMethod
+from mdtheory.models.max_margin.problem import MaxMargin, MaxMarginMethod
+from mdtheory.models.max_margin.solving import MaxMarginSolution
 from mdtheory.models.model import Options, Problem
 from mdtheory.models.registry import model_of
 from mdtheory.models.solution import Solution, UFMSolution
-from mdtheory.problems import UFM, MaxMargin, MemorizationDilation
-from mdtheory.problems.max_margin import MaxMarginMethod
-from mdtheory.problems.memorization_dilation import MDMethod
-from mdtheory.problems.ufm import UFMMethod
-from mdtheory.solvers.max_margin import MaxMarginSolution
 
 S = TypeVar("S", bound=Solution)
 

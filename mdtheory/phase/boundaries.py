@@ -9,13 +9,14 @@ import numpy as np
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.validation import FloatArray, fail, integer, one_number, positive
 from mdtheory.losses import Loss
+from mdtheory.models.dilation.problem import MemorizationDilation
+from mdtheory.models.features.problem import UFM
 from mdtheory.models.model import Problem
 from mdtheory.models.parameters import canonical, with_values
 from mdtheory.models.registry import within
 from mdtheory.phase import residuals
 from mdtheory.phase.rectangle import Factory, Residual, Side, evaluator, sides
 from mdtheory.phase.tracing import trace
-from mdtheory.problems import UFM, MemorizationDilation
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

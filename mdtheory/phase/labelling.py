@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.foundation.validation import FloatArray, fail, fail_at, finite, fits_in_memory, flag, integer
 from mdtheory.losses import CrossEntropy, Hinge, LabelRelaxation, MeanSquaredError
+from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.parameters import canonical, is_count, parameter, paths
 from mdtheory.models.solving import solve
 from mdtheory.phase import residuals
 from mdtheory.phase.rectangle import evaluator, not_collapsed
-from mdtheory.problems import MemorizationDilation
 from mdtheory.sweeps.fingerprint import provenance
 
 if TYPE_CHECKING:

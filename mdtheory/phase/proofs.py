@@ -26,9 +26,9 @@ from flint import arb
 
 from mdtheory.claims.quantities import TwoClasses, logistic_pull, smoothed_slope
 from mdtheory.losses import CrossEntropy
+from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.parameters import canonical
 from mdtheory.numerics.ball_precision import precision
-from mdtheory.problems import MemorizationDilation
 from mdtheory.spreads import Sphere, TwoPoint
 
 BITS = 64

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from mdtheory.foundation.errors import CollapsedError
 from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.models import registry
+from mdtheory.models.dilation.problem import Configuration, MemorizationDilation
 from mdtheory.models.model import Problem
 from mdtheory.models.parameters import canonical, is_count, paths, with_values
 from mdtheory.models.registry import model_of, within
-from mdtheory.problems import Configuration, MemorizationDilation
 
 Factory = Callable[..., Any]
 """Takes the names of the axes as keywords and returns a problem."""

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.foundation.validation import FloatArray, fail
-from mdtheory.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
 from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
+from mdtheory.models.dilation.points import Points, Response, points_of
+from mdtheory.models.dilation.problem import MemorizationDilation
+from mdtheory.models.dilation.solving import kernel, response
+from mdtheory.models.features.problem import UFM
 from mdtheory.models.solving import solve
-from mdtheory.problems import UFM, MemorizationDilation
-from mdtheory.solvers.dilation_solving import kernel, response
-from mdtheory.solvers.points import Points, Response, points_of
-from mdtheory.thresholds import at_margin_zero, collapse_threshold
+from mdtheory.questions.imbalance import class_collapse_threshold, merge_threshold, zero_collapse_threshold
+from mdtheory.questions.thresholds import at_margin_zero, collapse_threshold
 
 # ------------------------------------------------------------------------------ the features model
 

@@ -22,7 +22,7 @@ from mdtheory.claims.library._symbols import (
 from mdtheory.claims.model import Quantity
 from mdtheory.claims.quantities import features_model, optimum_certificate, root, ufm_optimum
 from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
-from mdtheory.problems import UFM
+from mdtheory.models.features.problem import UFM
 
 Values = Mapping[str, Any]
 Labels = np.ndarray[tuple[int, int], np.dtype[np.float64]]

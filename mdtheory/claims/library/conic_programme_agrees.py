@@ -14,8 +14,9 @@ from mdtheory.claims.library._symbols import noise, noisy_decay, slope
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
 from mdtheory.losses import CrossEntropy
+from mdtheory.models.dilation.problem import MemorizationDilation
+from mdtheory.models.features.problem import UFM
 from mdtheory.models.solving import solve
-from mdtheory.problems import UFM, MemorizationDilation
 from mdtheory.spreads import TwoPoint
 
 conic_dilation, dilation = sp.symbols("conic_ND ND", positive=True)

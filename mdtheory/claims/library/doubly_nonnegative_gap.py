@@ -16,7 +16,7 @@ from mdtheory.claims.quantities import ufm_optimum
 from mdtheory.claims.relation import greater
 from mdtheory.foundation.errors import AssumptionError
 from mdtheory.losses import CrossEntropy
-from mdtheory.problems import UFM
+from mdtheory.models.features.problem import UFM
 
 Circulant = tuple[arb, arb, arb]
 """The entries on the diagonal, next to it, and two away from it, of a symmetric circulant matrix of order five."""

@@ -8,7 +8,6 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
-from mdtheory.certificates.certificate import logits_error
 from mdtheory.claims.domains import Interval, Proportions
 from mdtheory.claims.library._field import nuclear, pi
 from mdtheory.claims.library._points import Computed
@@ -17,6 +16,7 @@ from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import features_model, optimum_certificate
 from mdtheory.claims.relation import at_most
 from mdtheory.losses import CrossEntropy
+from mdtheory.models.features.certificate import logits_error
 
 pi_3, pi_4 = sp.symbols("pi_3 pi_4", positive=True)
 distance = sp.Symbol("distance", real=True)

@@ -12,7 +12,7 @@ from mdtheory.claims.library._matrices import dot, operator_norm, transposed
 from mdtheory.claims.library._symbols import feature_decay, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.relation import equal
-from mdtheory.regression import regression_optimum
+from mdtheory.questions.regression import regression_optimum
 
 spread_1, spread_2, root_1, root_2 = sp.symbols("spread_1 spread_2 root_1 root_2", positive=True)
 correlation = sp.Symbol("correlation", real=True)

@@ -7,7 +7,6 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
-from mdtheory.certificates.certificate import logits_error
 from mdtheory.claims.domains import Interval, Proportions
 from mdtheory.claims.library._features import SOLVER_DECAY, cross_entropy, label_relaxation, model
 from mdtheory.claims.library._field import pi
@@ -16,6 +15,7 @@ from mdtheory.claims.library._symbols import feature_decay, smoothing, weight_de
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
 from mdtheory.claims.quantities import optimum_certificate, ufm_optimum
 from mdtheory.claims.relation import equal
+from mdtheory.models.features.certificate import logits_error
 
 relaxed, of_smoothed_logits = sp.symbols("relaxed of_smoothed_logits", positive=True)
 

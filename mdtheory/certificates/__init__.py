@@ -1,1 +1,0 @@
-"""Bounds on the optimum, recomputed from an answer alone; no solver is imported here."""

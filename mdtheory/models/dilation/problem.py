@@ -1,0 +1,239 @@
+"""The memorization-dilation problem as data."""
+
+from dataclasses import KW_ONLY, dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mdtheory.foundation.errors import CollapsedError
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import (
+    FloatArray,
+    Real,
+    choice,
+    common_shape,
+    fail,
+    flag,
+    nonnegative,
+    positive,
+    real,
+    same_fields,
+)
+from mdtheory.models.features.problem import UFM
+from mdtheory.models.model import Problem
+from mdtheory.spreads import Sphere, Spread
+
+if TYPE_CHECKING:
+    from mdtheory.models.dilation.solution import MDSolution  # noqa: F401  named in a string
+
+MDMethod = Literal["auto", "reduced", "expansion", "convex"]
+SCALINGS = ("absolute", "relative")
+
+
+@dataclass(frozen=True, eq=False)
+class MemorizationDilation(Problem["MDSolution", MDMethod]):
+    r"""The memorization-dilation problem of two classes, on the neural-collapse configuration of its own loss.
+
+    With the class means h_1, h_2 and classifier W of `ufm`, D = ||h_1 - h_2||, minimise over noisy features u_1, u_2
+    and the dilation r >= 0
+
+    .. math::
+        \sum_n E[\ell(W(h_n + r\xi), y_n) + \lambda\|h_n + r\xi\|^2]
+        + \eta \sum_n [\ell(W u_n, y_n) + \lambda\|u_n\|^2]
+        \quad\text{subject to}\quad \eta\|h_1 - u_2\|,\ \eta\|h_2 - u_1\| \le C r/D^q .
+
+    Parameters
+    ----------
+    ufm : UFM
+        Two balanced classes. The features may be free or nonnegative.
+    noise : float or array
+        Noise level eta in [0, 1]: the *ratio* of mislabelled to correctly labelled mass, not a probability. A label is
+        wrong with probability eta/(1 + eta); `mdtheory.conventions.noise` converts. Both classes have the same: a list is
+        as many problems, not a rate for each class.
+    slope : float or array
+        Memorization-dilation slope C > 0.
+    spread : Spread, default ``Sphere(8)``
+        The isotropic law of xi.
+    scaling : {"absolute", "relative"}
+        q = 1 (memorisation in absolute units, the paper's) or q = 0 (scale free).
+    noisy_feature_decay : float or array, optional
+        lambda >= 0; ``ufm.feature_decay`` if omitted.
+    nonnegative_noisy_features : bool, default False
+        Whether also u_n >= 0 is required; only with nonnegative features.
+
+    Numerical parameters broadcast against each other and against those of `ufm`.
+
+    Raises
+    ------
+    AssumptionError
+        If a parameter is outside its domain, the configuration is not two balanced classes, the shapes do not
+        broadcast, or a class mean has collapsed to zero: the problem is then undefined.
+
+    References
+    ----------
+    Nguyen et al., *Memorization-Dilation*, ICLR 2023, section 4.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3, nonnegative=True)
+    >>> md = mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0, noisy_feature_decay=1e-4)
+    >>> round(mdt.solve(md).normalized_dilation, 5)
+    0.29169
+    """
+
+    ufm: UFM
+    _: KW_ONLY
+    noise: Real
+    slope: Real
+    spread: Spread = field(default_factory=lambda: Sphere(8))
+    scaling: str = "absolute"
+    noisy_feature_decay: Real | None = None
+    nonnegative_noisy_features: bool = False
+
+    if TYPE_CHECKING:
+        # Given as anything NumPy takes; the fields hold clean numbers and arrays.
+        def __init__(
+            self,
+            ufm: UFM,
+            *,
+            noise: ArrayLike,
+            slope: ArrayLike,
+            spread: Spread = ...,
+            scaling: Literal["absolute", "relative"] = "absolute",
+            noisy_feature_decay: ArrayLike | None = None,
+            nonnegative_noisy_features: bool = False,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.ufm, UFM):
+            raise fail("ufm", self.ufm, "must be a UFM")
+        if np.any(np.not_equal(self.ufm.num_classes, 2)) or self.ufm.class_weights is not None:
+            raise fail("num_classes", self.ufm.num_classes, "must be 2, balanced, in a memorization-dilation problem")
+        if not self.ufm.symmetric:
+            raise fail(
+                "ufm", self.ufm, "must be symmetric: the loss's own labels, no bias decay, room for the class means"
+            )
+        if not isinstance(self.spread, Spread):
+            raise fail("spread", self.spread, "must be a Spread, for example Sphere(dim=8)")
+        noise = real("noise", self.noise, lambda x: (x >= 0) & (x <= 1), "lie in [0, 1]")
+        object.__setattr__(self, "noise", noise)
+        object.__setattr__(self, "slope", positive("slope", self.slope))
+        choice("scaling", self.scaling, SCALINGS)
+        flag("nonnegative_noisy_features", self.nonnegative_noisy_features)
+        if self.nonnegative_noisy_features and not self.ufm.nonnegative:
+            raise fail("nonnegative_noisy_features", True, "needs nonnegative=True in the UFM")
+        if self.noisy_feature_decay is not None:
+            decay = nonnegative("noisy_feature_decay", self.noisy_feature_decay)
+            object.__setattr__(self, "noisy_feature_decay", decay)
+        self.shape  # noqa: B018  raises where the shapes do not broadcast
+        self._check_not_collapsed()
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other, tuple(f.name for f in fields(self)))
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.ufm, self.spread, self.scaling))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The broadcast shape of all parameters."""
+        return common_shape(
+            ufm=np.empty(self.ufm.shape),
+            noise=self.noise,
+            slope=self.slope,
+            noisy_feature_decay=self.decay,
+        )
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        """The neural-collapse configuration the problem is posed on."""
+        return Configuration.of(self.ufm)
+
+    @property
+    def decay(self) -> FloatArray:
+        """lambda, the decay of noisy features, as an array: the feature decay if none was given."""
+        given = self.ufm.feature_decay if self.noisy_feature_decay is None else self.noisy_feature_decay
+        return np.asarray(given, dtype=np.float64)
+
+    @property
+    def rate(self) -> FloatArray:
+        """``D^q / C``: the constraint reads ``r >= noise * rate * memorization``. Infinite where it overflows."""
+        return self.rate_of(self.configuration)
+
+    def rate_of(self, configuration: "Configuration") -> FloatArray:
+        """`rate` for a configuration already at hand."""
+        distance = configuration.mean_distance if self.scaling == "absolute" else 1.0
+        with np.errstate(over="ignore"):
+            return np.asarray(distance / np.asarray(self.slope))
+
+    def _check_not_collapsed(self) -> None:
+        margin = np.broadcast_to(self.configuration.margin, self.ufm.shape)
+        if np.any(margin <= 0):
+            critical = self.ufm.loss.critical_cost(2)
+            error = fail(
+                "ufm.kappa",
+                float(np.max(np.asarray(self.ufm.kappa))),
+                "the class means have collapsed to zero (or their best margin is negative), so the "
+                "memorization-dilation problem is undefined; "
+                f"kappa must stay below {float(np.min(critical)):.6g}",
+            )
+            raise CollapsedError(str(error), margin > 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration(Frozen):
+    """Class means and classifier of two classes, up to rotation.
+
+    Attributes
+    ----------
+    margin : array
+        s.
+    mean_shortfall : array
+        1 - s0, without cancellation; 1 for shift-invariant losses.
+    mean_margin : array
+        s0 = z_1 + z_2, the logit sum at a class mean; 0 for shift-invariant losses.
+    mean_distance, weight_distance : array
+        ``D = ||h_1 - h_2||`` and ``kap = ||w_1 - w_2||``, with s = kap D/2.
+    centre_norm, weight_sum : array
+        ``||(h_1 + h_2)/2||`` and ``kp = ||w_1 + w_2||``.
+    """
+
+    margin: FloatArray
+    mean_margin: FloatArray
+    mean_shortfall: FloatArray
+    mean_distance: FloatArray
+    weight_distance: FloatArray
+    centre_norm: FloatArray
+    weight_sum: FloatArray
+
+    @classmethod
+    def of(cls, ufm: UFM) -> "Configuration":
+        """The closed-form configuration of a balanced two-class UFM."""
+        # A negative margin has no memorization-dilation problem, like a collapsed one.
+        margin = np.maximum(ufm.loss.margin(ufm.margin_cost, ufm.num_classes), 0.0)
+        ratio = np.sqrt(np.asarray(ufm.weight_decay)) / np.sqrt(np.asarray(ufm.feature_decay))
+        # ||h||: a = ratio^(1/2) n^(1/4) sqrt(s), with n = N for ETF-like and 1 for orthogonal features (N = 2).
+        scale = np.sqrt(ratio) * (1.0 if ufm.nonnegative and not ufm.pays_for_mean else 2.0**0.25)
+        a = scale * np.sqrt(margin)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            c = np.where(margin > 0, margin / np.where(margin > 0, a, 1.0), 0.0)
+        mean_margin, mean_shortfall = np.zeros(margin.shape), np.ones(margin.shape)
+        centre = a / np.sqrt(2.0) if ufm.nonnegative else np.zeros(margin.shape)
+        weight_sum = np.zeros(margin.shape)
+        if ufm.pays_for_mean:
+            mean_shortfall = np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(ufm.mu), 1.0))
+            mean_margin = 1.0 - mean_shortfall
+            centre = scale * np.sqrt(mean_margin / 2.0)
+            weight_sum = np.where(centre > 0, mean_margin / np.where(centre > 0, centre, 1.0), 0.0)
+        return cls(
+            margin=margin,
+            mean_margin=mean_margin,
+            mean_shortfall=mean_shortfall,
+            mean_distance=np.sqrt(2.0) * a,
+            weight_distance=np.sqrt(2.0) * c,
+            centre_norm=centre,
+            weight_sum=weight_sum,
+        )

@@ -1,0 +1,1 @@
+"""The unconstrained features model: its problem, its solvers, its bounds and its certificates."""

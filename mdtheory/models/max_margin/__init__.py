@@ -1,0 +1,1 @@
+"""The max-margin problem, the limit of small decay."""

@@ -1,1 +1,0 @@
-"""Solvers: from a problem to a solution."""
