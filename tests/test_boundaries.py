@@ -12,7 +12,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import lambertw
 
 import mdtheory as mdt
-from mdtheory.claims.quantities import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
+from mdtheory.models.dilation.balls import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
 from mdtheory.models.dilation.problem import Configuration
 from mdtheory.models.parameters import with_values
 from mdtheory.numerics.root_finding import find_roots

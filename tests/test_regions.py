@@ -8,7 +8,7 @@ import pytest
 from flint import arb, ctx
 
 import mdtheory as mdt
-from mdtheory.claims.quantities import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
+from mdtheory.models.dilation.balls import NoisyProblem, TwoClasses, logistic_pull, smoothed_slope
 from mdtheory.models.parameters import with_values
 from mdtheory.phase import proofs as certify_module
 from mdtheory.phase.boundaries import boundary

@@ -61,7 +61,7 @@ def falsify(
         On one row. ``report.verdict`` is REFUTED with ``report.counterexample``, shrunk to simple numbers and verified
         in ball arithmetic (expressions; functions that only use arithmetic and the functions of `math` and NumPy that
         `mdtheory.claims.ball_numbers` lists with the same meaning; functions that return an Arb ball, for example by
-        `mdtheory.claims.quantities.solve_noisy`), in whole numbers, or at 50 and 100 digits (functions that use `mpmath` alone).
+        `mdtheory.models.dilation.balls.solve_noisy`), in whole numbers, or at 50 and 100 digits (functions that use `mpmath` alone).
         A violation that can be evaluated in double precision
         only leaves the verdict UNDECIDED, and is reported all the same. A ball that holds both signs is unknown. Otherwise SUPPORTED, with the smallest slack
         seen in ``report.rows[0].evidence[0].slack`` and ``.where``; VACUOUS if no draw satisfied the assumptions.

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from mdtheory.claims.quantities import TwoClasses, logistic_pull, smoothed_slope
 from mdtheory.losses import CrossEntropy
+from mdtheory.models.dilation.balls import TwoClasses, logistic_pull, smoothed_slope
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.parameters import canonical
 from mdtheory.numerics.ball_precision import precision

@@ -6,7 +6,7 @@ from functools import lru_cache
 from flint import arb, ctx
 
 from mdtheory.claims.library._matrices import largest_eigenvalue, smallest_eigenvalue, softmax
-from mdtheory.claims.quantities import root
+from mdtheory.numerics.ball_roots import root
 
 
 @dataclass(frozen=True, slots=True)

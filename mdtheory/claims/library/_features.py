@@ -20,9 +20,10 @@ from mdtheory.claims.library._symbols import (
     weight_decay,
 )
 from mdtheory.claims.model import Quantity
-from mdtheory.claims.quantities import features_model, optimum_certificate, root, ufm_optimum
+from mdtheory.claims.quantities import features_model, optimum_certificate, ufm_optimum
 from mdtheory.losses import CrossEntropy, LabelRelaxation, Loss, MeanSquaredError
 from mdtheory.models.features.problem import UFM
+from mdtheory.numerics.ball_roots import root
 
 Values = Mapping[str, Any]
 Labels = np.ndarray[tuple[int, int], np.dtype[np.float64]]

@@ -11,8 +11,9 @@ from functools import lru_cache
 from flint import arb, ctx
 
 from mdtheory.claims.library._focal import profile
-from mdtheory.claims.quantities import TwoClasses, root
 from mdtheory.foundation.errors import AssumptionError
+from mdtheory.models.dilation.balls import TwoClasses
+from mdtheory.numerics.ball_roots import root
 
 MOST_CELLS = 40_000
 SHORT = 0.25

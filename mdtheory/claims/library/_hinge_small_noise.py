@@ -12,8 +12,8 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import WITH_DECAY
 from mdtheory.claims.library._symbols import noisy_decay, slope, smoothing
 from mdtheory.claims.model import Quantity
-from mdtheory.claims.quantities import positive_root
 from mdtheory.foundation.errors import AssumptionError
+from mdtheory.numerics.ball_roots import positive_root
 
 by_hinge, limit_margin = sp.symbols("ND_hinge t", positive=True)
 VARIABLES: Mapping[sp.Symbol, Domain] = {

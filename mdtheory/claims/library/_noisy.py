@@ -27,7 +27,8 @@ from mdtheory.claims.library._symbols import (
     weight_decay,
 )
 from mdtheory.claims.model import Quantity
-from mdtheory.claims.quantities import (
+from mdtheory.foundation.errors import AssumptionError
+from mdtheory.models.dilation.balls import (
     Dilation,
     NoisyProblem,
     TwoClasses,
@@ -35,7 +36,6 @@ from mdtheory.claims.quantities import (
     smoothed_slope,
     solve_noisy,
 )
-from mdtheory.foundation.errors import AssumptionError
 from mdtheory.spreads import Sphere, Spread, TwoPoint
 
 DECAYS = Interval(1e-5, 0.1, log=True)

@@ -11,7 +11,7 @@ from mdtheory.claims.library._noisy import CURVED, NO_DECAY, NOISY_DECAY, Case, 
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import DIM, dim, feature_decay, noise, noisy_decay, slope, smoothing, weight_decay
 from mdtheory.claims.model import Quantity
-from mdtheory.claims.quantities import root
+from mdtheory.numerics.ball_roots import root
 
 DECAYS = Interval(1e-3, 0.1, log=True)
 WITHOUT_DECAY: Mapping[sp.Symbol, Any] = {

@@ -5,7 +5,7 @@ from typing import Any
 from flint import arb
 
 from mdtheory.claims.library._matrices import entropy, gram, largest_eigenvalue, log_sum_exp, transposed
-from mdtheory.claims.quantities import root
+from mdtheory.numerics.ball_roots import root
 
 
 def total_margin(weight_decay: float, feature_decay: float) -> arb:

@@ -11,8 +11,9 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, noisy_decay, weight_decay
 from mdtheory.claims.library.constraint_tight import excess, growth, least_growth
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import TwoClasses, root
 from mdtheory.claims.relation import at_least
+from mdtheory.models.dilation.balls import TwoClasses
+from mdtheory.numerics.ball_roots import root
 
 reach = sp.Symbol("reach", positive=True)
 

@@ -7,8 +7,8 @@ from flint import arb, ctx
 
 from mdtheory.claims.domains import Integers, Interval
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import equal
+from mdtheory.numerics.ball_roots import root
 
 layers = sp.Symbol("layers", integer=True, positive=True)
 target, factor, critical, landing, threshold = sp.symbols("target factor critical landing threshold", positive=True)

@@ -5,8 +5,8 @@ from flint import arb
 
 from mdtheory.claims.domains import Interval
 from mdtheory.claims.model import Box, Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_most, equal
+from mdtheory.numerics.ball_roots import root
 
 rest = sp.Symbol("rest", positive=True)
 margin, largest = sp.symbols("margin largest", positive=True)

@@ -22,8 +22,8 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import OF_CURVED_LOSSES, ROOM, WITHOUT_DECAY, room
 from mdtheory.claims.library._symbols import feature_decay, noise, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import asymptotic, greater
+from mdtheory.numerics.ball_roots import root
 
 memorization, overshoot = sp.symbols("rho k", positive=True)
 

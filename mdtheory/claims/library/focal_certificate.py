@@ -10,8 +10,8 @@ from mdtheory.claims.domains import Interval
 from mdtheory.claims.library._focal import FOCUSING, SERIES, focusing, transform
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_least, equal
+from mdtheory.numerics.ball_roots import root
 
 p = sp.Symbol("p", positive=True)
 stretch = sp.Symbol("stretch", positive=True)

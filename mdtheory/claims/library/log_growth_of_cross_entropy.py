@@ -23,9 +23,10 @@ from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._small import WITHOUT_DECAY, curvature
 from mdtheory.claims.library._symbols import dim, noise, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import NoisyProblem, positive_root
 from mdtheory.claims.relation import asymptotic
 from mdtheory.foundation.errors import AssumptionError
+from mdtheory.models.dilation.balls import NoisyProblem
+from mdtheory.numerics.ball_roots import positive_root
 
 nepers, large = sp.symbols("nepers L", positive=True)
 ratio = sp.Symbol("ratio", positive=True)

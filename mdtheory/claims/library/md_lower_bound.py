@@ -21,8 +21,8 @@ from mdtheory.claims.library._noisy import (
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import NoisyProblem
 from mdtheory.claims.relation import at_least, equal
+from mdtheory.models.dilation.balls import NoisyProblem
 from mdtheory.numerics.expressions import compiled
 
 guessed_dilation = sp.Symbol("guessed_dilation", nonnegative=True)

@@ -12,8 +12,8 @@ from mdtheory.claims.library._noisy import VARIABLES
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, mu, noise, noisy_decay, slope, smoothing, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import positive_root
 from mdtheory.claims.relation import equal
+from mdtheory.numerics.ball_roots import positive_root
 
 noisy_margin, total = sp.symbols("noisy_margin noisy_sum", real=True)
 memorization = sp.Symbol("memorization", positive=True)

@@ -22,8 +22,8 @@ from mdtheory.claims.library._noisy import (
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, noise, noisy_decay, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_least, equal
+from mdtheory.numerics.ball_roots import root
 
 noisy_margin, least = sp.symbols("noisy_margin least", real=True)
 left_over = sp.Symbol("left_over", real=True)

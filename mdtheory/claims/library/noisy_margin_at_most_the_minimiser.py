@@ -24,8 +24,8 @@ from mdtheory.claims.library._noisy import (
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import noise, noisy_decay, slope, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_most, equal
+from mdtheory.numerics.ball_roots import root
 
 noisy_margin, minimiser = sp.symbols("noisy_margin minimiser", real=True)
 normalized = sp.Symbol("normalized", positive=True)

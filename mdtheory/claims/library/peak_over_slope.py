@@ -22,8 +22,9 @@ from mdtheory.claims.library._noisy import (
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import dim, feature_decay, noise, slope, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import NoisyProblem, positive_root
 from mdtheory.claims.relation import at_most, equal
+from mdtheory.models.dilation.balls import NoisyProblem
+from mdtheory.numerics.ball_roots import positive_root
 
 dilation, largest, cost_slope = sp.symbols("dilation largest cost_slope", positive=True)
 noisy_margin = sp.Symbol("noisy_margin", real=True)

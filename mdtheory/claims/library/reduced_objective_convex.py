@@ -14,8 +14,8 @@ from mdtheory.claims.library._small import OF_CURVED_LOSSES, ROOM, room
 from mdtheory.claims.library._symbols import noise, slope
 from mdtheory.claims.library.md_lower_bound import value_at
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_least, at_most, equal
+from mdtheory.numerics.ball_roots import root
 
 share, part = sp.symbols("share part", positive=True)
 memorization, other_memorization = sp.symbols("rho other_rho", positive=True)

@@ -13,8 +13,8 @@ from mdtheory.claims.domains import Integers, Interval
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import feature_decay, mu, num_classes, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import at_least, equal
+from mdtheory.numerics.ball_roots import root
 
 tau, pull = sp.symbols("tau pull", positive=True)
 found, polygon = sp.symbols("found polygon", positive=True)

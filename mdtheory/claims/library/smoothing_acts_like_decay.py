@@ -16,8 +16,8 @@ from mdtheory.claims.library._features import (
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import mu, num_classes, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import root
 from mdtheory.claims.relation import equal
+from mdtheory.numerics.ball_roots import root
 
 free, nonnegative = sp.symbols("free nonnegative", positive=True)
 

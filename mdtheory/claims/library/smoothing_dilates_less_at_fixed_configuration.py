@@ -11,8 +11,8 @@ from mdtheory.claims.library._noisy import BY_SIGNS, FREE, NOTHING, VARIABLES, C
 from mdtheory.claims.library._points import Computed
 from mdtheory.claims.library._symbols import SMOOTHING, smoothing
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import smoothed_slope
 from mdtheory.claims.relation import less
+from mdtheory.models.dilation.balls import smoothed_slope
 
 more_smoothing = sp.Symbol("more_smoothing", nonnegative=True)
 own, smoother, own_free, smoother_free = sp.symbols("own smoother own_free smoother_free", positive=True)

@@ -11,8 +11,8 @@ from mdtheory.claims.domains import Interval, Proportions
 from mdtheory.claims.library._field import nuclear, pi, pi_1, pi_2, pi_3
 from mdtheory.claims.library._symbols import feature_decay, weight_decay
 from mdtheory.claims.model import Claim, Quantity, Source, Verdict
-from mdtheory.claims.quantities import around, root
 from mdtheory.claims.relation import positive_iff
+from mdtheory.numerics.ball_roots import around, root
 
 Decays = tuple[float, float]
 Logits = list[arb] | None
