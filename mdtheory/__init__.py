@@ -31,9 +31,10 @@ from mdtheory.models.features.soft_labels import (
     multilabel_optimum,
     pick_all_labels,
 )
+from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.max_margin.problem import MaxMargin
 from mdtheory.models.max_margin.solving import MaxMarginSolution, direction_distance, soft_label_limit
-from mdtheory.models.solution import Solution, UFMSolution
+from mdtheory.models.solution import Solution
 from mdtheory.models.solving import solve
 from mdtheory.models.status import Status
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures

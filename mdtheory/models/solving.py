@@ -7,11 +7,12 @@ from mdtheory.foundation.validation import choice
 from mdtheory.models.dilation.problem import MDMethod, MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.features.problem import UFM, UFMMethod
+from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.max_margin.problem import MaxMargin, MaxMarginMethod
 from mdtheory.models.max_margin.solving import MaxMarginSolution
 from mdtheory.models.model import Options, Problem
 from mdtheory.models.registry import model_of
-from mdtheory.models.solution import Solution, UFMSolution
+from mdtheory.models.solution import Solution
 
 S = TypeVar("S", bound=Solution)
 

@@ -11,8 +11,8 @@ from mdtheory.models.features import duality
 from mdtheory.models.features.logits_problem import LogitsProblem
 from mdtheory.models.features.narrow import narrow_bound
 from mdtheory.models.features.problem import UFM
+from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.features.symmetry import Blocks
-from mdtheory.models.solution import UFMSolution
 from mdtheory.models.status import Status
 
 # Explicit matrices above this size are refused before they are allocated.

@@ -17,7 +17,8 @@ from mdtheory.models.features.geometry import (
     weighted_singular_values,
 )
 from mdtheory.models.features.problem import UFM
-from mdtheory.models.solution import Number, UFMSolution
+from mdtheory.models.features.solution import UFMSolution
+from mdtheory.models.solution import Number
 from mdtheory.models.status import Status
 
 # Far above the rounding errors of the bounds in closed form, and far below what is worth knowing.

@@ -27,7 +27,7 @@ from mdtheory.losses.margin_cost import MarginCost, root_of_product
 from mdtheory.models.model import Problem
 
 if TYPE_CHECKING:
-    from mdtheory.models.solution import UFMSolution  # noqa: F401  named in a string
+    from mdtheory.models.features.solution import UFMSolution  # noqa: F401  named in a string
 
 UFMMethod = Literal["auto", "closed-form", "convex", "factorized"]
 

@@ -12,9 +12,9 @@ from mdtheory.models.features.logits_solution import FactorsSolution
 from mdtheory.models.features.margin import solve_ufm
 from mdtheory.models.features.margin_solution import MarginSolution
 from mdtheory.models.features.problem import UFM, UFMMethod
+from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
 from mdtheory.models.records import MAX_ENTRIES, plain, values
-from mdtheory.models.solution import UFMSolution
 
 if TYPE_CHECKING:
     from mdtheory.models.features.factors import BoundedFactors
