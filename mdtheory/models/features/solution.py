@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mdtheory.foundation.errors import AssumptionError
 from mdtheory.foundation.validation import FloatArray
-from mdtheory.models.features.problem import UFM
-
 from mdtheory.models.features.certificate import Certificate, certify, logits_error
+from mdtheory.models.features.problem import UFM
 from mdtheory.models.solution import Number, Solution
 
 
