@@ -29,7 +29,7 @@ from mdtheory.claims.finding import library_claims
 from mdtheory.claims.mutants import mutants
 from mdtheory.claims.symbolic import another_statement, check_symbolic
 
-FOLDER = Path(__file__).parents[1] / "derivations"
+FOLDER = Path(__file__).parents[2] / "derivations"
 DERIVED = {name: one for name, one in library_claims().items() if one.derivation is not None}
 
 x, y = sp.symbols("x y", real=True)

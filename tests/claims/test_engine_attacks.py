@@ -316,7 +316,7 @@ def test_proportions_whose_entries_sympy_has_simplified_away_are_refused():
 
 @pytest.mark.parametrize("group", EXCLUSIVE)
 def test_hypotheses_that_exclude_each_other_are_refused(group):
-    words = (Path(__file__).parents[1] / "derivations" / "README.md").read_text()
+    words = (Path(__file__).parents[2] / "derivations" / "README.md").read_text()
     for one, other in itertools.combinations(group, 2):
         with pytest.raises(mdt.AssumptionError, match="hypotheses"):
             made(hypotheses=("two classes", one, other))

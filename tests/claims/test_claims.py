@@ -86,7 +86,7 @@ def test_library_is_well_kept(claim_id):
 
 
 def test_every_citation_key_has_its_reference():
-    listed = (Path(__file__).parents[1] / "docs" / "references.md").read_text()
+    listed = (Path(__file__).parents[2] / "docs" / "references.md").read_text()
     cited = {one.source.key for one in LIBRARY.values()} - {"this project"}
     for one in LIBRARY.values():  # others are named in locators
         cited |= set(re.findall(r"\b[a-z]+(?:19|20)\d\d\b", one.source.locator))

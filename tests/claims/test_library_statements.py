@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from mdtheory.claims.finding import library_claims
 from mdtheory.claims.model import THIS_PROJECT, Verdict
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LIBRARY = library_claims()
 REFERENCES = (ROOT / "docs" / "references.md").read_text(encoding="utf-8")
 PAIRS = {
