@@ -89,7 +89,7 @@ class Loss(Frozen, ABC):
     :math:`\varphi(t)`, on all of R: every profile face takes ``num_classes=2`` by default. A loss that
     changes when a constant is added to all logits has its profile at the best constant (an unregularised bias).
 
-    Adding a loss means one file with the abstract members below and a place in `LOSSES`; ``tests/test_losses.py`` then
+    Adding a loss means one file with the abstract members below and a place in `LOSSES`; ``tests/losses/test_losses.py`` then
     holds all faces against each other, the other tests solve it. Parameters may be arrays; they broadcast like NumPy
     ufuncs.
     """
