@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import scipy.special  # noqa: F401
 
 from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError
+from mdtheory.foundation.version import __version__ as __version__
 from mdtheory.losses import (
     CrossEntropy,
     Focal,
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
     from mdtheory import phase
     from mdtheory.claims import Box, Claim, Quantity, Report, Verdict, check, falsify
     from mdtheory.phase import sweep
-
-__version__ = "0.1.0"
 
 __all__ = [
     "UFM",

@@ -11,6 +11,7 @@ from mdtheory.claims.model import Verdict
 from mdtheory.claims.mutants import MutantResult, rate
 from mdtheory.foundation import strict_json
 from mdtheory.foundation.errors import AssumptionError
+from mdtheory.foundation.version import __version__
 
 Level = Literal["symbolic", "sampled", "certified"]
 LEVELS: tuple[Level, ...] = ("symbolic", "sampled", "certified")
@@ -167,8 +168,6 @@ class Report:
 
     def to_json(self) -> str:
         """The whole report; `from_json` reads it back."""
-        from mdtheory import __version__
-
         record = {
             "mdtheory": __version__,
             "sources": self.sources,

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from mdtheory.command.arguments import add_problem, part_from, problem_from, refuse_foreign
 from mdtheory.command.tables import describe, solution_text
 from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError, one_line
+from mdtheory.foundation.version import __version__
 from mdtheory.models import registry
 from mdtheory.models.features.certificate import Certificate
 from mdtheory.models.model import Model
@@ -204,7 +205,6 @@ def _failed(error: Exception, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from mdtheory import __version__
     from mdtheory.command.phase import add_arguments
 
     description = "Exact, certified solutions for neural collapse under label noise."

@@ -16,6 +16,7 @@ import numpy as np
 from mdtheory.command import page
 from mdtheory.command.tables import aligned, describe, number
 from mdtheory.foundation.errors import AssumptionError, SolverError
+from mdtheory.foundation.version import __version__
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.features.problem import UFM
@@ -242,8 +243,6 @@ def phase_caption(diagram: Diagram, setting: Setting) -> str:
 
 def manifest(parameters: Record, seconds: float) -> Record:
     """Versions, parameters, wall time and date of a report."""
-    from mdtheory import __version__
-
     packages = ("numpy", "scipy", "cvxpy", "matplotlib")
     return {
         "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from mdtheory.foundation.frozen import written as written_record
 from mdtheory.foundation.validation import fail
+from mdtheory.foundation.version import __version__
 
 
 def description(value: Any) -> Any:
@@ -56,8 +57,6 @@ def code_digest() -> str:
 
 def versions() -> dict[str, str]:
     """The versions of the packages that make the numbers."""
-    from mdtheory import __version__
-
     return {"mdtheory": __version__, **{name: version(name) for name in ("numpy", "scipy", "cvxpy", "clarabel")}}
 
 

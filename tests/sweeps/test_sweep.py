@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import mdtheory as mdt
 from mdtheory.models.parameters import paths
 from mdtheory.phase import Cell, output, parameter, with_values
-from mdtheory.sweeps import execution, store, sweeping
+from mdtheory.sweeps import execution, fingerprint, store, sweeping
 from mdtheory.sweeps.axes import plan, read_axes
 from mdtheory.sweeps.chunks import Task, solve_chunk
 from mdtheory.sweeps.fingerprint import description
@@ -459,7 +459,7 @@ def test_the_store_of_another_sweep_is_refused(tmp_path, monkeypatch, what, chan
     call = {"problem": md(), "axes": SMALL, "outputs": ["dilation"]}
     mdt.sweep(**call, store=tmp_path)
     if what == "versions":
-        monkeypatch.setattr(mdt, "__version__", "0.0.9")
+        monkeypatch.setattr(fingerprint, "__version__", "0.0.9")
     with pytest.raises(mdt.AssumptionError, match=rf"holds another sweep \(other {what}\)") as caught:
         mdt.sweep(**{**call, **changes}, store=tmp_path)
     assert "\n" not in str(caught.value)
