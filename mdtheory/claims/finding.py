@@ -55,21 +55,51 @@ def load(claims: Sequence[str | PathLike[str] | Claim]) -> list[Located]:
 @lru_cache(maxsize=1)
 def library_claims() -> dict[str, Claim]:
     """All claims of the library by id, in alphabetical order."""
-    found: list[tuple[Claim, str]] = []
+    found = [claim for topic in library_topics() for claim in topic.claims]
+    return {claim.id: claim for claim in sorted(found, key=lambda claim: claim.id)}
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A folder of the library: its name, what it is about, and its claims in alphabetical order."""
+
+    name: str
+    title: str
+    claims: tuple[Claim, ...]
+
+
+@lru_cache(maxsize=1)
+def library_topics() -> tuple[Topic, ...]:
+    """The topics of the library, in alphabetical order."""
+    found: dict[str, list[tuple[Claim, str]]] = {}
+    titles: dict[str, str] = {}
     for info in pkgutil.walk_packages(library.__path__, library.__name__ + "."):
-        if not info.ispkg and not info.name.rpartition(".")[2].startswith("_"):
-            found.extend((claim, info.name) for claim in _claims_in(import_module(info.name)))
-    _refuse_duplicates((claim.id, origin) for claim, origin in found)
-    return {claim.id: claim for claim, _ in sorted(found, key=lambda pair: pair[0].id)}
+        folder, _, name = info.name.rpartition(".")
+        if info.ispkg:
+            found[info.name] = []
+            titles[info.name] = str(import_module(info.name).__doc__).rstrip(".")
+        elif not name.startswith("_"):
+            found[folder].extend((claim, info.name) for claim in _claims_in(import_module(info.name)))
+    _refuse_duplicates((claim.id, origin) for claims in found.values() for claim, origin in claims)
+    return tuple(
+        Topic(
+            folder.rpartition(".")[2].replace("_", "-"),
+            titles[folder],
+            tuple(sorted((claim for claim, _ in claims), key=lambda claim: claim.id)),
+        )
+        for folder, claims in sorted(found.items())
+    )
 
 
 def file_claims(path: Path) -> list[Claim]:
     """The claims that a Python file defines at its top level; their derivations may lie beside it."""
     if not path.is_file():
         raise AssumptionError(f"{path}: no such file")
-    if path.resolve().parent == Path(library.__file__).resolve().parent:
+    root = Path(library.__file__).resolve().parent
+    if path.resolve().is_relative_to(root):
         # Loaded a second time, its quantities would be other functions than those the derivation is of.
-        own = _claims_in(import_module(f"{library.__name__}.{path.stem}"))
+        inner = path.resolve().relative_to(root).with_suffix("").parts
+        own = _claims_in(import_module(".".join((library.__name__, *inner))))
         if not own:
             raise _no_claim(path)
         return own

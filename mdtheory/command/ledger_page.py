@@ -9,9 +9,11 @@ from io import BytesIO
 
 from mdtheory.claims.declarations import derivation_path
 from mdtheory.claims.evidence import Evidence
+from mdtheory.claims.finding import library_topics
 from mdtheory.claims.records import Report, Row
 from mdtheory.command.page import document
 
+_OWN = "Claims of your own"
 _LEGEND = """
 <p>PROVED: sympy or a runnable derivation proves it for all values. CERTIFIED: proved in ball arithmetic on the stated box or at
 the stated witness. SUPPORTED: every draw and every certified optimum agrees; nothing is proved. REFUTED: there is a counterexample, verified
@@ -33,17 +35,33 @@ def render(report: Report) -> str:
     if settings.mutants:
         refuted, counted = report.mutant_rate
         body.append(f"<p>Mutants: {refuted} of {counted} that are not equivalent to their claim were refuted.</p>")
-    body += [_index(report), *(_claim(row) for row in report.rows)]
+    groups = _by_topic(report)
+    body.append(_index(groups))
+    for title, rows in groups.items():
+        body += [f"<h2>{escape(title)}</h2>", *(_claim(row) for row in rows)]
     return document("mdtheory: ledger of claims", body)
 
 
-def _index(report: Report) -> str:
-    lines = "".join(
-        f'<tr><td><a href="#{row.id}">{escape(row.title)}</a></td><td>{_badge(row)}</td>'
-        f"<td>{escape(row.expected.name)}</td></tr>\n"
-        for row in report.rows
-    )
-    return f'<div class="wide"><table><tr><th>claim</th><th>verdict</th><th>expected</th></tr>\n{lines}</table></div>'
+def _by_topic(report: Report) -> dict[str, list[Row]]:
+    """The rows under the titles of the library's topics; claims of one's own come first."""
+    titles = {claim.id: topic.title for topic in library_topics() for claim in topic.claims}
+    groups: dict[str, list[Row]] = {_OWN: [], **{topic.title: [] for topic in library_topics()}}
+    for row in report.rows:
+        groups[titles.get(row.id, _OWN)].append(row)
+    return {title: rows for title, rows in groups.items() if rows}
+
+
+def _index(groups: dict[str, list[Row]]) -> str:
+    lines = []
+    for title, rows in groups.items():
+        lines.append(f'<tr><th colspan="3">{escape(title)}</th></tr>')
+        lines += [
+            f'<tr><td><a href="#{row.id}">{escape(row.title)}</a></td><td>{_badge(row)}</td>'
+            f"<td>{escape(row.expected.name)}</td></tr>"
+            for row in rows
+        ]
+    head = "<tr><th>claim</th><th>verdict</th><th>expected</th></tr>"
+    return f'<div class="wide"><table>{head}\n' + "\n".join(lines) + "\n</table></div>"
 
 
 def _claim(row: Row) -> str:

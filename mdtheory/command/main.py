@@ -157,17 +157,26 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _claims(arguments: argparse.Namespace) -> int:
-    from mdtheory.claims.finding import library_claims
+    from mdtheory.claims.finding import library_topics
 
-    claims = library_claims().values()
+    topics = [topic for topic in library_topics() if arguments.topic in (None, topic.name)]
+    if not topics:
+        known = ", ".join(topic.name for topic in library_topics())
+        raise _UsageError(f"--topic {arguments.topic}: must be one of {known}")
     if arguments.json:
         keys = ("id", "title", "statement", "derivation", "notes")
-        records = [{**{k: getattr(c, k) for k in keys}, "expected": c.expected.name} for c in claims]
+        records = [
+            {"topic": topic.name, **{k: getattr(claim, k) for k in keys}, "expected": claim.expected.name}
+            for topic in topics
+            for claim in topic.claims
+        ]
         print(json.dumps(records, indent=2))
         return 0
-    width = max(len(claim.id) for claim in claims)
-    for claim in claims:
-        print(f"{claim.id:<{width}}  {claim.expected.name:<9}  {claim.title}")
+    width = max(len(claim.id) for topic in topics for claim in topic.claims)
+    for index, topic in enumerate(topics):
+        print(("\n" if index else "") + f"{topic.name}: {topic.title}")
+        for claim in topic.claims:
+            print(f"  {claim.id:<{width}}  {claim.expected.name:<9}  {claim.title}")
     return 0
 
 
@@ -226,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands.add_parser("check", help="prove, certify and attack claims", allow_abbrev=False))
     claims = commands.add_parser("claims", help="list the claims of the library", allow_abbrev=False)
     claims.add_argument("--json", action="store_true", help="print JSON")
+    claims.add_argument("--topic", metavar="NAME", help="one topic only")
     return parser
 
 

@@ -639,9 +639,32 @@ def test_processes_give_the_same_rows(user_file, tmp_path):
 
 def test_claims_lists_the_library(capsys):
     assert main(["claims"]) == 0
-    assert capsys.readouterr().out.count("\n") == len(LIBRARY)
+    listed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert sorted(line.split()[0] for line in listed) == sorted(LIBRARY)
     assert main(["claims", "--json"]) == 0
     assert {record["id"] for record in json.loads(capsys.readouterr().out)} == set(LIBRARY)
+
+
+def test_claims_are_grouped_by_topic(capsys):
+    assert main(["claims", "--topic", "deep"]) == 0
+    title, *listed = capsys.readouterr().out.splitlines()
+    assert title.startswith("deep: ")
+    assert listed
+    assert all(line.split()[0].startswith("deep-") for line in listed)
+    assert main(["claims", "--topic", "depth"]) == 2
+    assert re.fullmatch(r"mdtheory: error: --topic depth: must be one of .*\bdeep\b.*\n", capsys.readouterr().err)
+
+
+def test_the_ledger_groups_by_topic():
+    report = check("deep-collapse-beaten", "test-error-ball", "deep-linear-threshold", level="symbolic")
+    page = render(report)
+    parts = page.split("<h2>")
+    assert len(parts) == 3
+    assert [re.findall(r'class="claim" id="([^"]+)"', part) for part in parts[1:]] == [
+        ["deep-collapse-beaten", "deep-linear-threshold"],
+        ["test-error-ball"],
+    ]
+    assert "<h2>Claims of your own</h2>" in render(check(claim(), samples=10))
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,7 @@ def test_a_domain_of_ones_own_is_not_taken_for_the_interval_it_calls_itself(tmp_
 
 
 def test_a_file_of_the_library_holds_the_claims_of_the_library():
-    path = Path(library.__file__).parent / "margin_hinge.py"
+    path = Path(library.__file__).parent / "features" / "margin_hinge.py"
     assert check(path, level="symbolic").verdict is Verdict.PROVED
 
 

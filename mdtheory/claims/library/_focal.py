@@ -7,7 +7,7 @@ import sympy as sp
 from flint import arb, arb_series
 
 from mdtheory.claims.domains import Interval
-from mdtheory.claims.library._profiles import cross_entropy_slope, focal_jet, log_odds
+from mdtheory.claims.library.focal._profiles import cross_entropy_slope, focal_jet, log_odds
 from mdtheory.claims.model import Quantity
 
 focusing = sp.Symbol("focusing", positive=True)

@@ -1,0 +1,1 @@
+"""Leading terms for small noise and small slopes."""

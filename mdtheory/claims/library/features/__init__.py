@@ -1,0 +1,1 @@
+"""Optimal margins, class means and collapse of the unconstrained features model."""

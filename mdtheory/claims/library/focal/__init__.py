@@ -1,0 +1,1 @@
+"""Focal loss: curvature, jumps and pulls."""

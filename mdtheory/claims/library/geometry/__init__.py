@@ -1,0 +1,1 @@
+"""Arrangements of class means and of codes on spheres."""

@@ -1,0 +1,1 @@
+"""Unequal class proportions: which classes merge, vanish or stay apart."""

@@ -1,0 +1,1 @@
+"""Memorization and dilation on a given configuration."""

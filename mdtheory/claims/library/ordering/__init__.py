@@ -1,0 +1,1 @@
+"""Which of two losses dilates less, and where."""

@@ -1,0 +1,1 @@
+"""The test error of a dilated cluster, spread by spread."""
