@@ -29,7 +29,6 @@ ORDER = (
 ABOVE_THE_REGISTRY = {"mdtheory.models.registry", "mdtheory.models.parameters", "mdtheory.models.solving"}
 # Modules whose functions import modules of the package: doors that open on first use, because what is behind loads much.
 LAZY_DOORS = {
-    "mdtheory.claims.records",
     "mdtheory.command.main",
     "mdtheory.command.phase",
     "mdtheory.command.report",
