@@ -1,6 +1,8 @@
 """The plan of the package: modules import downwards only, without circles, and at the top of the file."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,30 +29,8 @@ ORDER = (
 )
 # The registry names every problem type, and these follow from it.
 ABOVE_THE_REGISTRY = {"mdtheory.models.registry", "mdtheory.models.parameters", "mdtheory.models.solving"}
-# Modules whose functions import modules of the package: doors that open on first use, because what is behind loads much.
-LAZY_DOORS = {
-    "mdtheory.command.main",
-    "mdtheory.command.phase",
-    "mdtheory.command.report",
-    "mdtheory.drawing.pictures",
-    "mdtheory.losses.cross_entropy",
-    "mdtheory.losses.focal",
-    "mdtheory.losses.hinge",
-    "mdtheory.losses.label_relaxation",
-    "mdtheory.losses.mean_squared_error",
-    "mdtheory.models.dilation.global_bound",
-    "mdtheory.models.dilation.record",
-    "mdtheory.models.features.certificate",
-    "mdtheory.models.features.free",
-    "mdtheory.models.features.logits_solution",
-    "mdtheory.models.features.nonnegative",
-    "mdtheory.models.features.record",
-    "mdtheory.models.max_margin.solving",
-    "mdtheory.numerics.branch_and_bound",
-    "mdtheory.numerics.means_in_balls",
-    "mdtheory.numerics.straight_line",
-    "mdtheory.phase.labelling",
-}
+# What costs more to import than the rest together: modules that load these may be imported where they are needed.
+HEAVY = {"cvxpy", "matplotlib", "sympy", "xarray"}
 MOST_MODULES_IN_THE_ROOT = 8
 
 
@@ -65,28 +45,38 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imported(node: ast.stmt) -> Iterator[str]:
-    """The modules of the package that a statement imports."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names if alias.name in MODULES)
-    elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
-        for alias in node.names:
-            inner = f"{node.module}.{alias.name}"
-            yield inner if inner in MODULES else node.module
+def statements(module: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The imports of a module that run, and whether they do so inside a function. Those for type checkers do not."""
 
-
-def imports(module: str) -> Iterator[tuple[str, bool]]:
-    """What a module imports when it runs, and whether it does so inside a function. Imports for type checkers are none."""
-
-    def visit(node: ast.AST, inside: bool) -> Iterator[tuple[str, bool]]:
+    def visit(node: ast.AST, inside: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             if isinstance(child, (ast.Import, ast.ImportFrom)):
-                yield from ((name, inside) for name in imported(child))
+                yield child, inside
             yield from visit(child, inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
 
     yield from visit(ast.parse(MODULES[module].read_text()), False)
+
+
+def imports(module: str) -> Iterator[tuple[str, bool]]:
+    """The modules of the package that a module imports, and whether inside a function."""
+    for statement, inside in statements(module):
+        if isinstance(statement, ast.Import):
+            yield from ((alias.name, inside) for alias in statement.names if alias.name in MODULES)
+        elif statement.module in MODULES:
+            for alias in statement.names:
+                inner = f"{statement.module}.{alias.name}"
+                yield (inner if inner in MODULES else statement.module), inside
+
+
+def packages(module: str) -> Iterator[tuple[str, bool]]:
+    """The packages that a module imports, and whether inside a function."""
+    for statement, inside in statements(module):
+        names = (
+            [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else [statement.module or ""]
+        )
+        yield from ((name.partition(".")[0], inside) for name in names)
 
 
 def place(module: str) -> int:
@@ -130,10 +120,26 @@ def test_there_are_no_circles():
     assert not waiting, f"circles among {sorted(waiting)}"
 
 
+def loads(module: str, seen: set[str]) -> set[str]:
+    """The heavy packages that a module loads when it is imported."""
+    seen.add(module)
+    found = {name for name, inside in packages(module) if not inside} & HEAVY
+    for other, inside in imports(module):
+        if not inside and other not in seen:
+            found |= loads(other, seen)
+    return found
+
+
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_modules_of_the_package_are_imported_at_the_top(module):
-    late = [other for other, inside in imports(module) if inside]
-    assert late if module in LAZY_DOORS else late == []
+def test_only_what_loads_a_heavy_package_is_imported_late(module):
+    for other in {other for other, inside in imports(module) if inside}:
+        assert loads(other, set()), f"{module} imports {other} inside a function"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, mdtheory; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert HEAVY.isdisjoint(done.stdout.split())
 
 
 def test_few_modules_stand_in_the_root():

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mdtheory.command.arguments import add_problem, part_from, problem_from, refuse_foreign
+from mdtheory.command.phase import add_arguments, run
+from mdtheory.command.report import Setting, describe_setting, summary, to_json, write_report
 from mdtheory.command.tables import describe, solution_text
 from mdtheory.foundation.errors import AssumptionError, CertificateError, SolverError, one_line
 from mdtheory.foundation.version import __version__
@@ -55,8 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from mdtheory.command.report import Setting, describe_setting, summary, to_json, write_report
-
     setting = Setting(
         noise=arguments.noise,
         slope=arguments.slope,
@@ -181,8 +181,6 @@ def _claims(arguments: argparse.Namespace) -> int:
 
 
 def _phase(arguments: argparse.Namespace) -> int:
-    from mdtheory.command.phase import run
-
     model = registry.model_called(arguments.model)
     refuse_foreign(model, registry.MODELS, vars(arguments))
     try:
@@ -214,8 +212,6 @@ def _failed(error: Exception, code: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from mdtheory.command.phase import add_arguments
-
     description = "Exact, certified solutions for neural collapse under label noise."
     parser = _Parser(prog="mdtheory", description=description, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"mdtheory {__version__}")

@@ -11,12 +11,16 @@ import numpy as np
 from mdtheory.command.arguments import option_of, problem_from
 from mdtheory.command.axis_text import AxisText, parse_axis, parse_boundary
 from mdtheory.drawing import canvas
+from mdtheory.drawing.pictures import plot
 from mdtheory.foundation.errors import AssumptionError
 from mdtheory.foundation.validation import fail
 from mdtheory.losses import Loss
 from mdtheory.models import registry
 from mdtheory.models.model import Model
 from mdtheory.models.parameters import Problem, canonical, with_values
+from mdtheory.phase.boundaries import boundary
+from mdtheory.phase.labelling import regions
+from mdtheory.sweeps.sweeping import sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -142,8 +146,6 @@ class _Request:
 
     def boundary(self, kind: str, level: float | None, other: Loss | None) -> "Boundary":
         """A boundary in the rectangle of the axes."""
-        from mdtheory.phase.boundaries import boundary
-
         ranges = {axis.name: axis.range for axis in self.axes}
         return boundary(self.problem, kind, ranges, level=level, other=other)
 
@@ -153,15 +155,11 @@ class _Request:
         if self.quantity == "phase":
             if self.jobs is not None or self.resume:
                 raise fail("quantity", "phase", "is labelled in one process, without --jobs and --resume")
-            from mdtheory.phase.labelling import regions
-
             return regions(self.problem, grid, certify=self.certify)  # type: ignore[arg-type]  # refuses others itself
         if self.certify:
             raise fail("certify", True, "needs --quantity phase")
         if not self.resume and any(self.chunks.glob("*.nc")):
             raise AssumptionError(f"{self.chunks}: an interrupted run left it; give --resume to go on, or delete it")
-        from mdtheory.sweeps.sweeping import sweep
-
         return sweep(self.problem, grid, [self.quantity], executor=self.jobs, store=self.chunks)
 
 
@@ -179,8 +177,6 @@ def _problem(arguments: argparse.Namespace, model: Model[Any], axes: tuple[AxisT
 
 
 def _draw(arguments: argparse.Namespace, request: _Request, dataset: "xr.Dataset", lines: "list[Boundary]") -> None:
-    from mdtheory.drawing.pictures import plot
-
     x, y = (axis.name for axis in request.axes)
     drawn = plot(
         dataset,

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mdtheory.command import page
+from mdtheory.command.phase import with_boundaries
 from mdtheory.command.tables import aligned, describe, number
+from mdtheory.drawing import canvas, pictures
 from mdtheory.foundation.errors import AssumptionError, SolverError
 from mdtheory.foundation.version import __version__
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
@@ -23,7 +25,9 @@ from mdtheory.models.features.problem import UFM
 from mdtheory.models.model import Record
 from mdtheory.models.records import plain
 from mdtheory.models.solving import solve
+from mdtheory.phase.boundaries import boundary
 from mdtheory.spreads import Sphere, Spread
+from mdtheory.sweeps.sweeping import sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -202,9 +206,6 @@ def describe_setting(setting: Setting) -> Record:
 
 def phase_diagram(setting: Setting, size: int = 200) -> Diagram:
     """The diagram at the slope of the setting or, if the boundary is not in view there, at another one."""
-    from mdtheory.phase.boundaries import boundary
-    from mdtheory.sweeps.sweeping import sweep
-
     slope = _slope_with_boundary(setting)
     problem = replace(setting, slope=slope).problem(CrossEntropy())
     grid = {"loss.smoothing": np.linspace(*SMOOTHING_RANGE, size), "noise": np.geomspace(*NOISE_RANGE, size)}
@@ -220,8 +221,6 @@ def phase_diagram(setting: Setting, size: int = 200) -> Diagram:
 
 def dilation_curves(setting: Setting, losses: Sequence[Loss], size: int = 120) -> "xr.Dataset":
     """The dilation of every loss against the noise."""
-    from mdtheory.sweeps.sweeping import sweep
-
     axes = {"loss": list(losses), "noise": np.geomspace(*NOISE_RANGE, size)}
     return sweep(setting.problem(CrossEntropy()), axes, ("dilation",), progress=False)
 
@@ -284,8 +283,6 @@ def _slope_with_boundary(setting: Setting) -> float:
 
     The noisy margin falls as the noise grows, so that the two ends of the noise tell.
     """
-    from mdtheory.sweeps.sweeping import sweep
-
     grid = {"loss.smoothing": np.linspace(*SMOOTHING_RANGE, 11), "noise": NOISE_RANGE}
     for factor in (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0):
         slope = setting.slope * factor
@@ -299,8 +296,6 @@ def _slope_with_boundary(setting: Setting) -> float:
 
 
 def _draw_diagram(diagram: Diagram) -> "Axes":
-    from mdtheory.drawing import canvas, pictures
-
     ax: Axes = canvas.panels(width="two-columns", height=4.2)[0, 0]
     pictures.plot(diagram.dataset, x="noise", boundaries=[diagram.boundary], ax=ax)
     with canvas.style():
@@ -309,8 +304,6 @@ def _draw_diagram(diagram: Diagram) -> "Axes":
 
 
 def _draw_curves(curves: "xr.Dataset", setting: Setting) -> "Axes":
-    from mdtheory.drawing import canvas, pictures
-
     ax: Axes = canvas.panels(width="two-columns", height=3.6)[0, 0]
     pictures.plot_losses(curves, x="noise", quantity="dilation", ax=ax, width="two-columns")
     with canvas.style():
@@ -320,15 +313,11 @@ def _draw_curves(curves: "xr.Dataset", setting: Setting) -> "Axes":
 
 def _save_figure(stem: Path, drawing: "Axes") -> bytes:
     """Write stem.png and stem.svg, and return the PNG."""
-    from mdtheory.drawing import canvas
-
     canvas.save(drawing, stem.with_suffix(".svg"), stem.with_suffix(".png"), dpi=200)
     return stem.with_suffix(".png").read_bytes()
 
 
 def _save_data(path: Path, diagram: Diagram) -> None:
-    from mdtheory.command.phase import with_boundaries
-
     with_boundaries(diagram.dataset, [diagram.boundary]).to_netcdf(path, engine="scipy")
 
 

@@ -16,6 +16,7 @@ from mdtheory.drawing.axes import (
     thinned,
     variable_over_two,
 )
+from mdtheory.drawing.configuration_picture import draw
 from mdtheory.drawing.legends import legend_below
 from mdtheory.foundation.validation import FloatArray, choice, fail, real_array
 from mdtheory.models.dilation.solution import MDSolution
@@ -235,8 +236,6 @@ def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width:
         raise fail("solution", type(solution).__name__, "must be the MDSolution of one point")
     if not np.isfinite(solution.noisy_margin):
         raise fail("noisy_margin", solution.noisy_margin, "must be finite: the noisy features run off to infinity")
-    from mdtheory.drawing.configuration_picture import draw
-
     with canvas.style():
         ax = canvas.panels(width=width)[0, 0] if ax is None else ax
         draw(ax, solution)

@@ -22,6 +22,7 @@ from mdtheory.losses.base import (
     x_log_x,
 )
 from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics import ball_arithmetic as balls
 
 if TYPE_CHECKING:
     import cvxpy
@@ -119,8 +120,6 @@ class CrossEntropy(TargetLoss):
         return np.asarray(np.linalg.norm(reach, axis=-1))
 
     def ball_target_value(self, logits: Column, target: Column) -> Any:
-        from mdtheory.numerics import ball_arithmetic as balls
-
         # The target sums to one: logits relative to one of them, so that a small loss is no difference of large numbers.
         top = max(range(len(logits)), key=lambda j: float(logits[j].mid()))
         rest = [y * (logits[top] - z) for j, (z, y) in enumerate(zip(logits, target, strict=True)) if j != top]
@@ -128,8 +127,6 @@ class CrossEntropy(TargetLoss):
 
     def ball_target_conjugate(self, dual: Column, target: Column) -> Any:
         from flint import arb
-
-        from mdtheory.numerics import ball_arithmetic as balls
 
         anchor = max(range(len(target)), key=lambda j: float(target[j].mid()))
         # Entries of the domain are nonnegative, whatever their balls say.

@@ -13,6 +13,7 @@ from mdtheory.losses.base import Curvature, Loss, as_logits, entropy_of, log_sum
 from mdtheory.losses.cross_entropy import CrossEntropy
 from mdtheory.losses.margin_cost import MarginCost
 from mdtheory.numerics.bracketing import bisect
+from mdtheory.numerics.branch_and_bound import Curve
 
 if TYPE_CHECKING:
     import cvxpy
@@ -217,8 +218,6 @@ class _FocalHull(Focal):
 def _curve(focusing: float) -> "Curve":
     """For |t| <= 60; beyond, lines of slope -1 and 0 differ from the profile by less than 1e-22."""
     import sympy as sp
-
-    from mdtheory.numerics.branch_and_bound import Curve
 
     t, gamma = sp.Symbol("t"), sp.Rational(*focusing.as_integer_ratio())
     expression = sp.exp(-gamma * sp.log(1 + sp.exp(t))) * sp.log(1 + sp.exp(-t))

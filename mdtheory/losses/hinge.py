@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses.base import Column, Curvature, Loss, as_logits, log_sum_exp, one_hot, own_and_rest
 from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics import ball_arithmetic as balls
 from mdtheory.numerics import double_double as dd
 
 if TYPE_CHECKING:
@@ -259,16 +260,12 @@ def _ball_violation(logits: Column, label: int) -> Any:
     """``max_{j != n} (1 + z_j - z_n)_+`` in balls."""
     from flint import arb
 
-    from mdtheory.numerics import ball_arithmetic as balls
-
     worst = balls.largest([z for j, z in enumerate(logits) if j != label])
     return (1 + worst - logits[label]).max(arb(0))
 
 
 def _ball_slope(dual: Column, label: int) -> Any:
     """tau in balls, from the entries off the label."""
-    from mdtheory.numerics import ball_arithmetic as balls
-
     return balls.total([v for j, v in enumerate(dual) if j != label])
 
 

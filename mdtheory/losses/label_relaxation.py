@@ -25,6 +25,7 @@ from mdtheory.losses.base import (
 )
 from mdtheory.losses.hinge import simplex_dual
 from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics import ball_arithmetic as balls
 from mdtheory.numerics import double_double as dd
 
 if TYPE_CHECKING:
@@ -125,8 +126,6 @@ class LabelRelaxation(Loss):
     def ball_value(self, logits: Column, label: int) -> Any:
         from flint import arb
 
-        from mdtheory.numerics import ball_arithmetic as balls
-
         alpha = arb(float(np.asarray(self.relaxation)))
         others = [z for j, z in enumerate(logits) if j != label]
         # The loss is constant beyond the log-odds at which it reaches zero.
@@ -139,8 +138,6 @@ class LabelRelaxation(Loss):
 
     def ball_conjugate(self, dual: Column, label: int) -> Any:
         from flint import arb
-
-        from mdtheory.numerics import ball_arithmetic as balls
 
         alpha = arb(float(np.asarray(self.relaxation)))
         others = [v for j, v in enumerate(dual) if j != label]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from mdtheory.foundation.validation import FloatArray, Real, unit_interval
 from mdtheory.losses.base import Column, Curvature, TargetLoss, smoothed_slope
 from mdtheory.losses.margin_cost import MarginCost
+from mdtheory.numerics import ball_arithmetic as balls
 
 if TYPE_CHECKING:
     import cvxpy
@@ -78,14 +79,10 @@ class MeanSquaredError(TargetLoss):
         return np.asarray(np.sqrt(2.0 * budget) + np.linalg.norm(logits - centre, axis=-1) + noise)
 
     def ball_target_value(self, logits: Column, target: Column) -> Any:
-        from mdtheory.numerics import ball_arithmetic as balls
-
         residual = [z - y for z, y in zip(logits, target, strict=True)]
         return balls.dot(residual, residual) / 2
 
     def ball_target_conjugate(self, dual: Column, target: Column) -> Any:
-        from mdtheory.numerics import ball_arithmetic as balls
-
         return balls.total([v * (v / 2 + y) for v, y in zip(dual, target, strict=True)])
 
     def ball_target_floor(self, target: Column) -> list[Any]:

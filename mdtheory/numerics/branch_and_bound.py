@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdtheory.foundation.validation import FloatArray
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.decimals import with_rationals
 from mdtheory.numerics.straight_line import straight_line
 
 if TYPE_CHECKING:
@@ -101,8 +103,6 @@ class Curve:
 
     def at(self, argument: float) -> tuple[Any, Any, Any]:
         """Balls around the value, the slope and the curvature at a double."""
-        from mdtheory.numerics.ball_precision import precision
-
         with precision(_BITS):
             c = self._expand(argument, 0.0)
             return c[0], c[1], 2 * c[2]
@@ -193,8 +193,6 @@ class Curve:
     @cached_property
     def _bends(self) -> tuple[FloatArray, FloatArray]:
         """Cells of equal width, and the least curvature on every run of 2^k of them that starts at each."""
-        from mdtheory.numerics.ball_precision import precision
-
         edges = np.linspace(self.low, self.high, _BEND_CELLS + 1)
         with precision(_BITS):
             row = np.array([self.cell(float(a), float(b)).bend[0] for a, b in pairwise(edges)])
@@ -219,8 +217,6 @@ class Curve:
 
         The slack follows the size of the curvature on the cell at hand.
         """
-        from mdtheory.numerics.ball_precision import precision
-
         with precision(_BITS):
             edges = np.linspace(self.low, self.high, 2 * _FIRST_CELLS + 1)
             for point in edges:
@@ -260,8 +256,6 @@ class Curve:
         -------
         Minimum
         """
-        from mdtheory.numerics.ball_precision import precision
-
         with precision(_BITS):
             for _ in range(60):
                 table = self._tabulated()
@@ -278,15 +272,11 @@ class Curve:
 
     def cells(self) -> dict[str, FloatArray]:
         """All cells known so far, in order, as columns."""
-        from mdtheory.numerics.ball_precision import precision
-
         with precision(_BITS):
             return self._tabulated()
 
     def refine(self, indices: NDArray[np.intp]) -> bool:
         """Halve cells; whether there was anything to halve."""
-        from mdtheory.numerics.ball_precision import precision
-
         with precision(_BITS):
             self._tabulated()
             return self._split(indices)
@@ -509,8 +499,6 @@ def _factored_bend(expression: "sympy.Expr", symbol: "sympy.Symbol") -> "sympy.E
 def _in_exponentials(expression: "sympy.Expr") -> "sympy.Expr":
     """The expression with rational numbers for decimals, and without hyperbolic functions, which have no series."""
     import sympy as sp
-
-    from mdtheory.numerics.decimals import with_rationals
 
     u = sp.Wild("u")
     for function, form in (

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mdtheory.numerics.ball_precision import precision
+from mdtheory.numerics.branch_and_bound import Panel
+
 if TYPE_CHECKING:
     from mdtheory.numerics.branch_and_bound import Panel, Piece
 
@@ -105,9 +108,6 @@ def gaussian_panels(count: int, order: int, dim: int) -> "tuple[Panel, ...]":
 @lru_cache(maxsize=128)
 def _panels(law: str, dim: int, scale_dim: int, count: int, order: int) -> "tuple[Panel, ...]":
     from flint import arb
-
-    from mdtheory.numerics.ball_precision import precision
-    from mdtheory.numerics.branch_and_bound import Panel
 
     # Central moments of narrow panels cancel in the raw ones.
     with precision(_MOMENT_BITS):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mdtheory.foundation.validation import fail
+from mdtheory.numerics.ball_precision import precision
 
 if TYPE_CHECKING:
     import sympy
@@ -73,7 +74,6 @@ class _Writer:
         raise fail("expression", name, "is not a function that can be put into balls")
 
     def _constant(self, expression: "sympy.Basic") -> str:
-        from mdtheory.numerics.ball_precision import precision
         from mdtheory.numerics.expressions import compiled
 
         name = f"c{len(self.constants)}"

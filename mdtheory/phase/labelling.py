@@ -13,6 +13,7 @@ from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.parameters import canonical, is_count, parameter, paths
 from mdtheory.models.solving import solve
 from mdtheory.phase import residuals
+from mdtheory.phase.proofs import Certifier, can_certify
 from mdtheory.phase.rectangle import evaluator, not_collapsed
 from mdtheory.sweeps.fingerprint import provenance
 
@@ -100,8 +101,6 @@ def regions(
     evidence = np.full(grid.shape, FLOAT, dtype=np.int8)
     reason = ""
     if flag("certify", certify):
-        from mdtheory.phase.proofs import Certifier, can_certify
-
         reason = can_certify(problem, grid.names)
         if not reason:
             evidence = _proved(Certifier(problem, int(np.asarray(integer("splits", splits, 0, 12)))), grid, phase)

@@ -21,6 +21,7 @@ import numpy as np
 
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.models.dilation.problem import Configuration, MemorizationDilation
+from mdtheory.numerics.ball_precision import precision
 from mdtheory.numerics.branch_and_bound import Cell, Curve, Piece, parabola_minimum
 from mdtheory.spreads import Spread
 
@@ -112,8 +113,6 @@ def dilation_bound(
     -------
     float
     """
-    from mdtheory.numerics.ball_precision import precision
-
     shape, c = problem.shape, problem.configuration
     curve = problem.ufm.loss.curve(at, shape)
     if curve is None or not np.isfinite(value):
@@ -165,8 +164,6 @@ def proved_means(
         Of the answer, and what quadrature says; spreads unknown to balls are left as they are, and more than
         256 points where they stay within the interval of the loss.
     """
-    from mdtheory.numerics.ball_precision import precision
-
     shape, c = problem.shape, problem.configuration
     mean, stiffness = (np.array(np.broadcast_to(x, shape)) for x in (mean, stiffness))
     scale, margin = np.broadcast_to(c.weight_distance * dilation, shape), np.broadcast_to(c.margin, shape)

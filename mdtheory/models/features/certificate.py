@@ -10,7 +10,7 @@ from mdtheory.foundation.errors import AssumptionError, CertificateError
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.validation import FloatArray, fail, instance
 from mdtheory.losses.base import TargetLoss, no_certificates
-from mdtheory.models.features import duality, storage
+from mdtheory.models.features import balls, duality, storage
 from mdtheory.models.features.problem import UFM
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -320,8 +320,6 @@ def _upper_holds(certificate: Certificate, *, rigorous: bool) -> bool:
             value, error = _upper(certificate)
         if abs(value - certificate.upper) > error:  # false where one of them is not a number
             return value < certificate.upper
-    from mdtheory.models.features import balls
-
     factors = certificate.weights, certificate.class_means, certificate.bias
     return balls.upper_holds(certificate.problem, *factors, certificate.upper)
 
@@ -332,8 +330,6 @@ def _lower_holds(certificate: Certificate, *, rigorous: bool) -> bool:
             value, error = _lower(certificate.problem, certificate.dual, certificate.multiplier)
         if abs(value - certificate.lower) > error:
             return value > certificate.lower
-    from mdtheory.models.features import balls
-
     return balls.lower_holds(certificate.problem, certificate.dual, certificate.multiplier, certificate.lower)
 
 
@@ -342,8 +338,6 @@ def _upper_claim(raw: Certificate) -> float:
     value, error = _upper(raw)
     if _stated_by_doubles(raw.problem, raw.weights.shape[1], value, error):
         return value + 3.0 * error
-    from mdtheory.models.features import balls
-
     return balls.least_upper(raw.problem, raw.weights, raw.class_means, raw.bias)
 
 
@@ -351,8 +345,6 @@ def _lower_claim(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) 
     value, error = _lower(problem, dual, multiplier)
     if _stated_by_doubles(problem, dual.shape[1], value, error):
         return value - 3.0 * error
-    from mdtheory.models.features import balls
-
     return balls.greatest_lower(problem, dual, multiplier)
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, minres
 
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.validation import FloatArray, integer, one_point
@@ -346,6 +345,8 @@ def _newton_step(
     if free.size <= _MAX_DENSE:
         matrix = np.column_stack([apply(column) for column in np.eye(free.size)])
         return np.asarray(np.linalg.lstsq(matrix, -gradient[free], rcond=1e-11)[0])
+    from scipy.sparse.linalg import LinearOperator, minres  # slow to import, and needed here only
+
     operator = LinearOperator((free.size, free.size), matvec=apply, dtype=np.float64)
     return np.asarray(minres(operator, -gradient[free], rtol=1e-8, maxiter=_INNER_STEPS)[0])
 

@@ -14,6 +14,7 @@ from mdtheory.models.features.problem import UFM
 from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.features.symmetry import Blocks
 from mdtheory.models.status import Status
+from mdtheory.neural_collapse import arrangement
 
 # Explicit matrices above this size are refused before they are allocated.
 _MAX_BYTES = 2**31
@@ -76,8 +77,6 @@ class _GeneralSolution(UFMSolution):
         "orthogonal-frame", "simplex-etf", "equiangular-frame", "regular-polygon" or "general": see
         `neural_collapse.arrangement`.
         """
-        from mdtheory.neural_collapse import arrangement
-
         return arrangement(self.class_means)
 
     @cached_property

@@ -7,10 +7,12 @@ import numpy as np
 from mdtheory.foundation.parameter import Parameter
 from mdtheory.foundation.validation import FloatArray, fail, one_point
 from mdtheory.losses import LOSSES, Loss
+from mdtheory.models.features.bottleneck import solve_bottleneck
 from mdtheory.models.features.free import has_closed_form, solve_free
 from mdtheory.models.features.logits_solution import FactorsSolution
 from mdtheory.models.features.margin import solve_ufm
 from mdtheory.models.features.margin_solution import MarginSolution
+from mdtheory.models.features.nonnegative import solve_nonnegative
 from mdtheory.models.features.problem import UFM, UFMMethod
 from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
@@ -52,15 +54,11 @@ def _solve_free(problem: UFM, method: str, options: Options) -> UFMSolution:
         relaxed = solve_free(problem, method=method, tolerance=options.tolerance, progress=options.progress)
     if problem.feature_dim is None or problem.feature_dim >= relaxed.rank:
         return relaxed
-    from mdtheory.models.features.bottleneck import solve_bottleneck
-
     found = solve_bottleneck(problem, starts=options.starts, seed=options.seed or 0, convex_dual=relaxed.dual)
     return FactorsSolution(problem, found.method, relaxed.tolerance, *_parts(found))
 
 
 def _solve_nonnegative(problem: UFM, method: str, options: Options) -> FactorsSolution:
-    from mdtheory.models.features.nonnegative import solve_nonnegative
-
     tolerance = options.tolerance or _CONIC_TOLERANCE
     found = solve_nonnegative(problem, starts=options.starts, seed=options.seed or 0, tolerance=tolerance)
     if method not in ("auto", found.method):
