@@ -47,7 +47,7 @@ from mdtheory.questions.imbalance import (
 from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
 from mdtheory.questions.thresholds import collapse_threshold, critical_noise
-from mdtheory.spreads import Ball, Gaussian, Sphere, Spread, TwoPoint
+from mdtheory.spreads import Gaussian, Sphere, Spread, TwoPoint, UniformBall
 
 if TYPE_CHECKING:
     from mdtheory import phase
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 __all__ = [
     "UFM",
     "AssumptionError",
-    "Ball",
     "Box",
     "Certificate",
     "CertificateError",
@@ -92,6 +91,7 @@ __all__ = [
     "Status",
     "TwoPoint",
     "UFMSolution",
+    "UniformBall",
     "Verdict",
     "arrangement",
     "certify",

@@ -195,7 +195,7 @@ class Sphere(Spread):
 
 
 @dataclass(frozen=True)
-class Ball(Spread):
+class UniformBall(Spread):
     """Uniform in the ball of radius ``sqrt((d+2)/d)`` of R^d: a coordinate is that of a sphere in R^(d+2), scaled."""
 
     @property
@@ -326,7 +326,7 @@ class TwoPoint(Spread):
 
 
 #: The spreads by name.
-SPREADS: dict[str, type[Spread]] = {kind.name(): kind for kind in (Sphere, Gaussian, Ball, TwoPoint)}
+SPREADS: dict[str, type[Spread]] = {kind.name(): kind for kind in (Sphere, Gaussian, UniformBall, TwoPoint)}
 
 
 def _not_negative(name: str, value: ArrayLike) -> FloatArray:

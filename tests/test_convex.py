@@ -23,7 +23,7 @@ CONVEX_LOSSES = [
     mdt.SquaredHinge(),
 ]
 CONVEX_LOSSES += [loss for loss in registered.losses(*CONVEX_LOSSES) if loss.is_convex]
-SPREADS = [mdt.Sphere(8), mdt.Ball(3), mdt.Gaussian(5), mdt.TwoPoint(4)]
+SPREADS = [mdt.Sphere(8), mdt.UniformBall(3), mdt.Gaussian(5), mdt.TwoPoint(4)]
 
 
 def ufm(loss, nonnegative=False, **changes):
@@ -126,7 +126,7 @@ def test_grid_covers_every_combination():
 @pytest.mark.parametrize("loss", CONVEX_LOSSES, ids=repr)
 def test_md_programme_before_symmetry(loss):
     """The raw conic answer: value, tight cones and mirror images come out without having been put in."""
-    problem = md(loss, spread=mdt.Ball(3), noise=0.15)
+    problem = md(loss, spread=mdt.UniformBall(3), noise=0.15)
     raw, exact, c = dilation_conic.md_programme(problem), mdt.solve(problem), problem.configuration
     assert raw.value == pytest.approx(exact.objective, abs=1e-8)
     starts = np.array([[-0.5 * c.mean_distance, c.centre_norm], [0.5 * c.mean_distance, c.centre_norm]])

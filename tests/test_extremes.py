@@ -14,7 +14,7 @@ LOSSES = {
     "label-relaxation": mdt.LabelRelaxation,
     "squared-hinge": mdt.SquaredHinge,
 }
-SPREADS = (mdt.Sphere(1), mdt.Sphere(8), mdt.Sphere(10**6), mdt.Gaussian(4), mdt.Ball(3), mdt.TwoPoint(4))
+SPREADS = (mdt.Sphere(1), mdt.Sphere(8), mdt.Sphere(10**6), mdt.Gaussian(4), mdt.UniformBall(3), mdt.TwoPoint(4))
 EXTREMES = np.array([1e-300, 1e-200, 1e-90, 1e-8, 1.0, 1e8, 1e90, 1e200, 1e300])
 
 

@@ -353,7 +353,7 @@ CALLS = {
     "Focal": (mdt.Focal, {"focusing": 2.0}),
     "MarginLoss": (mdt.MarginLoss, {"expression": sp.exp(-T), "interval": (-3.0, 3.0), "strip": 1.0}),
     "Sphere": (mdt.Sphere, {"dim": 3}),
-    "Ball": (mdt.Ball, {"dim": 3}),
+    "Ball": (mdt.UniformBall, {"dim": 3}),
     "Gaussian": (mdt.Gaussian, {"dim": 3}),
     "TwoPoint": (mdt.TwoPoint, {"dim": 3}),
     "collapse_threshold": (mdt.collapse_threshold, {"problem": TWO}),
@@ -461,7 +461,7 @@ for _loss in LOSSES:
         ):
             continue
         CALLS[f"{type(_loss).__name__}.{_face}"] = (getattr(_loss, _face), {name: _good[name] for name in _names})
-for _spread in (mdt.Sphere(1), mdt.Sphere(3), mdt.Ball(2), mdt.Gaussian(4), mdt.TwoPoint(3)):
+for _spread in (mdt.Sphere(1), mdt.Sphere(3), mdt.UniformBall(2), mdt.Gaussian(4), mdt.TwoPoint(3)):
     CALLS[f"{_spread}.tail"] = (_spread.tail, {"x": 0.2})
     CALLS[f"{_spread}.test_error"] = (_spread.test_error, {"normalized_dilation": 0.7})
 
@@ -553,7 +553,7 @@ def test_no_argument_of_any_function_gives_nan_or_a_bare_error(name, parameter):
             assert not has_nan(result), (parameter, value, result)
 
 
-@pytest.mark.parametrize("spread", [mdt.Sphere(1), mdt.Sphere(3), mdt.Ball(2), mdt.Gaussian(4), mdt.TwoPoint(3)])
+@pytest.mark.parametrize("spread", [mdt.Sphere(1), mdt.Sphere(3), mdt.UniformBall(2), mdt.Gaussian(4), mdt.TwoPoint(3)])
 def test_spreads_refuse_negative_dilations_and_take_the_ends(spread):
     for bad in (-1.0, np.nan, [0.3, -1e-300], -np.inf):
         assert refusal(spread.test_error, bad).startswith("normalized_dilation = ")
@@ -571,7 +571,7 @@ def test_the_mean_absolute_coordinate_is_known_in_every_dimension(dim):
 
         sphere, ball = float(ratio(dim)), float(ratio(dim + 2) * mpmath.sqrt(mpmath.mpf(dim + 2) / dim))
     assert mdt.Sphere(dim).mean_absolute == pytest.approx(sphere, rel=3e-13)
-    assert mdt.Ball(dim).mean_absolute == pytest.approx(ball, rel=3e-13)
+    assert mdt.UniformBall(dim).mean_absolute == pytest.approx(ball, rel=3e-13)
 
 
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if not isinstance(loss, mdt.MarginLoss)])

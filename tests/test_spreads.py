@@ -8,7 +8,7 @@ from scipy import special
 
 import mdtheory as mdt
 
-KINDS = {"sphere": mdt.Sphere, "ball": mdt.Ball, "gaussian": mdt.Gaussian, "two-point": mdt.TwoPoint}
+KINDS = {"sphere": mdt.Sphere, "ball": mdt.UniformBall, "gaussian": mdt.Gaussian, "two-point": mdt.TwoPoint}
 DIMS = (1, 2, 3, 8, 1000)
 ALL = [(kind, dim) for kind in KINDS for dim in DIMS]
 CONTINUOUS = [(kind, dim) for kind, dim in ALL if kind != "two-point" and (kind, dim) != ("sphere", 1)]
@@ -80,7 +80,7 @@ def test_two_point_and_one_dimensional_sphere_are_the_same_law():
 
 @pytest.mark.parametrize("dim", [2, 3, 8])
 def test_ball_is_a_scaled_sphere_two_dimensions_up(dim):
-    ball, sphere = mdt.Ball(dim), mdt.Sphere(dim + 2)
+    ball, sphere = mdt.UniformBall(dim), mdt.Sphere(dim + 2)
     x = np.linspace(0.1, 1.5, 9)
     np.testing.assert_allclose(ball.tail(x), sphere.tail(x / ball.radius), rtol=1e-13)
 
@@ -170,4 +170,4 @@ def test_dimension_cannot_be_an_array(kind):
 def test_spreads_compare_by_value():
     assert mdt.Sphere(3) == mdt.Sphere(3)
     assert mdt.Sphere(3) != mdt.Sphere(4)
-    assert mdt.Sphere(3) != mdt.Ball(3)
+    assert mdt.Sphere(3) != mdt.UniformBall(3)

@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb
 
 from mdtheory.losses import Loss
-from mdtheory.models.features.certificate import Certificate, certify
+from mdtheory.models.features.certificate import Certificate
 from mdtheory.models.features.nonnegative import solve_nonnegative
 from mdtheory.models.features.problem import UFM, UFMMethod
 from mdtheory.models.solving import solve
@@ -33,8 +33,7 @@ def optimum_certificate(
 ) -> Certificate:
     """The certificate of the answer of a numerical method that knows no closed form."""
     if problem.nonnegative:
-        found = solve_nonnegative(problem, starts=starts, seed=0, tolerance=tolerance or 1e-9)
-        return certify(problem, found.weights, found.class_means, found.bias, found.dual, found.multiplier)
+        return solve_nonnegative(problem, starts=starts, seed=0, tolerance=tolerance or 1e-9).certificate
     return solve(problem, method=method, tolerance=tolerance).certificate
 
 

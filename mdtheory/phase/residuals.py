@@ -36,7 +36,7 @@ def collapse(ufm: UFM) -> FloatArray:
     elif ufm.nonnegative:
         raise fail("nonnegative", True, "must be False for the threshold of a problem that is not symmetric")
     else:
-        weights = np.full(ufm.num_groups, 1.0 / ufm.num_groups) if ufm.class_weights is None else ufm.class_weights
+        weights = ufm.proportions
         labels = ufm.label_distribution
         threshold = np.asarray(zero_collapse_threshold(ufm.loss, weights, labels, bias=ufm.bias))
     return imbalance(ufm.mu, threshold)
@@ -50,8 +50,7 @@ def minority_collapse(ufm: UFM) -> FloatArray:
     """
     if ufm.label_distribution is not None:
         raise fail("label_distribution", "given", "must be the classes' own labels for a minority to collapse")
-    n = int(np.max(ufm.num_classes))
-    shares = np.full(n, 1.0 / n) if ufm.class_weights is None else np.asarray(ufm.class_weights)
+    shares = ufm.proportions
     smallest = np.min(shares, axis=-1)
     alone = ufm.nonnegative if ufm.loss.shift_invariant else not ufm.bias
     if alone and ufm.bias and ufm.loss.shift_invariant:

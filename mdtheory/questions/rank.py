@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike
 from mdtheory.foundation.errors import SolverError
 from mdtheory.foundation.validation import FloatArray, fail, one_integer, one_number, one_point, positive, real
 from mdtheory.losses import CrossEntropy, Loss, MeanSquaredError
-from mdtheory.models.features.certificate import certify, logits_error
-from mdtheory.models.features.duality import group_weights, label_columns
 from mdtheory.models.features.free import solve_free
-from mdtheory.models.features.nonnegative import relative_gap, solve_nonnegative
+from mdtheory.models.features.nonnegative import solve_nonnegative
 from mdtheory.models.features.problem import UFM
 from mdtheory.questions.imbalance import require_loss, smoothed_labels, zero_collapse_threshold
 
@@ -75,9 +73,9 @@ def required_width(problem: UFM) -> tuple[int, int]:
         raise fail("bias", True, "must be False for free features")
     if not isinstance(problem.loss, CrossEntropy | MeanSquaredError):
         raise fail("loss", problem.loss, "must be CrossEntropy or MeanSquaredError")
-    share, mu = group_weights(problem), float(problem.mu)
+    share, mu = problem.proportions, float(problem.mu)
     if isinstance(problem.loss, MeanSquaredError):
-        target = problem.loss.target(label_columns(problem).T).T
+        target = problem.loss.target(problem.labels.T).T
         values = np.linalg.svd(target * np.sqrt(share), compute_uv=False)
         slack = ROUNDING * values[0]
         return int(np.sum(values > 2.0 * mu + slack)), int(np.sum(values > 2.0 * mu - slack))
@@ -108,13 +106,12 @@ def _at_width(problem: UFM, width: int) -> tuple[bool, int, int]:
     """Whether the relaxation is met at a width, the proved rank of optimal logits, and how many features are used."""
     narrow = replace(problem, feature_dim=width)
     found = solve_nonnegative(narrow)
-    closed = relative_gap(narrow, found) <= _ATTAINED
+    closed = found.relative_gap <= _ATTAINED
     used = int(np.count_nonzero(np.any(found.class_means > 0, axis=1)))
     if not closed or problem.bias or not problem.loss.has_certificates:
         return closed, 0, used
-    parts = found.weights, found.class_means, found.bias, found.dual, found.multiplier
-    reach = logits_error(certify(narrow, *parts))[0]
-    logits, root = found.weights @ found.class_means, np.sqrt(group_weights(problem))
+    reach = found.logits_error
+    logits, root = found.weights @ found.class_means, np.sqrt(problem.proportions)
     if problem.loss.shift_invariant:
         # Every optimum has centred columns: a shift of all logits costs, and changes nothing.
         logits = logits - np.mean(logits, axis=0)

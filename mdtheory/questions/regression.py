@@ -19,7 +19,7 @@ class RegressionOptimum(Frozen):
         ``W H + b``.
     weights : array (D, M)
         W.
-    features : array (M, K)
+    class_means : array (M, K)
         H, one column per sample (or group of samples).
     bias : array (D,)
         b; zero without a bias.
@@ -35,7 +35,7 @@ class RegressionOptimum(Frozen):
 
     predictions: FloatArray
     weights: FloatArray
-    features: FloatArray
+    class_means: FloatArray
     bias: FloatArray
     target_singular_values: FloatArray
     singular_values: FloatArray
@@ -111,14 +111,14 @@ def regression_optimum(
     shrunk = np.where(np.arange(spectrum.size) < kept, np.maximum(spectrum - t, 0.0), 0.0)
     alive = int(np.count_nonzero(shrunk))
     root, balance = np.sqrt(shrunk[:alive]), decays[1] ** 0.25 / decays[0] ** 0.25
-    weights, features = np.zeros((y.shape[0], limit)), np.zeros((limit, y.shape[1]))
+    weights, class_means = np.zeros((y.shape[0], limit)), np.zeros((limit, y.shape[1]))
     weights[:, :alive] = balance * left[:, :alive] * root
-    features[:alive] = root[:, None] * right[:alive] / (balance * q)
+    class_means[:alive] = root[:, None] * right[:alive] / (balance * q)
     objective = np.sum(t * (0.5 * t + shrunk[:alive])) + 0.5 * np.sum(spectrum[alive:] ** 2)
     return RegressionOptimum(
-        predictions=weights @ features + centre[:, None],
+        predictions=weights @ class_means + centre[:, None],
         weights=weights,
-        features=features,
+        class_means=class_means,
         bias=centre,
         target_singular_values=spectrum,
         singular_values=shrunk,

@@ -139,7 +139,7 @@ def critical_noise(problem: MemorizationDilation) -> Real:
 
 def _threshold_of_all_logits(problem: UFM) -> float:
     """Zero logits are optimal iff the gradients at the best constant logits are no larger than 2 mu."""
-    scaled = _gradients_at_zero(problem) * np.sqrt(duality.group_weights(problem))
+    scaled = _gradients_at_zero(problem) * np.sqrt(problem.proportions)
     if not problem.nonnegative:
         return 0.5 * float(np.linalg.norm(scaled, 2))
     return 0.5 * float(np.sqrt(max(_largest_on_cone(scaled.T @ scaled), 0.0)))
@@ -147,7 +147,7 @@ def _threshold_of_all_logits(problem: UFM) -> float:
 
 def _gradients_at_zero(problem: UFM) -> FloatArray:
     """V (N, K) at the best constant logits: zero without a bias."""
-    loss, mean, n = problem.loss, duality.mean_loss(problem), int(problem.num_classes)
+    loss, mean, n = problem.loss, duality.label_loss(problem), int(problem.num_classes)
     if isinstance(loss, (CrossEntropy, MeanSquaredError)):
         return mean.gradient(np.tile(_best_constant(problem)[:, None], problem.num_groups))
     if not loss.is_convex:
@@ -169,7 +169,7 @@ def _best_constant(problem: UFM) -> FloatArray:
     if not problem.bias:
         return np.zeros(n)
     loss: Any = problem.loss
-    centre = loss.target(duality.label_columns(problem).T).T @ duality.group_weights(problem)
+    centre = loss.target(problem.labels.T).T @ problem.proportions
     if isinstance(loss, MeanSquaredError):
         return np.asarray(centre / (1.0 + 2.0 * decay))
     if decay == 0:

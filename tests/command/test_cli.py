@@ -276,7 +276,7 @@ def test_solve_ufm_flags_reach_the_problem(flags, changes, capsys):
     [
         ("--noise 0.2 --slope 0.5", {"noise": 0.2, "slope": 0.5}),
         ("--spread gaussian --dim 5", {"spread": mdt.Gaussian(5)}),
-        ("--spread ball", {"spread": mdt.Ball(8)}),
+        ("--spread uniform-ball", {"spread": mdt.UniformBall(8)}),
         ("--spread two-point --dim 3", {"spread": mdt.TwoPoint(3)}),
         ("--scaling relative", {"scaling": "relative"}),
         ("--noisy-feature-decay 1e-4", {"noisy_feature_decay": 1e-4}),

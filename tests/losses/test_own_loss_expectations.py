@@ -19,7 +19,7 @@ HARD = {
         (T - 29) ** 2 / 2, (-30.0, 30.0), (1.285e-3, 0.0999), False, 0.712, 8.235, 0.0, mdt.Gaussian(5)
     ),
     "beyond-the-left-end": (
-        sp.exp(-T) + T**2 / 100, (-1e-6, 700.0), (5.99e-3, 1.41034), True, 0.86852, 0.380316, None, mdt.Ball(3)
+        sp.exp(-T) + T**2 / 100, (-1e-6, 700.0), (5.99e-3, 1.41034), True, 0.86852, 0.380316, None, mdt.UniformBall(3)
     ),
     "step": (
         SOFTPLUS - 2 * sp.tanh(40 * (T - 3)), (-30.0, 30.0), (2.7755e-4, 0.26673), True, 0.35383, 0.38928, 0.0, mdt.Sphere(3)
@@ -62,7 +62,7 @@ def objective(problem, r, t, level):
         reach, density = 12 / np.sqrt(spread.dim), lambda z: mpmath.npdf(z * mpmath.sqrt(spread.dim)) * spread.dim**0.5
     else:
         # A coordinate of the ball of R^3 is one of the sphere of R^5, scaled.
-        ball = isinstance(spread, mdt.Ball)
+        ball = isinstance(spread, mdt.UniformBall)
         reach, power = (np.sqrt(5 / 3), 1) if ball else (1.0, 0)
         density = lambda z: (1 - (z / reach) ** 2) ** power * (0.75 if ball else 0.5) / reach  # noqa: E731
     nodes = sorted({*np.linspace(-reach, reach, 25).tolist(), *[x for x in special if abs(x) < reach]})

@@ -292,7 +292,7 @@ def test_signs_of_the_explicit_residuals_agree_with_solving(loss):
             slope=10 ** rng.uniform(-1.5, 1, count),
             noisy_feature_decay=rng.choice([0.0, 1e-4, 1e-2], count),
             nonnegative_noisy_features=constrained,
-            spread=mdt.Ball(4),
+            spread=mdt.UniformBall(4),
         )
         solution = mdt.solve(problem)
         np.testing.assert_array_equal(np.sign(residuals.memorization(problem)), -np.sign(solution.noisy_margin))
@@ -338,14 +338,14 @@ def test_dilation_is_the_level_on_its_curve():
     np.testing.assert_allclose(on(problem, curve).normalized_dilation, 0.3, rtol=1e-9)
 
 
-@pytest.mark.parametrize("spread", [mdt.Sphere(3), mdt.Ball(2), mdt.Gaussian(8)], ids=repr)
+@pytest.mark.parametrize("spread", [mdt.Sphere(3), mdt.UniformBall(2), mdt.Gaussian(8)], ids=repr)
 def test_the_test_error_is_the_level_on_its_curve(spread):
     problem = noisy(spread=spread)
     curve = boundary(problem, "test-error", {"noise": LOG_NOISE, "slope": LOG_SLOPE}, level=0.02, points=60)
     np.testing.assert_allclose(on(problem, curve).test_error, 0.02, rtol=1e-8)
 
 
-@pytest.mark.parametrize("spread", [mdt.Sphere(8), mdt.Ball(4), mdt.TwoPoint(1)], ids=repr)
+@pytest.mark.parametrize("spread", [mdt.Sphere(8), mdt.UniformBall(4), mdt.TwoPoint(1)], ids=repr)
 def test_the_test_error_leaves_zero_where_the_clusters_touch(spread):
     problem = noisy(spread=spread)
     ranges = {"noise": (1e-3, 0.99, "log"), "slope": (0.05, 1.0, "log")}

@@ -45,7 +45,7 @@ def solved_phase(problem, values):
     "problem",
     [
         noisy(),
-        noisy(mdt.CrossEntropy(), nonnegative=False, scaling="relative", spread=mdt.Ball(3)),
+        noisy(mdt.CrossEntropy(), nonnegative=False, scaling="relative", spread=mdt.UniformBall(3)),
         noisy(mdt.MeanSquaredError(0.1), bias=True),
         noisy(mdt.LabelRelaxation(0.1), nonnegative_noisy_features=True),
         noisy(mdt.Hinge(), noisy_feature_decay=0.0),

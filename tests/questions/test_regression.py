@@ -26,12 +26,14 @@ def test_regression_is_the_global_minimum_for_every_feature_dimension(dim, bias)
     found = regression_optimum(targets, share, weight_decay=0.09, feature_decay=0.09, bias=bias, feature_dim=dim)
     value, logits, h = brute_force(squared_error, targets, share, 0.09, bias=bias, dim=dim, starts=6)
     assert found.objective == pytest.approx(value, rel=1e-12)
-    assert np.allclose(found.weights @ found.features, logits - bias * ((logits @ share)[:, None]), atol=1e-6)
-    assert found.features.shape == h.shape
+    assert np.allclose(found.weights @ found.class_means, logits - bias * ((logits @ share)[:, None]), atol=1e-6)
+    assert found.class_means.shape == h.shape
     residual = found.predictions - targets
-    primal = 0.5 * (share * residual**2).sum() + 0.09 * ((found.weights**2).sum() + (share * found.features**2).sum())
+    primal = 0.5 * (share * residual**2).sum() + 0.09 * (
+        (found.weights**2).sum() + (share * found.class_means**2).sum()
+    )
     assert found.objective == pytest.approx(primal, rel=1e-13)
-    assert np.allclose(found.predictions, found.weights @ found.features + found.bias[:, None])
+    assert np.allclose(found.predictions, found.weights @ found.class_means + found.bias[:, None])
 
 
 def test_a_feature_dimension_below_the_rank_costs_something():

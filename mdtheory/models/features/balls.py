@@ -93,7 +93,7 @@ def _proportions(problem: UFM) -> Column:
 
 def _labels(problem: UFM) -> list[Column]:
     """The label columns, each with the exact sum one."""
-    columns = [column(values) for values in duality.label_columns(problem).T]
+    columns = [column(values) for values in problem.labels.T]
     return [[x / total(values) for x in values] for values in columns]
 
 

@@ -10,18 +10,23 @@ from dataclasses import replace
 import numpy as np
 
 from mdtheory.foundation.validation import FloatArray, fail, one_point
-from mdtheory.models.features.duality import lower_bound, mean_loss
-from mdtheory.models.features.factors import BoundedFactors, local_minimum
+from mdtheory.models.features.duality import label_loss, lower_bound
+from mdtheory.models.features.factors import Factors, local_minimum
 from mdtheory.models.features.free import has_closed_form, solve_free
-from mdtheory.models.features.logits_solution import LogitsSolution
+from mdtheory.models.features.logits_solution import FactorsSolution, LogitsSolution
 from mdtheory.models.features.problem import UFM
 
 _DEFAULT_STARTS = 50
 
 
 def solve_bottleneck(
-    problem: UFM, *, starts: int | None = None, seed: int = 0, convex_dual: FloatArray | None = None
-) -> BoundedFactors:
+    problem: UFM,
+    *,
+    starts: int | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-9,
+    convex_dual: FloatArray | None = None,
+) -> FactorsSolution:
     r"""Factors in M dimensions, and a dual point of the problem without the restriction.
 
     Parameters
@@ -32,6 +37,8 @@ def solve_bottleneck(
         Random starts of the local search; 50 if omitted.
     seed : int
         Of the random starts.
+    tolerance : float
+        The gap, relative to the objective, up to which the answer is called optimal.
     convex_dual : array (N, terms), optional
         A dual point of the problem over features of any dimension; computed if omitted.
 
@@ -69,22 +76,23 @@ def solve_bottleneck(
         relaxed = solve_free(replace(problem, feature_dim=None), method="auto", tolerance=None, reduce=False)
     if relaxed is not None and has_closed_form(problem):
         factors = _truncated(relaxed, dim)
-        return BoundedFactors(*factors, relaxed.dual if convex_dual is None else convex_dual, None, "closed-form")
+        dual = relaxed.dual if convex_dual is None else convex_dual
+        return FactorsSolution(problem, "closed-form", tolerance, factors, dual)
     given = [] if relaxed is None else [_truncated(relaxed, dim)]
     random = starts if starts is not None else _DEFAULT_STARTS
     found = local_minimum(problem, dim, starts=random, seed=seed, given=given)
     # Where M is large enough after all, the factors' own gradients close the gap.
-    loss = replace(mean_loss(problem), temperature=found.temperature)
-    duals = [loss.term_gradients(found.weights @ found.class_means + found.bias[:, None])]
+    loss = replace(label_loss(problem), temperature=found.temperature)
+    duals = [loss.term_gradients(found.factors.logits)]
     duals += [dual for dual in (convex_dual, relaxed.dual if relaxed is not None else None) if dual is not None]
     best = max(duals, key=lambda dual: lower_bound(problem, dual))
-    return BoundedFactors(found.weights, found.class_means, found.bias, best, None, "multi-start")
+    return FactorsSolution(problem, "multi-start", tolerance, found.factors, best)
 
 
-def _truncated(relaxed: LogitsSolution, dim: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _truncated(relaxed: LogitsSolution, dim: int) -> Factors:
     """The factors of the `dim` largest singular values of the logits, padded with zeros."""
     weights, means = relaxed.weights[:, :dim], relaxed.class_means[:dim]
     missing = dim - weights.shape[1]
     if missing > 0:
         weights, means = np.pad(weights, ((0, 0), (0, missing))), np.pad(means, ((0, missing), (0, 0)))
-    return weights, means, relaxed.bias
+    return Factors(weights, means, relaxed.bias)

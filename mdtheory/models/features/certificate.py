@@ -191,12 +191,12 @@ def logits_error(certificate: Certificate) -> tuple[FloatArray, float]:
     """
     instance("certificate", certificate, Certificate, "a Certificate")
     problem, loss = certificate.problem, certificate.problem.loss
-    proportions = duality.group_weights(problem)
+    proportions = problem.proportions
     if "logits_reach" not in vars(type(loss)):  # not inherited, like a proof face
         return np.full(proportions.shape, np.inf), np.inf
     budget = max(certificate.upper - certificate.lower, 0.0) / proportions
     logits = certificate.weights @ certificate.class_means + certificate.bias[:, None]
-    mean = duality.mean_loss(problem)
+    mean = duality.label_loss(problem)
     dual = mean.combine(duality.feasible_dual(problem, certificate.dual, certificate.multiplier))
     columns = loss.logits_reach(logits.T, mean.targets.T + dual.T, budget)
     total = float(np.linalg.norm(columns))
@@ -290,7 +290,7 @@ def _clean_dual(problem: UFM, dual: FloatArray, multiplier: FloatArray | None) -
     if not _is_admissible(problem, point):
         # Nothing but rounding was left after the mean was taken out; zero satisfies every constraint.
         point = np.zeros(point.shape)
-    size = duality.dual_size(problem, duality.mean_loss(problem).combine(point), multiplier)
+    size = duality.dual_size(problem, duality.label_loss(problem).combine(point), multiplier)
     scale = duality.shrink_factor(problem, size / (1.0 - 4e-14 * (sum(point.shape) + 10)))
     forgiven = None if multiplier is None else duality.forgiveness(multiplier) * scale**2
     return scale * point, forgiven

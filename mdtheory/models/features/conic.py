@@ -13,7 +13,7 @@ import numpy as np
 
 from mdtheory.foundation.validation import FloatArray, fail, one_point
 from mdtheory.losses.base import TargetLoss
-from mdtheory.models.features.duality import group_weights, label_columns, mean_loss
+from mdtheory.models.features.duality import label_loss
 from mdtheory.models.features.logits_problem import logits_problem
 from mdtheory.models.features.logits_solution import LogitsSolution
 from mdtheory.models.features.margin_solution import MarginSolution
@@ -72,7 +72,7 @@ def solve_free_convex(problem: UFM, tolerance: float) -> LogitsSolution:
     """
     answer = ufm_programme(problem)
     logits = logits_problem(problem, reduce=False)
-    point = logits.with_bias((answer.logits * np.sqrt(group_weights(problem)),), answer.bias)
+    point = logits.with_bias((answer.logits * np.sqrt(problem.proportions),), answer.bias)
     return LogitsSolution.at(logits, point, "convex", tolerance, answer.dual)
 
 
@@ -109,7 +109,7 @@ def ufm_programme(problem: UFM) -> UFMAnswer:
         name = "num_classes" if n > MAX_CONVEX_CLASSES else "num_groups"
         raise fail(name, max(n, count), f"must be at most {MAX_CONVEX_CLASSES} for method 'convex'")
     block = cp.Variable((n + count, n + count), symmetric=True)
-    weights, labels = group_weights(problem), label_columns(problem)
+    weights, labels = problem.proportions, problem.labels
     logits = block[:n, n:] @ np.diag(1.0 / np.sqrt(weights))
     semidefinite = block >> 0
     constraints = [semidefinite, *([block[n:, n:] >= 0] if problem.nonnegative else [])]
@@ -117,7 +117,7 @@ def ufm_programme(problem: UFM) -> UFMAnswer:
     objective: Any = float(problem.mu) * cp.trace(block)
     if problem.bias_decay > 0:
         objective = objective + problem.bias_decay * cp.sum_squares(bias)
-    loss = mean_loss(problem)
+    loss = label_loss(problem)
     copies: list[Any] = []
     for k in range(count):
         column = logits[:, k] + bias

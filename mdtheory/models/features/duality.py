@@ -24,29 +24,15 @@ _EPS = float(np.finfo(np.float64).eps)
 _VISIBLE = 1e-11
 
 
-def mean_loss(problem: UFM) -> LabelLoss:
+def label_loss(problem: UFM) -> LabelLoss:
     """The loss part of the objective, of logits (N, K)."""
-    return LabelLoss(problem.loss, label_columns(problem), group_weights(problem))
-
-
-def label_columns(problem: UFM) -> FloatArray:
-    """The label distributions Y (N, K)."""
-    if problem.label_distribution is not None:
-        return problem.label_distribution
-    return np.eye(int(problem.num_classes))
-
-
-def group_weights(problem: UFM) -> FloatArray:
-    """The proportions pi (K,)."""
-    if problem.class_weights is not None:
-        return problem.class_weights
-    return np.full(problem.num_groups, 1.0 / problem.num_groups)
+    return LabelLoss(problem.loss, problem.labels, problem.proportions)
 
 
 def objective(problem: UFM, weights: FloatArray, class_means: FloatArray, bias: FloatArray) -> float:
     """The objective at explicit W (N, M), H (M, K) and b (N,): an upper bound on the optimum if they are feasible."""
-    proportions = group_weights(problem)
-    loss = mean_loss(problem).value(weights @ class_means + bias[:, None])
+    proportions = problem.proportions
+    loss = label_loss(problem).value(weights @ class_means + bias[:, None])
     decay = float(problem.weight_decay) * float(np.sum(weights**2))
     decay += float(problem.feature_decay) * float(np.sum(class_means**2 @ proportions))
     return loss + decay + problem.bias_decay * float(bias @ bias)
@@ -56,7 +42,7 @@ def objective_error(problem: UFM, weights: FloatArray, class_means: FloatArray, 
     """Above the rounding error of `objective`: of inner products of M numbers, and sums of N and K."""
     sizes = np.abs(weights) @ np.abs(class_means) + np.abs(bias)[:, None]
     logits = weights @ class_means + bias[:, None]
-    numbers = mean_loss(problem).value_scale(logits, sizes) + abs(objective(problem, weights, class_means, bias))
+    numbers = label_loss(problem).value_scale(logits, sizes) + abs(objective(problem, weights, class_means, bias))
     count = sum(weights.shape) + class_means.shape[1] + 20
     return float(4.0 * _EPS * count * numbers + 4.0 * label_defect(problem) * (numbers + 1.0 + np.max(sizes)))
 
@@ -84,7 +70,7 @@ def lower_bound(problem: UFM, dual: FloatArray, multiplier: FloatArray | None = 
 def feasible_dual(problem: UFM, dual: FloatArray, multiplier: FloatArray | None = None) -> FloatArray:
     """The dual point (N, terms) near the given one that satisfies every constraint, up to rounding."""
     dual = admissible_dual(problem, dual)
-    size = dual_size(problem, mean_loss(problem).combine(dual), multiplier)
+    size = dual_size(problem, label_loss(problem).combine(dual), multiplier)
     return dual * shrink_factor(problem, size)
 
 
@@ -96,7 +82,7 @@ def shrink_factor(problem: UFM, size: float) -> float:
 
 def admissible_dual(problem: UFM, dual: FloatArray) -> FloatArray:
     """The point in the domain of the conjugates, and of mean zero where an unregularised bias demands it."""
-    loss = mean_loss(problem)
+    loss = label_loss(problem)
     point = loss.into_domain(dual)
     if problem.bias and problem.bias_decay == 0:
         point = balanced_dual(loss, point, lambda columns: columns @ loss.weights)
@@ -105,32 +91,32 @@ def admissible_dual(problem: UFM, dual: FloatArray) -> FloatArray:
 
 def dual_value(problem: UFM, dual: FloatArray) -> float:
     """The value of a feasible dual point."""
-    loss = mean_loss(problem)
+    loss = label_loss(problem)
     value = loss.dual_value(dual)
     if problem.bias_decay > 0:
-        pull = loss.combine(dual) @ group_weights(problem)
+        pull = loss.combine(dual) @ problem.proportions
         value -= float(pull @ pull) / (4.0 * problem.bias_decay)
     return value
 
 
 def bound_error(problem: UFM, dual: FloatArray) -> float:
     """Above the rounding error of `dual_value` at a feasible point, and what its exact repair in ball arithmetic costs."""
-    loss, value = mean_loss(problem), dual_value(problem, dual)
+    loss, value = label_loss(problem), dual_value(problem, dual)
     if not np.isfinite(value):
         return np.inf
     numbers = loss.dual_scale(dual) + abs(value)
     if problem.bias_decay > 0:
-        columns, proportions = loss.combine(dual), group_weights(problem)
+        columns, proportions = loss.combine(dual), problem.proportions
         pull, size = np.abs(columns @ proportions), np.abs(columns) @ proportions
         numbers += float(np.sum(size * (pull + _EPS * size))) / (2.0 * problem.bias_decay)
     n, groups = int(problem.num_classes), problem.num_groups
     if not loss.one_term_per_column:
         # The terms of a column may cancel: then the scale that brings the norm into its constraint inherits their rounding.
-        cancelled = loss.combine(np.abs(dual)) * np.sqrt(group_weights(problem))
+        cancelled = loss.combine(np.abs(dual)) * np.sqrt(problem.proportions)
         numbers *= 1.0 + float(np.linalg.norm(cancelled)) / (2.0 * float(problem.mu))
     rounding = 8.0 * _EPS * (n + groups + 20)
     if problem.bias and problem.bias_decay == 0:
-        frequency = label_columns(problem) @ group_weights(problem)
+        frequency = problem.labels @ problem.proportions
         rounding *= 1.0 + 1.0 / (n * max(float(np.min(frequency)), 1e-4))
     return float(rounding * numbers + 40.0 * label_defect(problem) * (1.0 + numbers + np.log(n)))
 
@@ -142,12 +128,12 @@ def without_noise(bound: float, error: float) -> float:
 
 def label_defect(problem: UFM) -> float:
     """How far the label columns are from the sum one that the theory gives them."""
-    return float(np.max(np.abs(np.sum(label_columns(problem), axis=0) - 1.0)))
+    return float(np.max(np.abs(np.sum(problem.labels, axis=0) - 1.0)))
 
 
 def dual_size(problem: UFM, columns: FloatArray, multiplier: FloatArray | None = None) -> float:
     """The size S of V (N, K) that the constraint bounds by ``2 mu``: an operator norm, or its nonnegative analogue."""
-    scaled = columns * np.sqrt(group_weights(problem))
+    scaled = columns * np.sqrt(problem.proportions)
     free = float(np.linalg.norm(scaled, 2))
     if not problem.nonnegative or free == 0:
         return free

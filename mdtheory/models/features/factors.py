@@ -11,6 +11,7 @@ Nonnegative features and fewer dimensions do: the best of many starts is an uppe
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.validation import FloatArray, integer, one_point
 from mdtheory.losses.base import TargetLoss
 from mdtheory.losses.label_loss import LabelLoss
-from mdtheory.models.features.duality import group_weights, label_columns, mean_loss, objective
+from mdtheory.models.features.duality import label_loss, objective
 from mdtheory.models.features.problem import UFM
 from mdtheory.optimisers.projected import minimise_projected
 
@@ -43,16 +44,26 @@ _DESCENT_GRADIENT = 1e-8
 _START_LOGITS = 0.1, 10.0
 
 
+class Factors(NamedTuple):
+    """W (N, M), H (M, K) and b (N,), the last zero without a bias."""
+
+    weights: FloatArray
+    class_means: FloatArray
+    bias: FloatArray
+
+    @property
+    def logits(self) -> FloatArray:
+        """``W H + b`` (N, K)."""
+        return np.asarray(self.weights @ self.class_means + self.bias[:, None])
+
+
 @dataclass(frozen=True, eq=False)
-class Factors(Frozen):
-    """A local minimum.
+class LocalMinimum(Frozen):
+    """What a local search ends in.
 
     Attributes
     ----------
-    weights : array (N, M)
-    class_means : array (M, K)
-    bias : array (N,)
-        Zero without a bias.
+    factors : Factors
     objective : float
         The true objective of the factors: an upper bound on the optimum.
     starts, reached : int
@@ -63,9 +74,7 @@ class Factors(Frozen):
         Of the softened loss; 0 where the loss has no kinks.
     """
 
-    weights: FloatArray
-    class_means: FloatArray
-    bias: FloatArray
+    factors: Factors
     objective: float
     starts: int
     reached: int
@@ -73,34 +82,9 @@ class Factors(Frozen):
     temperature: float
 
 
-@dataclass(frozen=True, eq=False)
-class BoundedFactors(Frozen):
-    """Explicit factors, an upper bound, with a dual point, a lower bound.
-
-    Attributes
-    ----------
-    weights : array (N, M)
-    class_means : array (M, K)
-    bias : array (N,)
-    dual : array (N, terms)
-        One vector for each term of the loss (`LabelLoss`), for `duality.lower_bound`.
-    multiplier : array (K, K) or None
-        Of the nonnegative Gram matrix; None for free features.
-    method : str
-        "closed-form", "doubly-nonnegative" or "multi-start".
-    """
-
-    weights: FloatArray
-    class_means: FloatArray
-    bias: FloatArray
-    dual: FloatArray
-    multiplier: FloatArray | None
-    method: str
-
-
 def local_minimum(
     problem: UFM, dim: int, *, starts: int, seed: int = 0, given: Iterable[tuple[FloatArray, ...]] = ()
-) -> Factors:
+) -> LocalMinimum:
     """The best local minimum in the factors that the given and `starts` random starting points lead to.
 
     Every start is minimised by a projected quasi-Newton method, the best one polished by Newton's method on the free
@@ -148,14 +132,12 @@ def local_minimum(
         values = np.array([landscape.value(point) for point in found])
         cooled = [_cooled(landscape, found[i], _SETTLED, _COLDEST) for i in _distinct(values)]
         best, temperature, gradient_norm = min(cooled, key=lambda outcome: landscape.value(outcome[0]))
-    factors = _compared_without_features(problem, landscape.unpack(best))
+    factors = _compared_without_features(problem, Factors(*landscape.unpack(best)))
     reached = int(np.sum(values <= np.min(values) + _SAME_OBJECTIVE * abs(np.min(values))))
-    return Factors(*factors, objective(problem, *factors), len(points), reached, gradient_norm, temperature)
+    return LocalMinimum(factors, objective(problem, *factors), len(points), reached, gradient_norm, temperature)
 
 
-def _compared_without_features(
-    problem: UFM, found: tuple[FloatArray, FloatArray, FloatArray]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _compared_without_features(problem: UFM, found: Factors) -> Factors:
     """What was found, or a bias alone where that is better: no search may return worse than the trivial points.
 
     Of biases the one found, zero, and the mean target, shrunk: the best one for the squared error, to all digits.
@@ -165,9 +147,9 @@ def _compared_without_features(
     if problem.bias:
         biases.append(bias)
         if isinstance(problem.loss, TargetLoss):
-            targets = problem.loss.target(label_columns(problem).T).T
-            biases.append(targets @ group_weights(problem) / (1.0 + 2.0 * problem.bias_decay))
-    points = [found, *((0.0 * weights, 0.0 * means, alone) for alone in biases)]
+            targets = problem.loss.target(problem.labels.T).T
+            biases.append(targets @ problem.proportions / (1.0 + 2.0 * problem.bias_decay))
+    points = [found, *(Factors(0.0 * weights, 0.0 * means, alone) for alone in biases)]
     return min(points, key=lambda point: objective(problem, *point))
 
 
@@ -265,7 +247,7 @@ class _Landscape:
 
 
 def _landscape(problem: UFM, dim: int) -> _Landscape:
-    return _Landscape(problem, mean_loss(problem), np.sqrt(group_weights(problem)), dim)
+    return _Landscape(problem, label_loss(problem), np.sqrt(problem.proportions), dim)
 
 
 def _random_points(landscape: _Landscape, starts: int, seed: int) -> Iterator[FloatArray]:

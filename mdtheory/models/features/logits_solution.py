@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.models.features import duality
+from mdtheory.models.features.factors import Factors
 from mdtheory.models.features.logits_problem import LogitsProblem
 from mdtheory.models.features.narrow import narrow_bound
 from mdtheory.models.features.problem import UFM
@@ -81,7 +82,7 @@ class _GeneralSolution(UFMSolution):
 
     @cached_property
     def _likeliest(self) -> NDArray[np.int64]:
-        return np.asarray(np.argmax(duality.label_columns(self.problem), axis=0), dtype=np.int64)
+        return np.asarray(np.argmax(self.problem.labels, axis=0), dtype=np.int64)
 
     @property
     def _own_logits(self) -> tuple[FloatArray, FloatArray]:
@@ -180,7 +181,7 @@ class LogitsSolution(_GeneralSolution):
         """H (M, K) ``= (lambda_W/lambda_H)^(1/4) S^(1/2) V' diag(1/sqrt pi)``."""
         _, s, vt = self._factors
         scaled = np.sqrt(s)[:, None] * vt * self._balance
-        return np.asarray(scaled / np.sqrt(duality.group_weights(self.problem)))
+        return np.asarray(scaled / np.sqrt(self.problem.proportions))
 
     @property
     def dual(self) -> FloatArray:
@@ -201,7 +202,7 @@ class LogitsSolution(_GeneralSolution):
         """The singular value decomposition of X with exactly M columns."""
         self._check_size()
         frame = self.logits_problem.frame
-        scaled = frame.full(frame.columns(self._blocks)) * np.sqrt(duality.group_weights(self.problem))
+        scaled = frame.full(frame.columns(self._blocks)) * np.sqrt(self.problem.proportions)
         u, s, vt = np.linalg.svd(scaled, full_matrices=False)
         # The square roots of rounding errors would be visible columns.
         s = np.where(s > max(scaled.shape) * np.finfo(np.float64).eps * s[0], s, 0.0)
@@ -230,8 +231,8 @@ class FactorsSolution(_GeneralSolution):
     method : str
     tolerance : float
         The gap, relative to the objective, up to which the answer is called optimal.
-    factors : tuple of arrays (N, M), (M, K), (N,)
-        W, H and b.
+    factors : Factors
+        W (N, M), H (M, K) and b (N,).
     dual_terms : array (N, terms)
     dual_multiplier : array (K, K) or None
     """
@@ -239,7 +240,7 @@ class FactorsSolution(_GeneralSolution):
     problem: UFM
     method: str
     tolerance: float
-    factors: tuple[FloatArray, FloatArray, FloatArray]
+    factors: Factors
     dual_terms: FloatArray
     dual_multiplier: FloatArray | None = None
 
@@ -269,23 +270,22 @@ class FactorsSolution(_GeneralSolution):
     @property
     def logits(self) -> FloatArray:
         """Z + b (N, K): column k holds the logits of group k, with the bias."""
-        weights, means, bias = self.factors
-        return np.asarray(weights @ means + bias[:, None])
+        return self.factors.logits
 
     @property
     def weights(self) -> FloatArray:
         """W (N, M): row n is the classifier w_n."""
-        return self.factors[0]
+        return self.factors.weights
 
     @property
     def class_means(self) -> FloatArray:
         """H (M, K): column k is the class mean h_k."""
-        return self.factors[1]
+        return self.factors.class_means
 
     @property
     def bias(self) -> FloatArray:
         """b (N,), zero without a bias."""
-        return self.factors[2]
+        return self.factors.bias
 
     @property
     def dual(self) -> FloatArray:
@@ -301,5 +301,5 @@ class FactorsSolution(_GeneralSolution):
     def singular_values(self) -> FloatArray:
         """The singular values of ``Z diag(sqrt pi)``, without the bias, in decreasing order."""
         weights, means, _ = self.factors
-        scaled = weights @ means * np.sqrt(duality.group_weights(self.problem))
+        scaled = weights @ means * np.sqrt(self.problem.proportions)
         return np.asarray(np.linalg.svd(scaled, compute_uv=False))

@@ -8,7 +8,6 @@ where s are the singular values of A: the M largest are shrunk by 2 mu, each sav
 import numpy as np
 
 from mdtheory.losses import MeanSquaredError
-from mdtheory.models.features import duality
 from mdtheory.models.features.problem import UFM
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -19,8 +18,8 @@ def narrow_bound(problem: UFM) -> float:
     loss = problem.loss
     if type(loss) is not MeanSquaredError or problem.bias_decay != 0 or problem.feature_dim is None:
         return -np.inf
-    root = np.sqrt(duality.group_weights(problem))
-    scaled = loss.target(duality.label_columns(problem).T).T * root
+    root = np.sqrt(problem.proportions)
+    scaled = loss.target(problem.labels.T).T * root
     size = float(np.linalg.norm(scaled))
     if problem.bias:
         scaled = scaled - (scaled @ root)[:, None] * root

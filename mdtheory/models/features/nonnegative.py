@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from mdtheory.foundation.validation import FloatArray, fail, one_point
-from mdtheory.models.features.duality import group_weights, label_columns, lower_bound, mean_loss, objective
-from mdtheory.models.features.factors import BoundedFactors, Factors, local_minimum
+from mdtheory.models.features.duality import label_loss, lower_bound
+from mdtheory.models.features.factors import Factors, LocalMinimum, local_minimum
 from mdtheory.models.features.free import solve_free
+from mdtheory.models.features.logits_solution import FactorsSolution
 from mdtheory.models.features.problem import UFM
 
 # Groups above which the conic programmes are too slow.
@@ -28,7 +29,7 @@ _VANISHING = 1e-12
 
 def solve_nonnegative(
     problem: UFM, *, starts: int | None = None, seed: int = 0, tolerance: float = 1e-9
-) -> BoundedFactors:
+) -> FactorsSolution:
     r"""Factors and a dual point of a model with nonnegative features.
 
     Without a bias every class is first solved on its own, ``min_z pi_k loss(z, y_k) + 2 mu sqrt(pi_k) ||z||``. With
@@ -88,25 +89,18 @@ def solve_nonnegative(
         logits, dual = separate
         factors = _orthogonal(problem, logits, dim)
         if factors is not None:
-            answer = _best_bound(problem, factors, [(dual, _forgiven(problem, dual))], "closed-form")
-            if relative_gap(problem, answer) <= tolerance:
+            answer = _best_bound(problem, factors, [(dual, _forgiven(problem, dual))], "closed-form", tolerance)
+            if answer.relative_gap <= tolerance:
                 return answer
             given.append(factors)
     return _search(problem, dim, given, starts if starts is not None else _DEFAULT_STARTS, seed, tolerance)
-
-
-def relative_gap(problem: UFM, found: BoundedFactors) -> float:
-    """The gap between the bounds, relative to the objective."""
-    upper = objective(problem, found.weights, found.class_means, found.bias)
-    gap = upper - lower_bound(problem, found.dual, found.multiplier)
-    return gap / abs(upper) if upper != 0 else gap
 
 
 def _separate_classes(problem: UFM) -> tuple[FloatArray, FloatArray]:
     """The logits (N, K) and dual terms of every class on its own."""
     solved: dict[bytes, tuple[FloatArray, FloatArray]] = {}
     answers = []
-    for weight, label in zip(group_weights(problem), label_columns(problem).T, strict=True):
+    for weight, label in zip(problem.proportions, problem.labels.T, strict=True):
         key = weight.tobytes() + label.tobytes()
         if key not in solved:
             solved[key] = _one_class(problem, float(weight), label)
@@ -130,7 +124,7 @@ def _one_class(problem: UFM, weight: float, label: FloatArray) -> tuple[FloatArr
     return answer.logits, answer.dual
 
 
-def _orthogonal(problem: UFM, logits: FloatArray, dim: int) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+def _orthogonal(problem: UFM, logits: FloatArray, dim: int) -> Factors | None:
     """``h_k = a_k e_k`` with ``W h_k = z_k`` at the least cost; None if the features have too few dimensions."""
     count, lengths = logits.shape[1], np.linalg.norm(logits, axis=0)
     nonzero = np.flatnonzero(lengths > _VANISHING * np.max(lengths))
@@ -138,21 +132,21 @@ def _orthogonal(problem: UFM, logits: FloatArray, dim: int) -> tuple[FloatArray,
         return None
     axes = nonzero if count <= dim else np.arange(nonzero.size)
     ratio = float(problem.weight_decay) / float(problem.feature_decay)
-    scale = np.sqrt(lengths[nonzero] * np.sqrt(ratio / group_weights(problem)[nonzero]))
+    scale = np.sqrt(lengths[nonzero] * np.sqrt(ratio / problem.proportions[nonzero]))
     weights, means = np.zeros((logits.shape[0], dim)), np.zeros((dim, count))
     weights[:, axes] = logits[:, nonzero] / scale
     means[axes, nonzero] = scale
-    return weights, means, np.zeros(logits.shape[0])
+    return Factors(weights, means, np.zeros(logits.shape[0]))
 
 
 def _search(
     problem: UFM,
     dim: int,
-    given: list[tuple[FloatArray, FloatArray, FloatArray]],
+    given: list[Factors],
     starts: int,
     seed: int,
     tolerance: float,
-) -> BoundedFactors:
+) -> FactorsSolution:
     """Local searches; then, if their own gradients do not prove them optimal, the relaxation and what it suggests."""
     found = local_minimum(problem, dim, starts=starts, seed=seed, given=given)
     conic = max(int(problem.num_classes), problem.num_groups) <= MAX_CONIC_GROUPS
@@ -160,27 +154,27 @@ def _search(
     if not conic:
         duals.append(solve_free(replace(problem, nonnegative=False), method="auto", tolerance=None, reduce=False).dual)
         candidates = [(dual, _forgiven(problem, dual)) for dual in duals]
-        return _best_bound(problem, _parts(found), candidates, "multi-start")
+        return _best_bound(problem, found.factors, candidates, "multi-start", tolerance)
     from mdtheory.models.features.conic import ufm_programme
 
     candidates = [(duals[0], least_multiplier(problem, duals[0])[0])]
-    answer = _best_bound(problem, _parts(found), candidates, "doubly-nonnegative")
-    if relative_gap(problem, answer) <= tolerance:
+    answer = _best_bound(problem, found.factors, candidates, "doubly-nonnegative", tolerance)
+    if answer.relative_gap <= tolerance:
         return answer
     relaxed = ufm_programme(problem)
     multiplier, gram = least_multiplier(problem, relaxed.dual)
     candidates.append((relaxed.dual, multiplier))
-    suggested = [(*start, relaxed.bias) for start in _from_gram(problem, relaxed.logits, gram, dim)]
-    better = local_minimum(problem, dim, starts=0, given=[*suggested, _parts(found)])
+    suggested = [Factors(*start, relaxed.bias) for start in _from_gram(problem, relaxed.logits, gram, dim)]
+    better = local_minimum(problem, dim, starts=0, given=[*suggested, found.factors])
     dual = _gradients(problem, better)
     candidates.append((dual, least_multiplier(problem, dual)[0]))
-    return _best_bound(problem, _parts(better), candidates, "doubly-nonnegative")
+    return _best_bound(problem, better.factors, candidates, "doubly-nonnegative", tolerance)
 
 
-def _gradients(problem: UFM, found: Factors) -> FloatArray:
+def _gradients(problem: UFM, found: LocalMinimum) -> FloatArray:
     """The dual point at a local minimum: gradients, of the softened loss where there are kinks."""
-    loss = replace(mean_loss(problem), temperature=found.temperature)
-    return loss.term_gradients(found.weights @ found.class_means + found.bias[:, None])
+    loss = replace(label_loss(problem), temperature=found.temperature)
+    return loss.term_gradients(found.factors.logits)
 
 
 def _forgiven(problem: UFM, dual: FloatArray) -> FloatArray:
@@ -189,7 +183,7 @@ def _forgiven(problem: UFM, dual: FloatArray) -> FloatArray:
 
 
 def _gram(problem: UFM, dual: FloatArray) -> FloatArray:
-    scaled = mean_loss(problem).combine(dual) * np.sqrt(group_weights(problem))
+    scaled = label_loss(problem).combine(dual) * np.sqrt(problem.proportions)
     return np.asarray(scaled.T @ scaled)
 
 
@@ -229,7 +223,7 @@ def least_multiplier(problem: UFM, dual: FloatArray) -> tuple[FloatArray, FloatA
 
 def _from_gram(problem: UFM, logits: FloatArray, gram: FloatArray, dim: int) -> Iterator[tuple[FloatArray, FloatArray]]:
     """Starting points ``(W, H)`` near the relaxation's optimum: nonnegative roots of its Gram matrix."""
-    roots = np.sqrt(group_weights(problem))
+    roots = np.sqrt(problem.proportions)
     values, vectors = np.linalg.eigh(gram)
     scaled = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
     symmetric_root = vectors @ scaled
@@ -243,15 +237,12 @@ def _from_gram(problem: UFM, logits: FloatArray, gram: FloatArray, dim: int) -> 
         yield logits @ np.linalg.pinv(means, rcond=1e-6), means
 
 
-def _parts(found: Factors) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return found.weights, found.class_means, found.bias
-
-
 def _best_bound(
     problem: UFM,
-    factors: tuple[FloatArray, FloatArray, FloatArray],
+    factors: Factors,
     candidates: list[tuple[FloatArray, FloatArray]],
     method: str,
-) -> BoundedFactors:
+    tolerance: float,
+) -> FactorsSolution:
     dual, multiplier = max(candidates, key=lambda candidate: lower_bound(problem, *candidate))
-    return BoundedFactors(*factors, dual, multiplier, method)
+    return FactorsSolution(problem, method, tolerance, factors, dual, multiplier)

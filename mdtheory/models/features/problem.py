@@ -178,6 +178,20 @@ class UFM(Problem["UFMSolution", UFMMethod]):
         return int(np.max(self.num_classes))
 
     @property
+    def proportions(self) -> FloatArray:
+        """The proportions pi (K,) of the label groups, equal where no class weights are given."""
+        if self.class_weights is not None:
+            return self.class_weights
+        return np.full(self.num_groups, 1.0 / self.num_groups)
+
+    @property
+    def labels(self) -> FloatArray:
+        """The label distributions Y (N, K), a column for each group: one-hot labels where none are given."""
+        if self.label_distribution is not None:
+            return self.label_distribution
+        return np.eye(int(self.num_classes))
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The broadcast shape of all parameters; with class weights their class axis comes last."""
         if not self.symmetric:

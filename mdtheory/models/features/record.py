@@ -1,6 +1,6 @@
 """The unconstrained features model as a problem type."""
 
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from mdtheory.models.features.problem import UFM, UFMMethod
 from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
 from mdtheory.models.records import MAX_ENTRIES, plain, values
-
-if TYPE_CHECKING:
-    from mdtheory.models.features.factors import BoundedFactors
 
 # What a conic solver reaches, and what closes the gap of a nonnegative problem.
 _CONIC_TOLERANCE = 1e-6
@@ -54,8 +51,13 @@ def _solve_free(problem: UFM, method: str, options: Options) -> UFMSolution:
         relaxed = solve_free(problem, method=method, tolerance=options.tolerance, progress=options.progress)
     if problem.feature_dim is None or problem.feature_dim >= relaxed.rank:
         return relaxed
-    found = solve_bottleneck(problem, starts=options.starts, seed=options.seed or 0, convex_dual=relaxed.dual)
-    return FactorsSolution(problem, found.method, relaxed.tolerance, *_parts(found))
+    return solve_bottleneck(
+        problem,
+        starts=options.starts,
+        seed=options.seed or 0,
+        tolerance=relaxed.tolerance,
+        convex_dual=relaxed.dual,
+    )
 
 
 def _solve_nonnegative(problem: UFM, method: str, options: Options) -> FactorsSolution:
@@ -65,11 +67,7 @@ def _solve_nonnegative(problem: UFM, method: str, options: Options) -> FactorsSo
         raise fail(
             "method", method, f"does not solve this problem of nonnegative features: 'auto' uses {found.method!r}"
         )
-    return FactorsSolution(problem, found.method, tolerance, *_parts(found))
-
-
-def _parts(found: "BoundedFactors") -> tuple[tuple[FloatArray, FloatArray, FloatArray], FloatArray, FloatArray | None]:
-    return (found.weights, found.class_means, found.bias), found.dual, found.multiplier
+    return found
 
 
 def _options(problem: UFM, method: str) -> frozenset[str]:

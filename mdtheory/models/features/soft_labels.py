@@ -41,7 +41,7 @@ class ExchangeableOptimum(Frozen):
     ----------
     logits : array (N, K)
         Z, one column per label.
-    weights, features : array (N, N), array (N, K)
+    weights, class_means : array (N, N), array (N, K)
         W and H of feature dimension N with ``W H = Z``; ``W`` is a multiple of ``I - J/N``.
     residual_slope : float
         :math:`\theta`: every column satisfies ``y - m softmax(z) = theta z``. Infinite at total collapse.
@@ -53,7 +53,7 @@ class ExchangeableOptimum(Frozen):
 
     logits: FloatArray
     weights: FloatArray
-    features: FloatArray
+    class_means: FloatArray
     residual_slope: float
     objective: float
     lower_bound: float
@@ -158,7 +158,7 @@ def exchangeable_optimum(
     return ExchangeableOptimum(
         logits=logits,
         weights=gain * (np.eye(n) - 1.0 / n),
-        features=logits / gain if gain > 0 else logits,
+        class_means=logits / gain if gain > 0 else logits,
         residual_slope=float(slope),
         objective=float(_value(labels, share, mass, logits) + t * (n - 1) * spectrum),
         lower_bound=_bound(labels, share, mass, dual, t),

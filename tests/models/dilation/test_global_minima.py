@@ -145,7 +145,7 @@ def clean_values(problem, scale):
     elif isinstance(spread, mdt.Gaussian):
         z, w = 10 * x / np.sqrt(spread.dim), w * np.exp(-50 * x**2)
     else:
-        inner = spread.dim + 2 if isinstance(spread, mdt.Ball) else spread.dim
+        inner = spread.dim + 2 if isinstance(spread, mdt.UniformBall) else spread.dim
         z, w = spread.radius * np.sin(x * np.pi / 2), w * np.cos(x * np.pi / 2) ** (inner - 2)
     return problem.ufm.loss.profile(s + np.multiply.outer(scale, z)) @ (w / np.sum(w))
 
@@ -181,7 +181,7 @@ def feasible_value(problem):
 def drawn(seed, names):
     """One solvable problem: parameters over several orders of magnitude, every spread, both settings."""
     rng = np.random.default_rng(seed)
-    spreads = [mdt.Sphere(8), mdt.TwoPoint(4), mdt.Gaussian(8), mdt.Ball(3), mdt.Sphere(2)]
+    spreads = [mdt.Sphere(8), mdt.TwoPoint(4), mdt.Gaussian(8), mdt.UniformBall(3), mdt.Sphere(2)]
     loss = {"built-in": mdt.Focal(float(rng.uniform(0.1, 5)))}.get(names[seed % len(names)]) or own(
         names[seed % len(names)]
     )

@@ -18,7 +18,7 @@ LOSSES = {
     "hinge": mdt.Hinge,
     "squared-hinge": mdt.SquaredHinge,
 }
-SPREADS = {"sphere": mdt.Sphere, "gaussian": mdt.Gaussian, "ball": mdt.Ball, "two-point": mdt.TwoPoint}
+SPREADS = {"sphere": mdt.Sphere, "gaussian": mdt.Gaussian, "ball": mdt.UniformBall, "two-point": mdt.TwoPoint}
 KINDS = ("ce", "smoothed", "mse", "mse-bias", "relaxation", "focal", "hinge", "squared-hinge")
 BASE = {
     "loss": ("cross-entropy", 0.0),

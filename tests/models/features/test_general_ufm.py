@@ -39,7 +39,7 @@ def soft_labels(classes, groups, seed):
 def factorised_minimum(problem, starts=4):
     """The objective minimised over explicit W, H and b: no convexity, no nuclear norm."""
     n, k = problem.num_classes, problem.num_groups
-    weights, loss = duality.group_weights(problem), duality.mean_loss(problem)
+    weights, loss = problem.proportions, duality.label_loss(problem)
 
     def value(flat):
         w, h, b = flat[: n * n].reshape(n, n), flat[n * n : n * (n + k)].reshape(n, k), flat[n * (n + k) :]

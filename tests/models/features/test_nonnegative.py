@@ -193,7 +193,7 @@ def test_factors_balance_weights_and_features():
     problem = problem_of(mdt.CrossEntropy(), random_labels(2, 4, 3), decays=(0.05, 0.002))
     found = local_minimum(problem, 3, starts=3)
     # Every single feature: lambda_W ||w||^2 = lambda_H sum pi h^2 at a stationary point.
-    paid = 0.05 * np.sum(found.weights**2, axis=0), 0.002 * np.mean(found.class_means**2, axis=1)
+    paid = 0.05 * np.sum(found.factors.weights**2, axis=0), 0.002 * np.mean(found.factors.class_means**2, axis=1)
     np.testing.assert_allclose(*paid, atol=1e-10)
 
 

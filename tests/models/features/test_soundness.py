@@ -43,7 +43,7 @@ def skewed(loss, decay, **options):
 def best_found(problem, solution, rng):
     """The lowest objective of L-BFGS on (W, H, b): from the solution's own factors, and from random ones."""
     n, groups = int(problem.num_classes), problem.num_groups
-    pi, loss = duality.group_weights(problem), duality.mean_loss(problem)
+    pi, loss = problem.proportions, duality.label_loss(problem)
     weights, means = np.asarray(solution.weights), np.asarray(solution.class_means)
     dim = weights.shape[1]
     balance = (float(problem.weight_decay) / float(problem.feature_decay)) ** 0.25
@@ -177,7 +177,7 @@ def closed_form(decay, n=3):
     logits = math.log((n - 1) * (1 - kappa) / kappa) * (np.eye(n) - 1.0 / n)
     left, values, right = np.linalg.svd(logits / math.sqrt(n))
     factors = left * np.sqrt(values), np.sqrt(values)[:, None] * right * math.sqrt(n)
-    return problem, factors, duality.mean_loss(problem).term_gradients(logits)
+    return problem, factors, duality.label_loss(problem).term_gradients(logits)
 
 
 @pytest.mark.parametrize("decay", [1e-2, 1e-5, 1e-8, 1e-11, 1e-12, 1e-16, 1e-30])

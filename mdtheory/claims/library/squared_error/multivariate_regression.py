@@ -44,7 +44,7 @@ def _solved(
         bias=True,
     )
     w = [[arb(x) for x in row] for row in guess.weights.tolist()]
-    h = [[arb(x) for x in row] for row in guess.features.tolist()]
+    h = [[arb(x) for x in row] for row in guess.class_means.tolist()]
     b = [arb(x) for x in guess.bias.tolist()]
     lw, lh = arb(weight_decay), arb(feature_decay)
     residual = [[dot(w[i], c) + b[i] - y for c, y in zip(transposed(h), targets[i], strict=True)] for i in range(2)]
