@@ -9,9 +9,37 @@ from mdtheory.models.max_margin import record as max_margin
 from mdtheory.models.model import Model, Problem
 
 MODELS: tuple[Model[Any], ...] = (features.MODEL, dilation.MODEL, max_margin.MODEL)
-"""A new problem type is one line here and one import above."""
+"""A new problem type of the package is one line here and one import above; one of your own is added by `register`."""
 
 P = TypeVar("P", bound=Problem[Any, Any])
+
+
+def register(model: Model[Any]) -> None:
+    """Add a problem type of your own: `mdtheory.solve`, sweeps, boundaries, `describe` and the shell's parsers then know it.
+
+    For the running process: whoever starts others (sweeps over processes) imports the module that registers there too,
+    which unpickling one of its problems does. Registering the same record again does nothing.
+
+    Raises
+    ------
+    AssumptionError
+        If the record is no `Model`, or its name, its problem or one of its solutions belongs to another problem type.
+
+    Examples
+    --------
+    >>> register(MODELS[0])
+    """
+    global MODELS
+    if not isinstance(model, Model):
+        raise fail("model", model, "must be a Model")
+    if model in MODELS:
+        return
+    for known in MODELS:
+        if known.name == model.name:
+            raise fail("name", model.name, "is that of another problem type")
+        if known.problem is model.problem or set(known.solutions) & set(model.solutions):
+            raise fail("model", model.name, f"has the problem or a solution of {known.name!r}")
+    MODELS = (*MODELS, model)
 
 
 def model_of(problem: object) -> Model[Any]:
