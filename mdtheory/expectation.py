@@ -1,6 +1,7 @@
 """Expectations of a loss over a spread: E phi(s + K zeta), its slope in K, and its curvature."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,45 @@ def slopes(
         first[pick] = np.sum(weights * slope, axis=-1)
         second[pick] = np.sum(weights * nodes * curvature, axis=-1)
     return first, second
+
+
+class Moments(NamedTuple):
+    """``E phi(c + K zeta)`` and its derivatives in the centre c and the scale K, to second order."""
+
+    value: FloatArray
+    d_centre: FloatArray
+    d_scale: FloatArray
+    d_centre2: FloatArray
+    d_centre_scale: FloatArray
+    d_scale2: FloatArray
+
+
+def moments(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> Moments:
+    """The expectation of a loss and its derivatives, for one block as in `slopes`; of a loss with a continuous slope."""
+    room = _room(loss, centre, None)
+    position, inside = _split_positions(loss, spread, centre, scale, room)
+    nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
+    found = np.zeros((6, *centre.shape))
+    for node, weight in zip(nodes, 0.5 * weights, strict=True):
+        for zeta in (node, -node):
+            _add_moments(found, loss, centre + scale * zeta, zeta, weight)
+    for pick in _pieces(inside):
+        part, nodes, weights = _split(loss, spread, scale[pick], position[pick], pick)
+        at = centre[pick][:, None] + scale[pick][:, None] * nodes
+        slope, curvature = part.slope_and_curvature(at)
+        terms = (part.profile(at), slope, nodes * slope, curvature, nodes * curvature, nodes**2 * curvature)
+        found[:, pick] = [np.sum(weights * term, axis=-1) for term in terms]
+    return Moments(*found)
+
+
+def _add_moments(found: FloatArray, loss: Loss, at: FloatArray, zeta: float, weight: float) -> None:
+    slope, curvature = loss.slope_and_curvature(at)
+    found[0] += weight * loss.profile(at)
+    found[1] += weight * slope
+    found[2] += (weight * zeta) * slope
+    found[3] += weight * curvature
+    found[4] += (weight * zeta) * curvature
+    found[5] += (weight * zeta**2) * curvature
 
 
 def restrict(loss: Loss, selection: Selection, *, as_column: bool = False) -> Loss:

@@ -1,0 +1,170 @@
+r"""Newton's method for a smooth convex function plus a multiple of a norm, for many points at once.
+
+.. math:: \min_x\ L(x) + k \sqrt{x' M x}
+
+in a few variables. The minimiser is zero exactly where :math:`\nabla L(0)' M^{-1} \nabla L(0) \le k^2`. Anywhere else
+the objective is smooth at it. At a point x the gradient of L gives a lower bound, :math:`L(x) - \nabla L(x)' x`,
+wherever its dual norm is at most k: `lower_bound` has one at every point.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdtheory.foundation.validation import FloatArray
+
+_MOST_STEPS = 200
+# A step is taken in full once it is this short, relative to the point: no decrease of the objective shows any more.
+_TINY = 1e-8
+# What is left of a Newton step when a point counts as found.
+_FOUND = 1e-13
+_EPS = float(np.finfo(np.float64).eps)
+
+
+class Derivatives(NamedTuple):
+    """L (K,), its gradients (K, n) and its Hessians (K, n, n)."""
+
+    value: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+
+
+Smooth = Callable[[FloatArray, NDArray[np.intp]], Derivatives]
+
+
+class Found(NamedTuple):
+    """Minimisers (K, n), and whether the iteration has converged there."""
+
+    point: FloatArray
+    converged: NDArray[np.bool_]
+
+
+def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, start: FloatArray) -> Found:
+    """Minimise ``L(x) + k ||x||_M`` for K problems of n variables.
+
+    Parameters
+    ----------
+    smooth : callable
+        From points (k, n) and the indices (k,) of their problems to the `Derivatives` of L there.
+    weight : array (K,)
+        k > 0.
+    metric : array (K, n, n)
+        M, positive definite.
+    start : array (K, n)
+        Not zero.
+
+    Examples
+    --------
+    >>> def halfway(x, which):
+    ...     return Derivatives(0.5 * np.sum((x - 2.0) ** 2, axis=-1), x - 2.0, np.broadcast_to(np.eye(2), (len(x), 2, 2)))
+    >>> found = minimise_with_norm(halfway, np.array([np.sqrt(2.0), 3.0]), np.stack([np.eye(2)] * 2), np.ones((2, 2)))
+    >>> found.point
+    array([[1., 1.],
+           [0., 0.]])
+    """
+    point = np.array(start, dtype=np.float64)
+    everything = np.arange(len(point))
+    at_zero = smooth(np.zeros(point.shape), everything).gradient
+    collapsed = dual_norm(at_zero, metric) <= weight
+    point[collapsed] = 0.0
+    converged = collapsed.copy()
+    active = np.flatnonzero(~collapsed)
+    x = point[active]
+    here = _whole(smooth, weight, metric, x, active)
+    for _ in range(_MOST_STEPS):
+        if not active.size:
+            break
+        step = -_solved(here.hessian, here.gradient)
+        length = np.abs(step).max(axis=-1) / np.maximum(np.abs(x).max(axis=-1), np.finfo(np.float64).tiny)
+        found = length <= _FOUND
+        moved, ahead, stuck = _searched(smooth, weight, metric, x, active, here, step, length)
+        point[active] = moved
+        converged[active] |= found | (stuck & (length <= _TINY))
+        going = ~(found | stuck)
+        active, x, here = active[going], moved[going], Derivatives(*(part[going] for part in ahead))
+    return Found(point, converged)
+
+
+def dual_norm(gradient: FloatArray, metric: FloatArray) -> FloatArray:
+    """``sqrt(g' M^-1 g)`` (K,)."""
+    return np.sqrt(np.maximum(np.sum(gradient * _solved(metric, gradient), axis=-1), 0.0))
+
+
+def norm(point: FloatArray, metric: FloatArray) -> FloatArray:
+    """``sqrt(x' M x)`` (K,)."""
+    return np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", point, metric, point), 0.0))
+
+
+def lower_bound(
+    value: FloatArray, gradient: FloatArray, point: FloatArray, weight: FloatArray, metric: FloatArray
+) -> FloatArray:
+    r"""A lower bound (K,) on ``min L + k ||.||_M`` for convex ``L >= 0``, from value and gradient of L at any point.
+
+    ``L(y) >= L(x) + g'(y - x)`` leaves ``L(x) - g'x + min_y (g'y + k||y||)``. The minimum is zero if the dual norm of g is
+    at most k. Else, if it is ``k(1 + d)``, the minimum over the ball ``k||y|| <= V <= L(x) + k||x||``, in which the optimum lies,
+    is at least ``-d (L(x) + k||x||)``.
+    """
+    excess = np.maximum(dual_norm(gradient, metric) / weight - 1.0, 0.0)
+    reached = value + weight * norm(point, metric)
+    return np.asarray(value - np.sum(gradient * point, axis=-1) - excess * reached)
+
+
+def _whole(smooth: Smooth, weight: FloatArray, metric: FloatArray, x: FloatArray, which: NDArray[np.intp]) -> Derivatives:
+    """The derivatives of the whole objective, away from zero."""
+    part = smooth(x, which)
+    shape = metric[which]
+    pull = np.einsum("kij,kj->ki", shape, x)
+    size = norm(x, shape)
+    slope = (weight[which] / size)[:, None]
+    across = shape - pull[:, :, None] * pull[:, None, :] / (size**2)[:, None, None]
+    return Derivatives(
+        part.value + weight[which] * size, part.gradient + slope * pull, part.hessian + slope[..., None] * across
+    )
+
+
+def _searched(
+    smooth: Smooth,
+    weight: FloatArray,
+    metric: FloatArray,
+    x: FloatArray,
+    which: NDArray[np.intp],
+    here: Derivatives,
+    step: FloatArray,
+    length: FloatArray,
+) -> tuple[FloatArray, Derivatives, NDArray[np.bool_]]:
+    """The points at the end of a step that is halved until the objective falls, and where no step does."""
+    slope = np.sum(step * here.gradient, axis=-1)
+    moved, ahead = x.copy(), Derivatives(*(part.copy() for part in here))
+    waiting = np.arange(len(x))
+    share = np.ones(len(x))
+    for _ in range(60):
+        trial = x[waiting] + share[waiting, None] * step[waiting]
+        alive = np.any(trial != 0.0, axis=-1)
+        trial[~alive] = 0.5 * x[waiting][~alive]
+        there = _whole(smooth, weight, metric, trial, which[waiting])
+        allowed = here.value[waiting] + 1e-4 * share[waiting] * slope[waiting]
+        noise = 4.0 * _EPS * np.abs(here.value[waiting])
+        falls = (there.value <= allowed) | ((length[waiting] <= _TINY) & (there.value <= here.value[waiting] + noise))
+        done = waiting[falls]
+        moved[done] = trial[falls]
+        for target, source in zip(ahead, there, strict=True):
+            target[done] = source[falls]
+        waiting = waiting[~falls]
+        if not waiting.size:
+            break
+        share[waiting] *= 0.5
+    stuck = np.zeros(len(x), dtype=bool)
+    stuck[waiting] = True
+    return moved, ahead, stuck
+
+
+def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """``A^-1 b`` of symmetric positive matrices (K, n, n), scaled to a unit diagonal; a trace of the identity keeps it solvable."""
+    diagonal = np.maximum(np.einsum("kii->ki", matrix), np.finfo(np.float64).tiny)
+    scale = 1.0 / np.sqrt(diagonal)
+    scaled = matrix * scale[:, :, None] * scale[:, None, :]
+    scaled = scaled + 1e-15 * np.eye(matrix.shape[-1])
+    solved = np.linalg.solve(scaled, (right * scale)[..., None])[..., 0]
+    return np.asarray(solved * scale)
