@@ -14,7 +14,6 @@ from mdtheory.command import phase as command
 from mdtheory.command.axis_text import parse_axis, parse_boundary
 from mdtheory.command.main import main
 from mdtheory.phase import boundary
-from mdtheory.sweeps import sweeping
 
 X, Y = "noise:1e-3:0.4:6:log", "loss.smoothing:0:0.5:5"
 PROBLEM = ["--nonnegative", "--slope", "0.2", "--noisy-feature-decay", "1e-4"]
@@ -162,7 +161,7 @@ def interrupted(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr("mdtheory.sweeps.progress._EVERY", -1.0)
-    monkeypatch.setattr(sweeping, "sweep", small)
+    monkeypatch.setattr(command, "sweep", small)
     assert phase(*PROBLEM, "-o", tmp_path / "out.png") == 130
     assert len(list((tmp_path / "out.png.chunks").glob("*.nc"))) >= 1
 
@@ -176,7 +175,7 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path, capsys, monkeypatch):
     # The rest of the chunks: the counter starts from those there are.
     monkeypatch.undo()
     real = sweeping.sweep
-    monkeypatch.setattr(sweeping, "sweep", lambda *a, **k: real(*a, **k, chunk=8))
+    monkeypatch.setattr(command, "sweep", lambda *a, **k: real(*a, **k, chunk=8))
     assert phase(*PROBLEM, "-o", tmp_path / "out.png", "--resume", "--data", tmp_path / "resumed.nc") == 0
     assert not (tmp_path / "out.png.chunks").exists()
     assert phase(*PROBLEM, "-o", tmp_path / "whole.png", "--data", tmp_path / "whole.nc") == 0

@@ -154,7 +154,7 @@ def test_arrays_of_someone_else_are_refused_in_one_line():
 @pytest.mark.parametrize(
     ("command", "inside"),
     [
-        (["report"], "mdtheory.command.report.write_report"),
+        (["report"], "mdtheory.command.main.write_report"),
         (["solve", "md"], "mdtheory.command.main.solve"),
         (["claims"], "mdtheory.command.main._claims"),
     ],
