@@ -33,6 +33,8 @@ from mdtheory.models.features.soft_labels import (
     pick_all_labels,
 )
 from mdtheory.models.features.solution import UFMSolution
+from mdtheory.models.joint.problem import LimitedExpressivity
+from mdtheory.models.joint.solution import JointSolution
 from mdtheory.models.max_margin.problem import MaxMargin
 from mdtheory.models.max_margin.solving import MaxMarginSolution, direction_distance, soft_label_limit
 from mdtheory.models.solution import Solution
@@ -69,7 +71,9 @@ __all__ = [
     "Focal",
     "Gaussian",
     "Hinge",
+    "JointSolution",
     "LabelRelaxation",
+    "LimitedExpressivity",
     "LogitsSolution",
     "Loss",
     "MDSolution",

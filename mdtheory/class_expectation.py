@@ -39,6 +39,7 @@ _REACH = 9.0
 # Beyond this a Gumbel variable has a tail of e^-38.
 _UPPER, _LOWER = 38.0, 5.0
 _WIDEST = 40.0
+_FURTHEST = 1e4
 
 
 class Means(NamedTuple):
@@ -137,6 +138,8 @@ def means(margin: FloatArray, variance: FloatArray, num_classes: int) -> Means:
 
 def _one(s: float, variance: float, num_classes: int) -> tuple[float, ...]:
     sigma, others = np.sqrt(variance), num_classes - 1
+    if not (sigma <= _WIDEST and abs(s) <= _FURTHEST):
+        return (np.inf, *[0.0] * 5)  # a search that has gone too far is told so
     centre = np.logaddexp(s, np.log(others))
     # The maximum lies between these but for double exponentials below and e^-x above.
     low = min(centre, max(s, 0.0) - _REACH * sigma) - _LOWER

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from mdtheory.foundation.validation import FloatArray
 
-_MOST_STEPS = 200
+# Of either kind: of Newton's method for the whole objective, then of that for L alone, which takes the kink at zero exactly.
+_NEWTON_STEPS, _PROXIMAL_STEPS = 25, 100
 # A step is taken in full once it is this short, relative to the point: no decrease of the objective shows any more.
 _TINY = 1e-8
 # What is left of a Newton step when a point counts as found.
@@ -71,12 +72,17 @@ def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, s
     point[collapsed] = 0.0
     converged = collapsed.copy()
     active = np.flatnonzero(~collapsed)
+    if not active.size:
+        return Found(point, converged)
     x = point[active]
     here = _whole(smooth, weight, metric, x, active)
-    for _ in range(_MOST_STEPS):
+    for count in range(_NEWTON_STEPS + _PROXIMAL_STEPS):
         if not active.size:
             break
-        step = -_solved(here.hessian, here.gradient)
+        if count < _NEWTON_STEPS:
+            step = -_solved(here.hessian, here.gradient)
+        else:
+            step = _proximal(smooth(x, active), weight[active], metric[active], x) - x
         length = np.abs(step).max(axis=-1) / np.maximum(np.abs(x).max(axis=-1), np.finfo(np.float64).tiny)
         found = length <= _FOUND
         moved, ahead, stuck = _searched(smooth, weight, metric, x, active, here, step, length)
@@ -89,12 +95,12 @@ def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, s
 
 def dual_norm(gradient: FloatArray, metric: FloatArray) -> FloatArray:
     """``sqrt(g' M^-1 g)`` (K,)."""
-    return np.sqrt(np.maximum(np.sum(gradient * _solved(metric, gradient), axis=-1), 0.0))
+    return np.asarray(np.sqrt(np.maximum(np.sum(gradient * _solved(metric, gradient), axis=-1), 0.0)))
 
 
 def norm(point: FloatArray, metric: FloatArray) -> FloatArray:
     """``sqrt(x' M x)`` (K,)."""
-    return np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", point, metric, point), 0.0))
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", point, metric, point), 0.0)))
 
 
 def lower_bound(
@@ -111,7 +117,9 @@ def lower_bound(
     return np.asarray(value - np.sum(gradient * point, axis=-1) - excess * reached)
 
 
-def _whole(smooth: Smooth, weight: FloatArray, metric: FloatArray, x: FloatArray, which: NDArray[np.intp]) -> Derivatives:
+def _whole(
+    smooth: Smooth, weight: FloatArray, metric: FloatArray, x: FloatArray, which: NDArray[np.intp]
+) -> Derivatives:
     """The derivatives of the whole objective, away from zero."""
     part = smooth(x, which)
     shape = metric[which]
@@ -122,6 +130,26 @@ def _whole(smooth: Smooth, weight: FloatArray, metric: FloatArray, x: FloatArray
     return Derivatives(
         part.value + weight[which] * size, part.gradient + slope * pull, part.hessian + slope[..., None] * across
     )
+
+
+def _proximal(part: Derivatives, weight: FloatArray, metric: FloatArray, x: FloatArray) -> FloatArray:
+    """The minimiser of the second-order expansion of L at x, plus the norm: it solves ``(H + l M) y = H x - g``, ``l ||y|| = k``."""
+    root = np.linalg.cholesky(metric)
+    inverse = np.linalg.inv(root)
+    values, vectors = np.linalg.eigh(inverse @ part.hessian @ inverse.swapaxes(1, 2))
+    values = np.maximum(values, 0.0)
+    target = np.einsum("kij,kj->ki", part.hessian, x) - part.gradient
+    target = np.einsum("kji,kj->ki", vectors, np.einsum("kij,kj->ki", inverse, target))
+    # l ||y|| rises from zero to ||target||; with less than k there, zero is the minimiser.
+    low, high = np.full(len(x), -700.0), np.full(len(x), 700.0)
+    for _ in range(70):
+        middle = 0.5 * (low + high)
+        multiplier = np.exp(middle)[:, None]
+        above = np.sqrt(np.sum((multiplier * target / (values + multiplier)) ** 2, axis=-1)) > weight
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    y = target / (values + np.exp(high)[:, None])
+    y = np.where((np.linalg.norm(target, axis=-1) > weight)[:, None], y, 0.0)
+    return np.asarray(np.einsum("kji,kj->ki", inverse, np.einsum("kij,kj->ki", vectors, y)))
 
 
 def _searched(
@@ -145,8 +173,11 @@ def _searched(
         trial[~alive] = 0.5 * x[waiting][~alive]
         there = _whole(smooth, weight, metric, trial, which[waiting])
         allowed = here.value[waiting] + 1e-4 * share[waiting] * slope[waiting]
-        noise = 4.0 * _EPS * np.abs(here.value[waiting])
-        falls = (there.value <= allowed) | ((length[waiting] <= _TINY) & (there.value <= here.value[waiting] + noise))
+        noise = 1e-10 * np.abs(here.value[waiting])
+        # Close to the minimum values say nothing: there the slope along the step has to shrink.
+        ahead_slope = np.abs(np.sum(step[waiting] * there.gradient, axis=-1))
+        flat = (ahead_slope <= 0.5 * np.abs(slope[waiting])) & (there.value <= here.value[waiting] + noise)
+        falls = (there.value <= allowed) | flat
         done = waiting[falls]
         moved[done] = trial[falls]
         for target, source in zip(ahead, there, strict=True):

@@ -14,6 +14,7 @@ from mdtheory.command import phase as command
 from mdtheory.command.axis_text import parse_axis, parse_boundary
 from mdtheory.command.main import main
 from mdtheory.phase import boundary
+from mdtheory.sweeps import sweeping
 
 X, Y = "noise:1e-3:0.4:6:log", "loss.smoothing:0:0.5:5"
 PROBLEM = ["--nonnegative", "--slope", "0.2", "--noisy-feature-decay", "1e-4"]

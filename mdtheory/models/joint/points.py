@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdtheory.expectation import flatten
+from mdtheory.expectation import Selection, flatten, restrict
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
 from mdtheory.models.joint.problem import LimitedExpressivity
@@ -34,6 +34,18 @@ class Points:
     flip: FloatArray
     rate: FloatArray
     weight: FloatArray
+
+    def take(self, selection: Selection) -> "Points":
+        """The points selected by a slice or mask."""
+        return Points(
+            loss=restrict(self.loss, selection),
+            num_classes=self.num_classes,
+            spread=self.spread,
+            clean=self.clean[selection],
+            flip=self.flip[selection],
+            rate=self.rate[selection],
+            weight=self.weight[selection],
+        )
 
     @classmethod
     def of(cls, problem: LimitedExpressivity) -> "Points":

@@ -122,7 +122,9 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
             object.__setattr__(self, name, positive(name, getattr(self, name)))
         flag("bias", self.bias)
         if self.spread.dim < n - 1:
-            raise fail("spread", self.spread, f"must have dimension {n - 1} at least, that of the logits of {n} classes")
+            raise fail(
+                "spread", self.spread, f"must have dimension {n - 1} at least, that of the logits of {n} classes"
+            )
         if not self.loss.is_convex:
             raise fail("loss", self.loss, "must be convex in a limited-expressivity problem")
         if not self.loss.smooth_slope:

@@ -1,0 +1,63 @@
+r"""N classes that are all alike: the joint problem as a convex programme in three scalars.
+
+With class means on a simplex, ``z_m = s (e_m - 1/N)``, and noisy features with the logits ``x e_m + y e_n``, centred, what is left is
+
+.. math::
+    (1-e) E\ell(z_m + R\xi, m) + e\,\ell(x e_m + y e_n, n) + 2\mu\sqrt{N-1}
+    \sqrt{(1-e)\left(\tfrac{N-1}{N}s^2 + R^2\right) + e B(x, y)}, \qquad R = c \sqrt{B(x - s, y)},
+
+with c = eta/C and ``B(a, b) = a^2 + b^2 - (a + b)^2/N``. It is convex, by the argument of two classes. It is solved in (s, p, y) with
+``p = s - x``, so that nothing cancels where memorising is dear and p and y are small.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdtheory.expectation import restrict
+from mdtheory.foundation.validation import FloatArray
+from mdtheory.models.joint.class_losses import centred_form, class_loss
+from mdtheory.models.joint.points import Points
+from mdtheory.optimisers.norm_newton import Derivatives, Found, minimise_with_norm
+
+# (x, y) from (s, p, y).
+_NOISY = np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+# (-p, y), the step from the class mean.
+_STEP = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def solve_symmetric(points: Points, start: FloatArray) -> Found:
+    """(s, p, y) of every point, from a start (K,) of the margin."""
+    # A quarter of the way to the wrong label, or as little as keeps the first cluster narrow.
+    step = 0.25 * start / (1.0 + points.rate**2)
+    first = np.stack([start, step, step], axis=-1)
+    return minimise_with_norm(lambda x, which: smooth_part(points, x, which), points.weight, metric(points), first)
+
+
+def metric(points: Points) -> FloatArray:
+    """M (K, 3, 3) of ``x' M x``: the squared norms of all logits."""
+    n = points.num_classes
+    form = centred_form(n)
+    clean = points.clean[:, None, None] * np.diag([1.0 - 1.0 / n, 0.0, 0.0])
+    dilated = (points.clean * points.rate**2)[:, None, None] * (_STEP.T @ form @ _STEP)
+    return np.asarray(clean + dilated + points.flip[:, None, None] * (_NOISY.T @ form @ _NOISY))
+
+
+def smooth_part(points: Points, x: FloatArray, which: NDArray[np.intp]) -> Derivatives:
+    """The loss of the selected points, clean and noisy."""
+    form = centred_form(points.num_classes)
+    clean, flip = points.clean[which], points.flip[which]
+    loss = class_loss(restrict(points.loss, which), points.num_classes, points.spread)
+    dilation = (points.rate[which] ** 2)[:, None, None] * (_STEP.T @ form @ _STEP)
+    pull = 2.0 * np.einsum("kij,kj->ki", dilation, x)
+    mean = loss.clean(x[:, 0], 0.5 * np.sum(x * pull, axis=-1))
+    noisy = loss.noisy(x[:, 0] - x[:, 1], x[:, 2])
+    first = np.array([1.0, 0.0, 0.0])
+    gradient = clean[:, None] * (mean.d_margin[:, None] * first + mean.d_square[:, None] * pull)
+    gradient = gradient + flip[:, None] * (noisy.gradient @ _NOISY)
+    crossed = first[:, None] * pull[:, None, :]
+    hessian = mean.d_margin2[:, None, None] * np.outer(first, first)
+    hessian = hessian + mean.d_margin_square[:, None, None] * (crossed + crossed.swapaxes(1, 2))
+    hessian = hessian + mean.d_square2[:, None, None] * pull[:, :, None] * pull[:, None, :]
+    hessian = clean[:, None, None] * (hessian + 2.0 * mean.d_square[:, None, None] * dilation)
+    hessian = hessian + flip[:, None, None] * (_NOISY.T @ noisy.hessian @ _NOISY)
+    return Derivatives(clean * mean.value + flip * noisy.value, gradient, hessian)
