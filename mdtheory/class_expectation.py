@@ -103,11 +103,11 @@ def mean_logsumexp(margin: ArrayLike, radius: ArrayLike, num_classes: int, sprea
     >>> abs(found.value - np.log(np.exp(2.0) + 9.0)) < 1e-13
     True
     >>> round(mean_logsumexp(2.0, 3.0, 10, mdt.Gaussian(16)).value, 12)
-    2.967098352585
+    3.008387144152
     """
     s, r = np.asarray(finite("margin", margin)), np.asarray(nonnegative("radius", radius))
     n = one_integer("num_classes", num_classes, 2, MAX_CLASSES)
-    instance("spread", spread, Spread, "must be a Spread, for example Gaussian(dim=16)")
+    instance("spread", spread, Spread, "a Spread, for example Gaussian(dim=16)")
     if not isinstance(spread, Gaussian):
         raise fail("spread", spread, "must be Gaussian: the mean over other spreads has no formula here")
     if spread.dim < n - 1:

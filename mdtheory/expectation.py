@@ -14,6 +14,8 @@ _BLOCK = 4096
 _PIECE = 256
 # Few points are integrated at many nodes at once: calls of NumPy would cost more than the numbers. In cache, still.
 _TOGETHER = 8192
+# The spread whose nodes are few.
+_NARROW = 0.5
 Selection = NDArray[np.bool_] | NDArray[np.intp] | slice
 _Kernel = Callable[[Loss, Spread, FloatArray, FloatArray, FloatArray | None], FloatArray]
 # Scales at which expectations are taken. Below, the stiffness is constant to rounding; no solution lies above.
@@ -101,32 +103,43 @@ class Moments(NamedTuple):
     d_scale2: FloatArray
 
 
-def moments(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray) -> Moments:
-    """The expectation of a loss and its derivatives, for one block as in `slopes`; of a loss with a continuous slope."""
+def moments(loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, *, rough: bool = False) -> Moments:
+    """The expectation of a loss and its derivatives, for one block as in `slopes`; of a loss with a continuous slope.
+
+    A `rough` one, to a few digits, is that of the few nodes that a narrow spread needs: a convex function still.
+    """
+    if rough:
+        nodes, weights = spread.smooth_rule(np.zeros(1), np.full(1, _NARROW), np.pi)
+        return _on_nodes(loss, centre, scale, nodes, weights)
     room = _room(loss, centre, None)
     position, inside = _split_positions(loss, spread, centre, scale, room)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
-    found = np.zeros((6, *centre.shape))
-    for node, weight in zip(nodes, 0.5 * weights, strict=True):
-        for zeta in (node, -node):
-            _add_moments(found, loss, centre + scale * zeta, zeta, weight)
+    found = _on_nodes(loss, centre, np.where(inside, 0.0, scale), nodes, weights)
     for pick in _pieces(inside):
         part, nodes, weights = _split(loss, spread, scale[pick], position[pick], pick)
         at = centre[pick][:, None] + scale[pick][:, None] * nodes
         slope, curvature = part.slope_and_curvature(at)
         terms = (part.profile(at), slope, nodes * slope, curvature, nodes * curvature, nodes**2 * curvature)
-        found[:, pick] = [np.sum(weights * term, axis=-1) for term in terms]
+        for target, term in zip(found, terms, strict=True):
+            target[pick] = np.sum(weights * term, axis=-1)
+    return found
+
+
+def _on_nodes(loss: Loss, centre: FloatArray, scale: FloatArray, nodes: FloatArray, weights: FloatArray) -> Moments:
+    """By pairs of nodes +-zeta, many of them at once where there are few points."""
+    zeta = np.stack([nodes, -nodes], axis=-1).ravel()
+    shares = np.repeat(0.5 * weights, 2)
+    found = np.zeros((6, *centre.shape))
+    together = max(_TOGETHER // max(centre.size, 1), 1)
+    for start in range(0, zeta.size, together):
+        some = slice(start, start + together)
+        at = centre + scale * zeta[some, None]
+        slope, curvature = loss.slope_and_curvature(at)
+        powers = shares[some] * zeta[some] ** np.arange(3)[:, None]
+        found[0] += shares[some] @ loss.profile(at)
+        found[1:3] += powers[:2] @ slope
+        found[3:] += powers @ curvature
     return Moments(*found)
-
-
-def _add_moments(found: FloatArray, loss: Loss, at: FloatArray, zeta: float, weight: float) -> None:
-    slope, curvature = loss.slope_and_curvature(at)
-    found[0] += weight * loss.profile(at)
-    found[1] += weight * slope
-    found[2] += (weight * zeta) * slope
-    found[3] += weight * curvature
-    found[4] += (weight * zeta) * curvature
-    found[5] += (weight * zeta**2) * curvature
 
 
 def restrict(loss: Loss, selection: Selection, *, as_column: bool = False) -> Loss:

@@ -76,6 +76,7 @@ def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, s
         return Found(point, converged)
     x = point[active]
     here = _whole(smooth, weight, metric, x, active)
+    before = np.full(active.size, np.inf)
     for count in range(_NEWTON_STEPS + _PROXIMAL_STEPS):
         if not active.size:
             break
@@ -84,12 +85,14 @@ def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, s
         else:
             step = _proximal(smooth(x, active), weight[active], metric[active], x) - x
         length = np.abs(step).max(axis=-1) / np.maximum(np.abs(x).max(axis=-1), np.finfo(np.float64).tiny)
-        found = length <= _FOUND
+        # Short steps that no longer shrink are rounding: next to the kink it is more than that of the point.
+        found = (length <= _FOUND) | ((length <= _TINY) & (length > 0.5 * before))
         moved, ahead, stuck = _searched(smooth, weight, metric, x, active, here, step, length)
         point[active] = moved
         converged[active] |= found | (stuck & (length <= _TINY))
         going = ~(found | stuck)
         active, x, here = active[going], moved[going], Derivatives(*(part[going] for part in ahead))
+        before = length[going]
     return Found(point, converged)
 
 

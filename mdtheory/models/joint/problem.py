@@ -20,6 +20,7 @@ from mdtheory.foundation.validation import (
 )
 from mdtheory.losses import Loss
 from mdtheory.models.features.problem import UFM
+from mdtheory.models.joint.class_losses import class_loss
 from mdtheory.models.model import Problem
 from mdtheory.spreads import Sphere, Spread
 
@@ -88,11 +89,11 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
 
     loss: Loss
     _: KW_ONLY
-    num_classes: int = 2
     noise: Real
     slope: Real
     weight_decay: Real
     feature_decay: Real
+    num_classes: int = 2
     spread: Spread = field(default_factory=lambda: Sphere(8))
     bias: bool = False
 
@@ -112,8 +113,8 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        instance("loss", self.loss, Loss, "must be a Loss, for example CrossEntropy()")
-        instance("spread", self.spread, Spread, "must be a Spread, for example Sphere(dim=8)")
+        instance("loss", self.loss, Loss, "a Loss, for example CrossEntropy()")
+        instance("spread", self.spread, Spread, "a Spread, for example Sphere(dim=8)")
         n = one_integer("num_classes", self.num_classes, 2, MAX_CLASSES)
         object.__setattr__(self, "num_classes", n)
         noise = real("noise", self.noise, lambda x: (x >= 0) & (x < n - 1), _noise_domain(n))
@@ -131,6 +132,8 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
             raise fail("loss", self.loss, "must have a continuous slope in a limited-expressivity problem")
         if not self.loss.shift_invariant and not self.bias:
             raise fail("bias", False, "must be True for a loss that changes with a shift of the logits")
+        if n > 2:
+            class_loss(self.loss, n, self.spread)
         self.shape  # noqa: B018  raises where the shapes do not broadcast
 
     def __eq__(self, other: object) -> bool:

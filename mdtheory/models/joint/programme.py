@@ -14,7 +14,7 @@ from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.optimisers.norm_newton import lower_bound, norm
 
 # Points that are solved together.
-_BLOCK = 2048
+_BLOCK = 32768
 # What quadrature and rounding leave of a mean, relative to the terms of the objective.
 _INEXACT = 1e-13
 

@@ -36,12 +36,12 @@ MODEL = Model(
     solve=_solve,
     parameters=(
         Parameter("loss", "", "loss", kind="part"),
-        Parameter("num_classes", "N", "number of classes", log=True, kind="count", default=2),
         Parameter("noise", r"\eta", "noise level", log=True, help="ratio of noisy to clean mass", default=0.1),
         Parameter("slope", "C", "memorization-dilation slope", log=True, default=1.0),
         Parameter("weight_decay", r"\lambda_W", "weight decay", log=True, default=5e-3),
         Parameter("feature_decay", r"\lambda_H", "feature decay", log=True, default=5e-3),
         Parameter("decay", r"\lambda_W = \lambda_H", "weight and feature decay", log=True),
+        Parameter("num_classes", "N", "number of classes", log=True, kind="count", default=2),
         Parameter("spread", r"\xi", "spread of the clean examples", kind="part"),
         Parameter("bias", "", "bias", help="a bias of the logits", kind="flag", default=False),
     ),

@@ -21,7 +21,12 @@ def solve_two_classes(points: Points, start: FloatArray) -> Found:
     """(s, w) of every point, from a start (K,) of the margin."""
     # A quarter of the way to the wrong label, or as little as keeps the first cluster narrow.
     first = np.stack([start, 0.5 * start / (1.0 + points.rate**2)], axis=-1)
-    return minimise_with_norm(lambda x, which: smooth_part(points, x, which), points.weight, metric(points), first)
+    forms = metric(points)
+    # Most steps are made with few nodes.
+    near = minimise_with_norm(lambda x, which: smooth_part(points, x, which, rough=True), points.weight, forms, first)
+    usable = near.converged & np.all(near.point > 0, axis=-1)
+    first = np.where(usable[:, None], near.point, first)
+    return minimise_with_norm(lambda x, which: smooth_part(points, x, which), points.weight, forms, first)
 
 
 def metric(points: Points) -> FloatArray:
@@ -33,13 +38,13 @@ def metric(points: Points) -> FloatArray:
     return 0.5 * m
 
 
-def smooth_part(points: Points, x: FloatArray, which: NDArray[np.intp]) -> Derivatives:
+def smooth_part(points: Points, x: FloatArray, which: NDArray[np.intp], *, rough: bool = False) -> Derivatives:
     """The loss of the selected points, clean and noisy."""
     loss, c = restrict(points.loss, which), points.rate[which]
     clean, flip = points.clean[which], points.flip[which]
     s, w = x[:, 0], x[:, 1]
     sign = np.where(w < 0, -1.0, 1.0)
-    mean = moments(loss, points.spread, s, c * np.abs(w))
+    mean = moments(loss, points.spread, s, c * np.abs(w), rough=rough)
     by_w, mixed = c * sign * mean.d_scale, c * sign * mean.d_centre_scale
     slope, curvature = loss.slope_and_curvature(w - s)
     gradient = np.stack([clean * mean.d_centre - flip * slope, clean * by_w + flip * slope], axis=-1)
