@@ -100,7 +100,7 @@ def mean_logsumexp(margin: ArrayLike, radius: ArrayLike, num_classes: int, sprea
 
     >>> import mdtheory as mdt
     >>> found = mean_logsumexp(2.0, 0.0, 10, mdt.Gaussian(16))
-    >>> abs(found.value - np.log(np.exp(2.0) + 9.0)) < 1e-13
+    >>> bool(abs(found.value - np.log(np.exp(2.0) + 9.0)) < 1e-13)
     True
     >>> round(mean_logsumexp(2.0, 3.0, 10, mdt.Gaussian(16)).value, 12)
     3.008387144152

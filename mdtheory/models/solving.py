@@ -8,6 +8,8 @@ from mdtheory.models.dilation.problem import MDMethod, MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.features.problem import UFM, UFMMethod
 from mdtheory.models.features.solution import UFMSolution
+from mdtheory.models.joint.problem import JointMethod, LimitedExpressivity
+from mdtheory.models.joint.solution import JointSolution
 from mdtheory.models.max_margin.problem import MaxMargin, MaxMarginMethod
 from mdtheory.models.max_margin.solving import MaxMarginSolution
 from mdtheory.models.model import Options, Problem
@@ -38,6 +40,10 @@ def solve(
 ) -> MaxMarginSolution: ...
 @overload
 def solve(
+    problem: LimitedExpressivity, *, method: JointMethod = "auto", tolerance: float | None = None
+) -> JointSolution: ...
+@overload
+def solve(
     problem: Problem[S, str],
     *,
     method: str = "auto",
@@ -59,7 +65,7 @@ def solve(
 
     Parameters
     ----------
-    problem : UFM, MemorizationDilation, MaxMargin or a problem of another type
+    problem : UFM, MemorizationDilation, LimitedExpressivity, MaxMargin or a problem of another type
     method : str, default "auto"
         For a UFM: "closed-form" (symmetric problems, and the squared error with free features), "factorized" (free
         features: a second-order method in the logits, to a thousand classes) or "convex" (cvxpy; to 60 classes).
@@ -67,7 +73,7 @@ def solve(
         labels, and features too narrow for the convex optimum, have their own methods, named in the solution.
         For a memorization-dilation problem "reduced" (the default: exact, vectorised), "expansion" (closed form,
         to second order in the dilation; exact for the squared error and the hinge) or "convex" (the conic programme
-        in cvxpy without assuming symmetry; one point at a time). For a max-margin problem "closed-form" (the default)
+        in cvxpy without assuming symmetry; one point at a time). A limited-expressivity problem has "auto" only. For a max-margin problem "closed-form" (the default)
         or "convex".
     tolerance : float, optional
         The gap, relative to the objective, up to which the status is OPTIMAL; a solver that iterates aims at it. For

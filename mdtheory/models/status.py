@@ -40,7 +40,7 @@ _MESSAGES = {
     Status.OBSERVED: "best point found by a search; not proved globally optimal: see `gap`",
     Status.APPROXIMATE: "an expansion: see `expansion_parameter` and `gap` for its accuracy",
     Status.INACCURATE: "the gap to the recomputed lower bound is above the tolerance; see `gap`",
-    Status.BOUNDED: "best of many local searches, not proved optimal; the optimum lies between `lower_bound` and `objective`",
+    Status.BOUNDED: "best of many local searches or of a symmetric family, not proved optimal; the optimum lies between `lower_bound` and `objective`",
     Status.FAILED: "no answer in the range of floating-point numbers, or the iteration did not settle; its fields are NaN",
 }
 

@@ -90,7 +90,8 @@ def test_two_classes_against_a_search_over_all_vectors(phi, loss, flip, theirs, 
         phi = lambda t: loss.profile(t)  # noqa: E731  whatever its scale
     best = brute_force(phi, problem)
     assert sol.status is mdt.Status.OPTIMAL
-    assert sol.lower_bound <= best * (1 + 1e-9)
+    # The kink of a slope leaves 1e-8 to the quadrature of the search.
+    assert sol.lower_bound <= best * (1 + 1e-8)
     assert sol.objective == pytest.approx(best, rel=1e-7)
 
 
