@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from matplotlib.image import imread
-from test_pictures import texts_outside
+from texts import texts_outside
 
 from mdtheory.drawing import canvas
 
