@@ -1,0 +1,1 @@
+"""Class means, classifier, noisy features and dilation optimal together."""
