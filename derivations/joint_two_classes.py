@@ -26,6 +26,18 @@ L(x) - grad L(x)'x holds where the dual norm of grad L(x) is at most k, and is t
 import sympy as sp
 from _check import identity, nonnegative
 
+PROVES = {
+    "joint-collapse-threshold": {
+        "hypotheses": ("cross-entropy", "free features", "isotropic spread", "relative scaling"),
+        "assumptions": ("decay > 0", "noise > 0", "noise < 1", "slope > 0", "smoothing >= 0", "smoothing < 1"),
+        "definitions": {"flip": "noise/(1 + noise)", "theirs": "slope/(1 + noise)"},
+        "conclusion": (
+            "margin iff-positive (1 - smoothing)**2/4*(theirs**2 + flip*(1 - 2*flip)**2)/(theirs**2 + flip) - 2*decay**2",
+        ),
+        "quantities": {"margin": "the margin of jointly optimal class means, zero where everything vanishes"},
+    },
+}
+
 e, c, k = sp.symbols("e c k", positive=True)
 s, t, slope = sp.symbols("s t slope", real=True)
 
@@ -80,6 +92,9 @@ def collapse() -> None:
     matrix = sp.Matrix([[share * (1 + c**2), share * c**2], [share * c**2, share * c**2 + e]])
     dual = (gradient.T * matrix.inv() * gradient)[0]
     theirs = sp.Symbol("C", positive=True)
+    alpha, x = sp.symbols("alpha x", real=True)
+    smoothed = sp.log(1 + sp.exp(-x)) + alpha / 2 * x
+    identity("the slope of cross-entropy at zero", sp.diff(smoothed, x).subs(x, 0), -(1 - alpha) / 2)
     stated = slope**2 * (theirs**2 + e * (1 - 2 * e) ** 2) / (theirs**2 + e)  # claim
     identity("the squared dual norm, with the slope C = e/c between probabilities", dual.subs(c, e / theirs), stated)
 

@@ -30,11 +30,6 @@ weight = sp.sqrt(2) * decay
 """The cost of a unit of margin."""
 
 
-def entropy(w: sp.Expr) -> sp.Expr:
-    """The binary entropy."""
-    return -w * sp.log(w) - (1 - w) * sp.log(1 - w)
-
-
 def solved(decay: float, noise: float, slope: float, smoothing: float = 0.0) -> JointBalls:
     """The optimum in balls."""
     return solve_joint(

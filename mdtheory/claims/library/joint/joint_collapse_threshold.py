@@ -24,7 +24,8 @@ CLAIM = Claim(
             (1 - smoothing) ** 2 / 4 * (theirs**2 + flip * (1 - 2 * flip) ** 2) / (theirs**2 + flip) - 2 * decay**2,
         ),
     ),
-    expected=Verdict.SUPPORTED,
-    hypotheses=SETTING,
+    expected=Verdict.PROVED,
+    hypotheses=(*SETTING, "relative scaling"),
+    derivation="derivations/joint_two_classes.py",
     most_samples=MOST,
 )
