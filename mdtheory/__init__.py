@@ -46,6 +46,7 @@ from mdtheory.questions.imbalance import (
     merge_threshold,
     zero_collapse_threshold,
 )
+from mdtheory.questions.joint import equal_dilation_slope, giving_up_slope, least_error_smoothing, worst_slope
 from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
 from mdtheory.questions.thresholds import collapse_threshold, critical_noise
@@ -105,9 +106,12 @@ __all__ = [
     "collapse_threshold",
     "critical_noise",
     "direction_distance",
+    "equal_dilation_slope",
     "exchangeable_optimum",
     "falsify",
+    "giving_up_slope",
     "is_exchangeable",
+    "least_error_smoothing",
     "logits_error",
     "merge_threshold",
     "multilabel_optimum",
@@ -121,6 +125,7 @@ __all__ = [
     "soft_label_limit",
     "solve",
     "sweep",
+    "worst_slope",
     "zero_collapse_threshold",
 ]
 
