@@ -87,8 +87,8 @@ def memorization(problem: MemorizationDilation) -> FloatArray:
         return np.asarray(-np.asarray(solution.noisy_margin) / problem.configuration.margin)
     points = points_of(problem)
     nu, rho = at_margin_zero(points)
-    first, _ = points.slope(points.eta * points.c * rho)
-    return imbalance(first * points.c, 4.0 * nu * rho)
+    first, _ = points.slope(points.noise * points.rate * rho)
+    return imbalance(first * points.rate, 4.0 * nu * rho)
 
 
 def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArray:
@@ -104,7 +104,7 @@ def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArra
     if not has_explicit_signs(loss):
         return imbalance(solve(problem).normalized_dilation, level)
     points, levels = points_of(problem), np.broadcast_to(level, problem.shape).ravel()
-    noisy = points.eta > 0
+    noisy = points.noise > 0
     answer = np.full(noisy.shape, -1.0)
     if np.all(noisy):
         answer = _force_imbalance(points, levels)
@@ -114,17 +114,18 @@ def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArra
 
 
 def _force_imbalance(points: Points, level: FloatArray) -> FloatArray:
-    r = level * points.distance
-    allowed = r / (points.eta * points.c)
+    classes = points.classes
+    r = level * classes.mean_distance
+    allowed = r / (points.noise * points.rate)
     first, _ = points.slope(r)
-    nu = 0.25 * first * points.c / allowed
+    nu = 0.25 * first * points.rate / allowed
     if points.constrained or not points.loss.shift_invariant:
         return imbalance(response(points, nu).rho, allowed)
-    total = points.lam + nu
-    drop = np.where(points.lam > 0, points.lam / np.where(total > 0, total, 1.0), 0.0) * points.centre
-    w = points.kap * np.sqrt(np.maximum((allowed - drop) * (allowed + drop), 0.0))
-    slope, _ = points.loss.slope_and_curvature(w - points.s)
-    force, pull, hold = -0.5 * points.kap**2 * slope, points.lam * points.s, total * w
+    total = points.decay + nu
+    drop = np.where(points.decay > 0, points.decay / np.where(total > 0, total, 1.0), 0.0) * classes.centre_norm
+    w = classes.weight_distance * np.sqrt(np.maximum((allowed - drop) * (allowed + drop), 0.0))
+    slope, _ = points.loss.slope_and_curvature(w - classes.margin)
+    force, pull, hold = (-0.5 * classes.weight_distance**2 * slope, points.decay * classes.margin, total * w)
     return np.asarray((pull + force - hold) / (pull + np.abs(force) + hold))
 
 
@@ -163,11 +164,11 @@ def slope_response(problem: MemorizationDilation) -> FloatArray:
     if not loss.is_convex or not loss.smooth_slope:
         raise fail("loss", loss, "must be convex with a continuous slope for a smooth dependence on the slope C")
     points = points_of(problem)
-    if np.any(points.eta == 0):
+    if np.any(points.noise == 0):
         raise fail("noise", 0.0, "must be positive: without noise there is no dilation")
     r, rho, *_ = kernel(loss)(points)
     first, _ = points.slope(r)
-    nu = 0.25 * first * points.c / rho
+    nu = 0.25 * first * points.rate / rho
     answer = response(points, nu)
     if isinstance(answer, Response):
         return 1.0 + 2.0 * answer.elasticity

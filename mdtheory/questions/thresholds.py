@@ -125,13 +125,13 @@ def critical_noise(problem: MemorizationDilation) -> Real:
     points = points_of(problem)
     nu, rho = at_margin_zero(points)
     with np.errstate(under="ignore"):
-        log_nu, log_full = np.log(nu), np.log(points.kap) + points.log_c + np.log(rho)
+        log_nu, log_full = np.log(nu), np.log(points.classes.weight_distance) + points.log_rate + np.log(rho)
     # At noise eta the margin vanishes where ``eta c^2 F'(r)/(4r) = nu`` with ``kap r = eta full``.
     at_full = np.log(points.stiffness(np.exp(np.clip(log_full, -700.0, 100.0)))[0])
-    within = 2.0 * points.log_c + at_full > log_nu
+    within = 2.0 * points.log_rate + at_full > log_nu
     noise = np.full(rho.shape, np.inf)
     if np.any(within):
-        target = (log_nu - 2.0 * points.log_c + log_full)[within]
+        target = (log_nu - 2.0 * points.log_rate + log_full)[within]
         log_scale = log_scale_of_force(points.take(within), target)
         noise[within] = np.exp(np.minimum(log_scale - log_full[within], 0.0))
     return scalar_or_array(noise.reshape(problem.shape))
@@ -215,7 +215,10 @@ def _largest_on_cone(gram: FloatArray) -> float:
 
 def at_margin_zero(points: Points) -> tuple[FloatArray, FloatArray]:
     """The multiplier nu of the constraint at which the noisy margin is zero, and the memorization that belongs to it."""
-    nu = np.asarray(-0.5 * points.kap**2 * points.loss.profile_derivative(0.0) / points.s)
+    classes = points.classes
+    nu = np.asarray(-0.5 * classes.weight_distance**2 * points.loss.profile_derivative(0.0) / classes.margin)
     if not points.loss.shift_invariant:
         return nu, response(points, nu).rho
-    return nu, np.hypot(points.s / points.kap, points.lam / (points.lam + nu) * points.centre)
+    return nu, np.hypot(
+        classes.margin / classes.weight_distance, points.decay / (points.decay + nu) * classes.centre_norm
+    )

@@ -425,10 +425,10 @@ def test_the_largest_dilation_over_the_slope_of_cross_entropy_is_a_lambert_funct
     at = vertices(curve)
     solution, points = on(problem, curve), residuals.points_of(with_values(problem, at))
     force, _ = points.slope(np.asarray(solution.dilation))
-    w = lambertw(np.exp(points.s - 1.0)).real
+    w = lambertw(np.exp(points.classes.margin - 1.0)).real
     np.testing.assert_allclose(solution.dilation * force, 2.0 * at["noise"] * w, rtol=1e-12)
     # t* = 1 - s + W is first order in the error of C, the line above is not.
-    np.testing.assert_allclose(solution.noisy_margin, 1.0 - points.s + w, atol=1e-8)
+    np.testing.assert_allclose(solution.noisy_margin, 1.0 - points.classes.margin + w, atol=1e-8)
 
 
 def test_the_largest_dilation_over_the_slope_of_the_squared_error_is_a_square_root():

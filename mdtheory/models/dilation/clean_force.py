@@ -68,7 +68,7 @@ def expansion_error(problem: MemorizationDilation, dilation: FloatArray, *, expa
         points, r = points.take(known), r[known]
         stiffness = points.initial_stiffness()
         with np.errstate(over="ignore"):
-            log_scale = np.log(points.kap) + np.log(r)
+            log_scale = np.log(points.classes.weight_distance) + np.log(r)
         if expanded:
             found = log_scale_of_force(points, log_scale + np.log(stiffness))
             ratio = np.expm1(np.clip(log_scale - found, -700.0, 700.0))

@@ -31,21 +31,22 @@ class _Displacement:
 
 def distant_response(points: Points, log_nu: FloatArray, start: FloatArray | None = None) -> Response:
     """The noisy feature for the logarithm of a multiplier; `start` is not used."""
+    classes = points.classes
     # A displacement that overflows makes its point NaN.
     with np.errstate(divide="ignore", over="ignore", under="ignore", invalid="ignore"):
-        log_lam, log_kap = np.log(points.lam), np.log(points.kap)
+        log_lam, log_kap = np.log(points.decay), np.log(classes.weight_distance)
         log_total = np.logaddexp(log_lam, log_nu)
         log_step, log_share = 2.0 * log_kap - np.log(2.0) - log_total, log_lam - log_total
         mobile = np.exp(log_nu - log_total)
-        found = _displace(points.loss, points.s, log_step, log_share)
-        along, across = found.log_size - log_kap, log_share + np.log(points.centre)
+        found = _displace(points.loss, classes.margin, log_step, log_share)
+        along, across = found.log_size - log_kap, log_share + np.log(classes.centre_norm)
         log_rho = np.maximum(0.5 * np.logaddexp(2.0 * along, 2.0 * across), -1e300)
         share = np.exp(2.0 * (along - log_rho)) / found.resistance + np.exp(2.0 * (across - log_rho))
         share = np.where(np.isinf(log_rho), 1.0, share)
         answer = Response(
             np.exp(log_rho),
-            found.size - points.s,
-            points.centre * -np.expm1(log_share),
+            found.size - classes.margin,
+            classes.centre_norm * -np.expm1(log_share),
             -mobile * share,
             np.where(np.isinf(found.size), 0.0, -mobile * found.size / found.resistance),
             log_rho,
@@ -55,11 +56,12 @@ def distant_response(points: Points, log_nu: FloatArray, start: FloatArray | Non
 
 def _distant_face(points: Points, log_step: FloatArray, mobile: FloatArray, interior: Response) -> Response:
     """As in `newton`: on the face the margin solves the same equation without offset, with half the step."""
-    outside = interior.level < interior.margin / points.kap
+    classes = points.classes
+    outside = interior.level < interior.margin / classes.weight_distance
     none = np.zeros(log_step.shape)
     found = _displace(points.loss, none, log_step - np.log(2.0), np.full(none.shape, -np.inf))
-    reach = found.size * np.sqrt(2.0) / points.kap
-    rho = np.hypot(points.distance / np.sqrt(2.0), reach)
+    reach = found.size * np.sqrt(2.0) / classes.weight_distance
+    rho = np.hypot(classes.mean_distance / np.sqrt(2.0), reach)
     log_rho = np.log(rho)
     face = (
         rho,

@@ -41,20 +41,21 @@ def expansion_points(points: Points) -> tuple[FloatArray, ...]:
 
 def respond(points: Points, nu: FloatArray, start: FloatArray | None = None) -> Response:
     """The noisy feature for multiplier nu >= 0, for a loss that is a function of the margin alone."""
-    total = points.lam + nu
+    classes = points.classes
+    total = points.decay + nu
     with np.errstate(divide="ignore", invalid="ignore"):
-        step = np.where(total > 0, 0.5 * points.kap**2 / total, np.inf)
-        share = np.where(total > 0, points.lam / total, 0.0)
-    w = points.loss.displacement(points.s, step, share * points.s, start)
-    t = w - points.s
-    drop = share * points.centre
-    rho = np.sqrt((w / points.kap) ** 2 + drop**2)
-    level = points.centre - drop
+        step = np.where(total > 0, 0.5 * classes.weight_distance**2 / total, np.inf)
+        share = np.where(total > 0, points.decay / total, 0.0)
+    w = points.loss.displacement(classes.margin, step, share * classes.margin, start)
+    t = w - classes.margin
+    drop = share * classes.centre_norm
+    rho = np.sqrt((w / classes.weight_distance) ** 2 + drop**2)
+    level = classes.centre_norm - drop
     # Implicit differentiation: (lam + nu + kap^2 phi''/2) dw = -w dnu and d(drop) = -drop/(lam + nu) dnu.
     _, curvature = points.loss.slope_and_curvature(t)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rate = w / (total + 0.5 * points.kap**2 * curvature)
-        fall = w * rate / points.kap**2 + drop**2 / total
+        rate = w / (total + 0.5 * classes.weight_distance**2 * curvature)
+        fall = w * rate / classes.weight_distance**2 + drop**2 / total
         elasticity = -nu * fall / rho**2
     answer = Response(rho, t, level, elasticity, -nu * rate)
     return _on_face(points, nu, answer) if points.constrained else answer
@@ -85,8 +86,8 @@ def rows_of(points: Points, answer: Response) -> tuple[FloatArray, ...]:
 def scale_of(points: Points, answer: Response) -> FloatArray:
     """``kap r`` of a response, within the range at which expectations are taken."""
     if answer.log_rho is None:
-        return np.asarray(points.kap * points.eta * points.c * answer.rho)
-    log_scale = np.log(points.kap) + points.log_eta + points.log_c + answer.log_rho
+        return np.asarray(points.classes.weight_distance * points.noise * points.rate * answer.rho)
+    log_scale = np.log(points.classes.weight_distance) + points.log_noise + points.log_rate + answer.log_rho
     # Not a number where a memorization overflows: then no multiplier is large enough.
     return np.asarray(np.exp(np.clip(np.where(np.isnan(log_scale), 100.0, log_scale), -700.0, 100.0)))
 
@@ -120,7 +121,7 @@ def _log_multiplier(points: Points) -> tuple[FloatArray, FloatArray | None]:
         if step > 8:
             settled |= bracketed & (high - low <= 1e-15 * np.maximum(np.abs(middle), 10.0))
         if not points.constrained:
-            start = answer.margin + points.s + answer.velocity * (updated - log_nu)
+            start = answer.margin + points.classes.margin + answer.velocity * (updated - log_nu)
             guess[index] = start
         log_nu = updated
         found[index[settled]] = log_nu[settled]
@@ -141,11 +142,12 @@ def _near_response(points: Points, log_nu: FloatArray, start: FloatArray | None)
 
 def _on_face(points: Points, nu: FloatArray, interior: Response) -> Response:
     """Replace responses that left the cone by those on its face, where u is a multiple of the own class mean."""
-    a, c = points.distance / np.sqrt(2.0), points.kap / np.sqrt(2.0)
-    outside = interior.level < interior.margin / points.kap
+    classes = points.classes
+    a, c = classes.mean_distance / np.sqrt(2.0), classes.weight_distance / np.sqrt(2.0)
+    outside = interior.level < interior.margin / classes.weight_distance
     if not np.any(outside):
         return interior
-    total = points.lam + nu
+    total = points.decay + nu
     # t (lam + nu) + (c^2/2) phi'(t) = 0 is the same equation with margin 0 and offset 0.
     zero = np.zeros(total.shape)
     with np.errstate(divide="ignore"):

@@ -1,6 +1,6 @@
 """The reduced problem as data: what the solvers know of each point, and what they say of a noisy feature."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,36 +21,28 @@ class Points:
     ----------
     loss : Loss
     spread : Spread
-    s, kap, distance, centre : array
-        Margin, ||w_1 - w_2||, D and ||(h_1 + h_2)/2||.
-    s0, shortfall, kp : array
-        Logit sum at a class mean, 1 - s0, and ||w_1 + w_2||: squared error without a bias, else zero.
-    eta, c, lam : array
-        Noise, D^q/C and the decay of noisy features.
-    log_eta, log_c : array
-        Logarithms of the first two; c itself may overflow.
+    classes : Configuration
+        Class means and classifier.
+    noise, rate, decay : array
+        eta, ``c = D^q/C``, and lambda, the decay of noisy features.
+    log_noise, log_rate : array
+        Logarithms of the first two; the rate itself may overflow.
     extreme : array of bool
         Where products of these numbers may leave the range of a double.
     room : array or None
-        Distance from s up to the kink of the loss.
+        Distance from the margin up to the kink of the loss.
     constrained : bool
         Whether u >= 0.
     """
 
     loss: Loss
     spread: Spread
-    s: FloatArray
-    kap: FloatArray
-    distance: FloatArray
-    centre: FloatArray
-    s0: FloatArray
-    shortfall: FloatArray
-    kp: FloatArray
-    eta: FloatArray
-    c: FloatArray
-    lam: FloatArray
-    log_eta: FloatArray
-    log_c: FloatArray
+    classes: Configuration
+    noise: FloatArray
+    rate: FloatArray
+    decay: FloatArray
+    log_noise: FloatArray
+    log_rate: FloatArray
     extreme: NDArray[np.bool_]
     room: FloatArray | None
     constrained: bool
@@ -58,24 +50,27 @@ class Points:
     def take(self, selection: Selection) -> "Points":
         """The points selected by a slice or mask."""
         chosen = {name: getattr(self, name)[selection] for name in _OVER_POINTS}
+        classes = Configuration(
+            **{field.name: getattr(self.classes, field.name)[selection] for field in fields(Configuration)}
+        )
         room = None if self.room is None else self.room[selection]
-        return replace(self, loss=restrict(self.loss, selection), room=room, **chosen)
+        return replace(self, loss=restrict(self.loss, selection), classes=classes, room=room, **chosen)
 
     @property
     def log_gain(self) -> FloatArray:
         """``log(eta c^2)``."""
-        return np.asarray(self.log_eta + 2.0 * self.log_c)
+        return np.asarray(self.log_noise + 2.0 * self.log_rate)
 
     def initial_stiffness(self) -> FloatArray:
         """``F''(0)/4``, the limit of ``F'(r)/(4 r)``."""
         loss, room = self.loss, self.room
-        bend = loss.profile_curvature(self.s) if room is None else loss.slopes_before_minimizer(room)[1]
-        return np.asarray(0.5 * self.kap**2 * (bend / self.spread.dim) + self._floor)
+        bend = loss.profile_curvature(self.classes.margin) if room is None else loss.slopes_before_minimizer(room)[1]
+        return np.asarray(0.5 * self.classes.weight_distance**2 * (bend / self.spread.dim) + self._floor)
 
     def stiffness(self, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``F'(r)/(4 r)`` and ``F''(r)/4`` at ``kap r = scale``."""
-        first, second = stiffness(self.loss, self.spread, self.s, scale, self.room)
-        half, floor = 0.5 * self.kap**2, self._floor
+        first, second = stiffness(self.loss, self.spread, self.classes.margin, scale, self.room)
+        half, floor = 0.5 * self.classes.weight_distance**2, self._floor
         return half * first + floor, half * second + floor
 
     def initial_curvature(self) -> FloatArray:
@@ -84,36 +79,24 @@ class Points:
 
     def slope(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
         """F'(r) and F''(r)."""
-        first, second = self.stiffness(self.kap * r)
+        first, second = self.stiffness(self.classes.weight_distance * r)
         return 4.0 * first * r, 4.0 * second
 
     def dilation_of(self, rho: FloatArray, log_rho: FloatArray) -> FloatArray:
         """``r = eta c rho``: zero where it underflows."""
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            return np.where(self.extreme, np.exp(self.log_eta + self.log_c + log_rho), self.eta * self.c * rho)
+            return np.where(
+                self.extreme, np.exp(self.log_noise + self.log_rate + log_rho), self.noise * self.rate * rho
+            )
 
     @property
     def _floor(self) -> FloatArray:
         if self.loss.shift_invariant:
-            return self.lam
-        return np.asarray(self.lam + 0.25 * self.kp**2 / self.spread.dim)
+            return self.decay
+        return np.asarray(self.decay + 0.25 * self.classes.weight_sum**2 / self.spread.dim)
 
 
-_OVER_POINTS = (
-    "s",
-    "kap",
-    "distance",
-    "centre",
-    "s0",
-    "shortfall",
-    "kp",
-    "eta",
-    "c",
-    "lam",
-    "log_eta",
-    "log_c",
-    "extreme",
-)
+_OVER_POINTS = ("noise", "rate", "decay", "log_noise", "log_rate", "extreme")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +137,16 @@ def block_of_points(problem: MemorizationDilation, c: Configuration, index: Inde
     )
     room = problem.ufm.loss.room(c.margin, np.asarray(problem.ufm.kappa))
     with np.errstate(divide="ignore", over="ignore"):
-        rate, log_eta = problem.rate_of(c), np.log(problem.noise)
+        rate, log_noise = problem.rate_of(c), np.log(problem.noise)
     return Points(
         loss=loss,
         spread=problem.spread,
-        s=flat(c.margin),
-        kap=flat(c.weight_distance),
-        distance=flat(c.mean_distance),
-        centre=flat(c.centre_norm),
-        s0=flat(c.mean_margin),
-        shortfall=flat(c.mean_shortfall),
-        kp=flat(c.weight_sum),
-        eta=flat(problem.noise),
-        c=flat(rate),
-        lam=flat(problem.decay),
-        log_eta=flat(log_eta),
-        log_c=flat(_log_rate(problem, c)),
+        classes=Configuration(**{field.name: flat(getattr(c, field.name)) for field in fields(Configuration)}),
+        noise=flat(problem.noise),
+        rate=flat(rate),
+        decay=flat(problem.decay),
+        log_noise=flat(log_noise),
+        log_rate=flat(_log_rate(problem, c)),
         extreme=np.asarray(flat(_extreme(problem, c, rate)), dtype=bool),
         room=None if room is None else flat(room),
         constrained=problem.nonnegative_noisy_features,

@@ -55,7 +55,7 @@ class _Clean:
 
 def scan_points(points: Points) -> tuple[FloatArray, ...]:
     """Dilation, memorisation, noisy margin and level of the best point found, at a block of points."""
-    columns = [_best(points.take(slice(i, i + 1))) for i in range(points.s.size)]
+    columns = [_best(points.take(slice(i, i + 1))) for i in range(points.classes.margin.size)]
     return tuple(np.array(column) for column in zip(*columns, strict=True))
 
 
@@ -72,13 +72,13 @@ def _best(point: Points) -> tuple[float, float, float, float]:
     rho = feature.rho[best : best + 1]
     with np.errstate(divide="ignore"):
         tight = point.dilation_of(rho, np.log(rho))[0]
-    r = scales[best] / point.kap[0] if scales[best] >= 0 else tight
+    r = scales[best] / point.classes.weight_distance[0] if scales[best] >= 0 else tight
     return float(r), float(rho[0]), float(feature.margin[best]), float(feature.level[best])
 
 
 def _feature_at_rest(point: Points) -> _Feature:
     zero = np.zeros(1)
-    return _Feature(zero, zero, -point.s, point.centre, zero, zero)
+    return _Feature(zero, zero, -point.classes.margin, point.classes.centre_norm, zero, zero)
 
 
 def _candidates(point: Points, clean: _Clean, path: str) -> list[_Feature]:
@@ -100,7 +100,7 @@ def _candidates(point: Points, clean: _Clean, path: str) -> list[_Feature]:
             found.append(_refined(point, path, side, low, high, slack=slack))
         found.append(_lowest_on_grid(point, clean, feature))
     if path == "free" and point.constrained:
-        found = [_kept(f, f.level >= np.abs(f.margin) / point.kap * (1.0 - 1e-12)) for f in found]
+        found = [_kept(f, f.level >= np.abs(f.margin) / point.classes.weight_distance * (1.0 - 1e-12)) for f in found]
     return found
 
 
@@ -116,48 +116,52 @@ def _kept(feature: _Feature, mask: NDArray[np.bool_]) -> _Feature:
 
 def _displacements(point: Points, path: str, side: float) -> FloatArray:
     """A grid of distances from the resting place: of w in general, of u itself on a face."""
+    classes = point.classes
     decades = np.log10(_FARTHEST / _LEAST)
     logarithmic = np.geomspace(_LEAST, _FARTHEST, int(_PER_DECADE * decades))
     # Where the margin is within 40 of zero the loss may have features.
-    low, high = max(-40.0 * side - point.s[0] * side, 0.0), 40.0 + point.s[0]
+    low, high = max(-40.0 * side - classes.margin[0] * side, 0.0), 40.0 + classes.margin[0]
     even = np.arange(low if low < high else 0.0, high, _STEP)[1:]
     grid = np.unique(np.concatenate([logarithmic, even]))
     if path == "other" and side < 0:
         # u = x e_other with 0 <= x < a, as a - x.
-        grid = grid[grid <= _own_scale(point) * point.distance[0] / np.sqrt(2.0)]
+        grid = grid[grid <= _own_scale(point) * classes.mean_distance[0] / np.sqrt(2.0)]
     return grid
 
 
 def _own_scale(point: Points) -> float:
     """Margin for a unit of u along a class mean."""
-    return float(point.kap[0] / np.sqrt(2.0))
+    return float(point.classes.weight_distance[0] / np.sqrt(2.0))
 
 
 def _feature(point: Points, path: str, w: FloatArray) -> _Feature:
     """Noisy features displaced by w (in units of the margin), with the multiplier that would hold them there."""
-    lam, kap, c = point.lam[0], point.kap[0], _own_scale(point)
+    classes = point.classes
+    lam, kap, c = point.decay[0], classes.weight_distance[0], _own_scale(point)
     if path == "free":
-        t = w - point.s[0]
+        t = w - classes.margin[0]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             nu = -(lam * t + 0.5 * kap**2 * point.loss.profile_derivative(t)) / w
             share = np.where(nu > 0, lam / (lam + np.maximum(nu, 0.0)), 1.0 if lam > 0 else 0.0)
-        drop = share * point.centre[0]
-        return _Feature(nu, np.hypot(w / kap, drop), t, point.centre[0] - drop, w, drop)
-    a = point.distance[0] / np.sqrt(2.0)
+        drop = share * classes.centre_norm[0]
+        return _Feature(nu, np.hypot(w / kap, drop), t, classes.centre_norm[0] - drop, w, drop)
+    a = classes.mean_distance[0] / np.sqrt(2.0)
     if path == "own":
         # u = x e_own, x >= 0.
         x = np.abs(w) / c
         t = c * x
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             nu = -lam - 0.5 * c**2 * point.loss.profile_derivative(t) / t
-        return _Feature(nu, np.hypot(a, x), t, x / np.sqrt(2.0), t + point.s[0], point.centre[0] - x / np.sqrt(2.0))
+        return _Feature(
+            nu, np.hypot(a, x), t, x / np.sqrt(2.0), t + classes.margin[0], classes.centre_norm[0] - x / np.sqrt(2.0)
+        )
     # u = x e_other; w > 0 shortens it.
     x = np.maximum(a - w / c, 0.0)
     t = -c * x
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         nu = (lam * x - 0.5 * c * point.loss.profile_derivative(t)) / np.where(w != 0, w / c, 1.0)
     shift = np.minimum(w, c * a)
-    return _Feature(nu, np.abs(shift) / c, t, x / np.sqrt(2.0), shift, shift / point.kap[0])
+    return _Feature(nu, np.abs(shift) / c, t, x / np.sqrt(2.0), shift, shift / classes.weight_distance[0])
 
 
 def _pull(point: Points, clean: _Clean, feature: _Feature) -> FloatArray:
@@ -175,7 +179,7 @@ def _difference(point: Points, nu: FloatArray, stiffness: FloatArray) -> FloatAr
 
 def _log_scale(point: Points, rho: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(point.kap) + point.log_eta + point.log_c + np.log(rho))
+        return np.asarray(np.log(point.classes.weight_distance) + point.log_noise + point.log_rate + np.log(rho))
 
 
 def _refined(point: Points, path: str, side: float, low: FloatArray, high: FloatArray, *, slack: bool) -> _Feature:
@@ -216,9 +220,11 @@ def _clean(point: Points) -> _Clean:
 
 def _risen(point: Points, scale: FloatArray) -> FloatArray:
     """``F(r) - F(0)`` at scales ``kap r``."""
-    centre = np.full(scale.size + 1, point.s[0])
+    centre = np.full(scale.size + 1, point.classes.margin[0])
     values = mean_loss(point.loss, point.spread, centre, np.append(scale, 0.0))
-    return np.asarray(2.0 * (values[:-1] - values[-1]) + 2.0 * point.lam[0] * (scale / point.kap[0]) ** 2)
+    return np.asarray(
+        2.0 * (values[:-1] - values[-1]) + 2.0 * point.decay[0] * (scale / point.classes.weight_distance[0]) ** 2
+    )
 
 
 def _values(point: Points, clean: _Clean, feature: _Feature, *, exact: bool) -> tuple[FloatArray, FloatArray]:
@@ -226,7 +232,8 @@ def _values(point: Points, clean: _Clean, feature: _Feature, *, exact: bool) -> 
 
     The second is negative where the constraint is tight. What is not a number is infinitely bad.
     """
-    kap, s, lam = point.kap[0], point.s[0], point.lam[0]
+    classes = point.classes
+    kap, s, lam = classes.weight_distance[0], classes.margin[0], point.decay[0]
     log_scale = _log_scale(point, feature.rho)
     dilation = _clean_cost(point, clean, log_scale, exact)
     scales = np.full(log_scale.shape, -1.0)
@@ -243,7 +250,7 @@ def _values(point: Points, clean: _Clean, feature: _Feature, *, exact: bool) -> 
             point.loss.profile_derivative(0.5 * np.where(small, shift, 0.0) - s) * shift,
             point.loss.profile(t) - point.loss.profile(-s),
         )
-        value = dilation + rise + lam * (shift * (t - s) / kap**2 - drop * (feature.level + point.centre[0]))
+        value = dilation + rise + lam * (shift * (t - s) / kap**2 - drop * (feature.level + classes.centre_norm[0]))
     return np.where(np.isnan(value), np.inf, value), scales
 
 
@@ -254,12 +261,12 @@ def _clean_cost(point: Points, clean: _Clean, log_scale: FloatArray, exact: bool
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         # For small r it is r^2/eta times F'(r')/(4 r') at r' = r/sqrt2, up to a term of order six.
         middle = np.interp(log_scale - 0.5 * np.log(2.0), clean.log_scale, clean.stiffness)
-        cost = middle * np.exp(2.0 * (log_scale - np.log(point.kap)) - point.log_eta)
+        cost = middle * np.exp(2.0 * (log_scale - np.log(point.classes.weight_distance)) - point.log_noise)
         if exact:
             for i in np.flatnonzero(wide):
-                cost[i] = _risen(point, np.exp(log_scale[i : i + 1]))[0] / (2.0 * point.eta[0])
+                cost[i] = _risen(point, np.exp(log_scale[i : i + 1]))[0] / (2.0 * point.noise[0])
         else:
-            rough = np.interp(log_scale, clean.log_scale, clean.cost) / (2.0 * point.eta[0])
+            rough = np.interp(log_scale, clean.log_scale, clean.cost) / (2.0 * point.noise[0])
             cost = np.where(wide, rough, cost)
     return np.where(log_scale > top, np.inf, cost)
 

@@ -141,7 +141,7 @@ def _run_side_by_side(task: Callable[[Index], None], indices: list[Index]) -> No
 
 def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
     """Run `kernel` where there is noise; without noise there is no dilation, and the rest are the limits."""
-    noisy = points.eta > 0
+    noisy = points.noise > 0
     # The multiplier of the hinge does not vanish with the noise, and its closed form holds without noise too.
     if np.all(noisy) or kernel is hinge_points:
         return np.stack(kernel(points))
@@ -155,24 +155,28 @@ def _with_silent_points(points: Points, kernel: Kernel) -> FloatArray:
 
 def kernel_limit(points: Points) -> tuple[FloatArray, ...]:
     """Memorisation, noisy margin and level as the noise goes to zero: the multiplier vanishes."""
-    zero = np.zeros(points.s.shape)
+    zero = np.zeros(points.classes.margin.shape)
     if not points.loss.shift_invariant:
         answer = response(points, zero)
         return answer.rho, answer.margin, answer.level
-    decays = points.lam > 0
-    rows = np.empty((3, points.s.size))
+    decays = points.decay > 0
+    rows = np.empty((3, points.classes.margin.size))
     if np.any(decays) and not points.loss.is_convex:
         # Several margins may be stationary: ask for the best at a noise too small to matter.
         tiny = np.full(zero.shape, 1e-100)
-        rows[:, decays] = scan_points(replace(points, eta=tiny, log_eta=np.log(tiny)).take(decays))[1:]
+        rows[:, decays] = scan_points(replace(points, noise=tiny, log_noise=np.log(tiny)).take(decays))[1:]
     elif np.any(decays):
         held = respond_at(points.take(decays), np.full(np.count_nonzero(decays), -np.inf))
         rows[:, decays] = held.rho, held.margin, held.level
     if np.any(~decays):
         free = points.take(~decays)
-        t = np.broadcast_to(free.loss.profile_minimizer(), free.s.shape)
-        level = free.centre
+        t = np.broadcast_to(free.loss.profile_minimizer(), free.classes.margin.shape)
+        level = free.classes.centre_norm
         if free.constrained:
-            level = np.maximum(level, t / free.kap)
-        rows[:, ~decays] = np.hypot((t + free.s) / free.kap, level - free.centre), t, level
+            level = np.maximum(level, t / free.classes.weight_distance)
+        rows[:, ~decays] = (
+            np.hypot((t + free.classes.margin) / free.classes.weight_distance, level - free.classes.centre_norm),
+            t,
+            level,
+        )
     return tuple(rows)
