@@ -48,8 +48,8 @@ def test_exchangeable_labels_are_solved_by_one_scalar(name):
     # The gradient of the brute force is 1e-9, so its value is right to rounding; its columns less so.
     assert found.objective == pytest.approx(value, rel=1e-13)
     assert np.allclose(found.logits, z - z.mean(axis=0), atol=1e-6)
-    factors = 0.02 * ((found.weights**2).sum() + (share * found.features**2).sum())
-    assert np.allclose(found.weights @ found.features, found.logits, atol=1e-13)
+    factors = 0.02 * ((found.weights**2).sum() + (share * found.class_means**2).sum())
+    assert np.allclose(found.weights @ found.class_means, found.logits, atol=1e-13)
     assert value == pytest.approx(cross_entropy(found.logits, columns)[0] @ share + factors, rel=1e-13)
 
 
