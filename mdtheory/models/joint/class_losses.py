@@ -5,10 +5,10 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mdtheory.class_expectation import means
+from mdtheory.class_expectation import accuracy, has_mean, means
 from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.losses import CrossEntropy, Loss, MeanSquaredError
-from mdtheory.spreads import Gaussian, Spread
+from mdtheory.spreads import Spread
 
 
 class Clean(NamedTuple):
@@ -31,7 +31,9 @@ class Noisy(NamedTuple):
 
 
 class ClassLoss(Protocol):
-    """A loss of N classes, on a block of points."""
+    """A loss of N classes, on a block of points; ``inexact`` is what its mean may be off, relative to one plus its size."""
+
+    inexact: float
 
     def clean(self, margin: FloatArray, square: FloatArray) -> Clean: ...
 
@@ -54,8 +56,8 @@ def class_loss(loss: Loss, num_classes: int, spread: Spread) -> ClassLoss:
 def _(loss: CrossEntropy, num_classes: int, spread: Spread) -> ClassLoss:
     if type(loss) is not CrossEntropy:
         raise fail("loss", loss, "must be CrossEntropy itself for more than two classes, not a subclass")
-    if not isinstance(spread, Gaussian):
-        raise fail("spread", spread, "must be Gaussian for cross-entropy of more than two classes")
+    if not has_mean(spread):
+        raise fail("spread", spread, "must be Gaussian or Sphere for cross-entropy of more than two classes")
     return _CrossEntropy(np.asarray(loss.smoothing), num_classes, spread)
 
 
@@ -68,21 +70,15 @@ def _(loss: MeanSquaredError, num_classes: int, spread: Spread) -> ClassLoss:
 
 class _CrossEntropy:
     def __init__(self, smoothing: FloatArray, num_classes: int, spread: Spread) -> None:
-        self.count, self.dim = num_classes, spread.dim
+        self.count, self.spread = num_classes, spread
+        self.inexact = accuracy(spread)
         self.other = smoothing / num_classes
         self.own = 1.0 - smoothing + self.other
 
     def clean(self, margin: FloatArray, square: FloatArray) -> Clean:
-        mean = means(margin, square / self.dim, self.count)
+        mean = means(margin, square, self.count, self.spread)
         # The target's logits: own s, the others' zero, less what all of them share.
-        return Clean(
-            mean.value - self.own * margin,
-            mean.d_margin - self.own,
-            mean.d_variance / self.dim,
-            mean.d_margin2,
-            mean.d_margin_variance / self.dim,
-            mean.d_variance2 / self.dim**2,
-        )
+        return Clean(mean.value - self.own * margin, mean.d_margin - self.own, *mean[2:])
 
     def noisy(self, x: FloatArray, y: FloatArray) -> Noisy:
         rest = np.full(x.shape, np.log(self.count - 2.0)) if self.count > 2 else np.full(x.shape, -np.inf)
@@ -97,6 +93,8 @@ class _CrossEntropy:
 
 class _SquaredError:
     """With an unregularised bias, which supplies the mean logit."""
+
+    inexact = 0.0
 
     def __init__(self, smoothing: FloatArray, num_classes: int, spread: Spread) -> None:
         self.count, self.dim = num_classes, spread.dim

@@ -52,7 +52,7 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
     loss : Loss
         Convex, with a continuous slope, its parameters one number each or arrays.
     num_classes : int, default 2
-        N, to 1,000. Beyond two the cross-entropies need a `Gaussian` spread; the squared error takes any.
+        N, to 1,000. Beyond two the cross-entropies need a `Sphere` or `Gaussian`; the squared error takes any.
     noise : float or array
         Noise level eta, from 0 to below N - 1: the *ratio* of mislabelled to correctly labelled mass. A label is wrong with
         probability e = eta/(1 + eta); `mdtheory.conventions.noise` converts. At eta = N - 1 labels carry no information.

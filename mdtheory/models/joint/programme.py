@@ -34,7 +34,7 @@ def minimise(problem: LimitedExpressivity) -> FloatArray:
 def bounds(problem: LimitedExpressivity, answer: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The objective (...) at an answer (..., n), and a lower bound on the programme's optimum, from the answer alone.
 
-    What is left of a mean by quadrature and rounding, 1e-13 of the terms, is taken off the bound.
+    What is left of a mean by quadrature and rounding, 1e-13 of the terms or what the means over many classes state, is taken off the bound.
     """
     points = Points.of(problem)
     programme = _programme(problem)
@@ -48,7 +48,8 @@ def bounds(problem: LimitedExpressivity, answer: FloatArray) -> tuple[FloatArray
         smooth = programme.smooth_part(some, at, np.arange(len(at)))
         terms = smooth.value + some.weight * norm(at, metric)
         bound = lower_bound(smooth.value, smooth.gradient, at, some.weight, metric)
-        inexact = _INEXACT * (np.abs(terms) + np.sum(np.abs(smooth.gradient * at), axis=-1))
+        sizes = np.abs(terms) + np.sum(np.abs(smooth.gradient * at), axis=-1)
+        inexact = _INEXACT * sizes + programme.inexact(some) * (1.0 + sizes)
         objective[part] = np.where(missing[:, 0], np.nan, terms)
         below[part] = np.where(missing[:, 0], np.nan, bound - inexact)
     return objective.reshape(problem.shape), below.reshape(problem.shape)
@@ -81,11 +82,16 @@ class _TwoClasses:
     metric = staticmethod(two_classes.metric)
     smooth_part = staticmethod(two_classes.smooth_part)
 
+    @staticmethod
+    def inexact(points: Points) -> float:
+        return 0.0
+
 
 class _Symmetric:
     solve = staticmethod(symmetric.solve_symmetric)
     metric = staticmethod(symmetric.metric)
     smooth_part = staticmethod(symmetric.smooth_part)
+    inexact = staticmethod(symmetric.inexact)
 
 
 def _programme(problem: LimitedExpressivity) -> type[_TwoClasses] | type[_Symmetric]:

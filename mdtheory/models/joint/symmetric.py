@@ -42,6 +42,11 @@ def metric(points: Points) -> FloatArray:
     return np.asarray(clean + dilated + points.flip[:, None, None] * (_NOISY.T @ form @ _NOISY))
 
 
+def inexact(points: Points) -> float:
+    """What a mean over clean examples may be off, relative to one plus its size."""
+    return class_loss(points.loss, points.num_classes, points.spread).inexact
+
+
 def smooth_part(points: Points, x: FloatArray, which: NDArray[np.intp]) -> Derivatives:
     """The loss of the selected points, clean and noisy."""
     form = centred_form(points.num_classes)

@@ -307,7 +307,10 @@ def test_the_test_error_of_many_classes_is_that_of_draws():
         ({"loss": mdt.MeanSquaredError()}, "bias = False: must be True for a loss that changes with a shift"),
         ({"loss": "ce"}, "loss = 'ce': must be a Loss"),
         ({"noise": [0.1, 0.2], "slope": [1.0, 2.0, 3.0]}, "shapes"),
-        ({"num_classes": 3}, "must be Gaussian for cross-entropy of more than two classes"),
+        (
+            {"num_classes": 3, "spread": mdt.TwoPoint(8)},
+            "must be Gaussian or Sphere for cross-entropy of more than two classes",
+        ),
         ({"num_classes": 3, "loss": mdt.SquaredHinge(), "spread": mdt.Gaussian(8)}, "must be CrossEntropy or MeanSq"),
     ],
 )
