@@ -186,7 +186,7 @@ def _grid(s: float, reach: float, num_classes: int) -> tuple[FloatArray, float]:
     # The maximum lies between these but for double exponentials below and e^-x above.
     low = min(centre, max(s, 0.0) - reach) - _LOWER
     high = max(centre, max(s, 0.0) + reach) + _UPPER
-    return low + _STEP * np.arange(int((high - low) / _STEP) + 2), centre
+    return np.asarray(low + _STEP * np.arange(int((high - low) / _STEP) + 2), np.float64), centre
 
 
 def _integrals(a: NDArray[Any], b: NDArray[Any], from_centre: FloatArray, num_classes: int) -> tuple[NDArray[Any], ...]:
@@ -219,7 +219,7 @@ def _power(base: NDArray[Any], exponent: int) -> NDArray[Any]:
     if exponent <= 0:
         return np.ones(base.shape)
     size = np.exp(exponent * np.log(np.abs(base)))
-    return size * np.exp(1j * exponent * np.angle(base)) if np.iscomplexobj(base) else size
+    return np.asarray(size * np.exp(1j * exponent * np.angle(base)) if np.iscomplexobj(base) else size)
 
 
 def _smoothed(x: FloatArray, sigma: float) -> FloatArray:
@@ -231,7 +231,7 @@ def _smoothed(x: FloatArray, sigma: float) -> FloatArray:
     weights = step * np.exp(-0.5 * g**2) / np.sqrt(2.0 * np.pi)
     if sigma == 0.0:
         g, weights = np.zeros(1), np.ones(1)
-    return _kernels(x[:, None] - sigma * g) @ weights
+    return np.asarray(_kernels(x[:, None] - sigma * g) @ weights)
 
 
 def _smoothed_at(x: FloatArray, logit: Rule) -> NDArray[np.complex128]:

@@ -61,7 +61,7 @@ def line(dim: int) -> Line:
     weights = window * np.exp(1j * tau - half * np.log1p(1j * tau / a))
     weights[0] *= 0.5
     # A constant has itself for its mean.
-    return Line(p, weights / np.sum(weights.real))
+    return Line(np.asarray(p, np.complex128), weights / np.sum(weights.real))
 
 
 def rule(at: Line, radius: float) -> Rule:
@@ -77,7 +77,7 @@ def rule(at: Line, radius: float) -> Rule:
     weights = np.exp(-np.multiply.outer(eta**2, at.p))
     weights[0] *= 0.5
     weights /= np.sum(weights, axis=0)
-    return Rule(radius * eta, weights)
+    return Rule(np.asarray(radius * eta, np.float64), weights)
 
 
 def _gap_of_times(half: float, a: float) -> float:
