@@ -17,7 +17,7 @@ from mdtheory.foundation.validation import FloatArray
 
 # Of either kind: of Newton's method for the whole objective, then of that for L alone, which takes the kink at zero exactly.
 _NEWTON_STEPS, _PROXIMAL_STEPS = 25, 100
-# A step is taken in full once it is this short, relative to the point: no decrease of the objective shows any more.
+# Once a step is this short, relative to the point, no decrease of the objective shows any more.
 _TINY = 1e-8
 # What is left of a Newton step when a point counts as found.
 _FOUND = 1e-13
@@ -42,7 +42,16 @@ class Found(NamedTuple):
     converged: NDArray[np.bool_]
 
 
-def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, start: FloatArray) -> Found:
+def minimise_with_norm(
+    smooth: Smooth,
+    weight: FloatArray,
+    metric: FloatArray,
+    start: FloatArray,
+    *,
+    tiny: float = _TINY,
+    longest: float = np.inf,
+    inexact: float = 0.0,
+) -> Found:
     """Minimise ``L(x) + k ||x||_M`` for K problems of n variables.
 
     Parameters
@@ -55,6 +64,12 @@ def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, s
         M, positive definite.
     start : array (K, n)
         Not zero.
+    tiny : float
+        Steps that no longer shrink are rounding if they are at most this long, relative to the point.
+    inexact : float
+        What values of L may be off; where they say nothing, gradients decide.
+    longest : float
+        No step is tried that is longer, relative to the point: where a value far away is dear.
 
     Examples
     --------
@@ -86,10 +101,11 @@ def minimise_with_norm(smooth: Smooth, weight: FloatArray, metric: FloatArray, s
             step = _proximal(smooth(x, active), weight[active], metric[active], x) - x
         length = np.abs(step).max(axis=-1) / np.maximum(np.abs(x).max(axis=-1), np.finfo(np.float64).tiny)
         # Short steps that no longer shrink are rounding: next to the kink it is more than that of the point.
-        found = (length <= _FOUND) | ((length <= _TINY) & (length > 0.5 * before))
-        moved, ahead, stuck = _searched(smooth, weight, metric, x, active, here, step, length)
+        found = (length <= _FOUND) | ((length <= tiny) & (length > 0.5 * before))
+        share = np.minimum(1.0, longest / np.maximum(length, np.finfo(np.float64).tiny))
+        moved, ahead, stuck = _searched(smooth, weight, metric, x, active, here, step, share, inexact)
         point[active] = moved
-        converged[active] |= found | (stuck & (length <= _TINY))
+        converged[active] |= found | (stuck & (length <= tiny))
         going = ~(found | stuck)
         active, x, here = active[going], moved[going], Derivatives(*(part[going] for part in ahead))
         before = length[going]
@@ -163,20 +179,21 @@ def _searched(
     which: NDArray[np.intp],
     here: Derivatives,
     step: FloatArray,
-    length: FloatArray,
+    share: FloatArray,
+    inexact: float,
 ) -> tuple[FloatArray, Derivatives, NDArray[np.bool_]]:
-    """The points at the end of a step that is halved until the objective falls, and where no step does."""
+    """The points at the end of a share of a step that is halved until the objective falls, and where no step does."""
     slope = np.sum(step * here.gradient, axis=-1)
     moved, ahead = x.copy(), Derivatives(*(part.copy() for part in here))
     waiting = np.arange(len(x))
-    share = np.ones(len(x))
+    share = share.copy()
     for _ in range(60):
         trial = x[waiting] + share[waiting, None] * step[waiting]
         alive = np.any(trial != 0.0, axis=-1)
         trial[~alive] = 0.5 * x[waiting][~alive]
         there = _whole(smooth, weight, metric, trial, which[waiting])
         allowed = here.value[waiting] + 1e-4 * share[waiting] * slope[waiting]
-        noise = 1e-10 * np.abs(here.value[waiting])
+        noise = 1e-10 * np.abs(here.value[waiting]) + inexact
         # Close to the minimum values say nothing: there the slope along the step has to shrink.
         ahead_slope = np.abs(np.sum(step[waiting] * there.gradient, axis=-1))
         flat = (ahead_slope <= 0.5 * np.abs(slope[waiting])) & (there.value <= here.value[waiting] + noise)

@@ -19,6 +19,8 @@ from mdtheory.models.joint.class_losses import centred_form, class_loss
 from mdtheory.models.joint.points import Points
 from mdtheory.optimisers.norm_newton import Derivatives, Found, minimise_with_norm
 
+# Gradients are known to the accuracy of the means, and curvatures may be small; the gap says what is left.
+_TINY = 1e-6
 # (x, y) from (s, p, y).
 _NOISY = np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 # (-p, y), the step from the class mean.
@@ -27,10 +29,18 @@ _STEP = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 
 def solve_symmetric(points: Points, start: FloatArray) -> Found:
     """(s, p, y) of every point, from a start (K,) of the margin."""
-    # A quarter of the way to the wrong label, or as little as keeps the first cluster narrow.
-    step = 0.25 * start / (1.0 + points.rate**2)
+    # Halfway to the wrong label, where a noisy example has curvature, or as little as keeps the first cluster narrow.
+    step = 0.5 * start / (1.0 + points.rate**2)
     first = np.stack([start, step, step], axis=-1)
-    return minimise_with_norm(lambda x, which: smooth_part(points, x, which), points.weight, metric(points), first)
+    return minimise_with_norm(
+        lambda x, which: smooth_part(points, x, which),
+        points.weight,
+        metric(points),
+        first,
+        tiny=_TINY,
+        longest=1.0,
+        inexact=inexact(points) * float(1.0 + np.max(start)),
+    )
 
 
 def metric(points: Points) -> FloatArray:
