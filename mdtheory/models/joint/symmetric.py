@@ -10,6 +10,8 @@ with c = eta/C and ``B(a, b) = a^2 + b^2 - (a + b)^2/N``. It is convex, by the a
 ``p = s - x``, so that nothing cancels where memorising is dear and p and y are small.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ from mdtheory.foundation.validation import FloatArray
 from mdtheory.models.joint.class_losses import centred_form, class_loss
 from mdtheory.models.joint.points import Points
 from mdtheory.optimisers.norm_newton import Derivatives, Found, minimise_with_norm
+from mdtheory.spreads import Gaussian
 
 # Gradients are known to the accuracy of the means, and curvatures may be small; the gap says what is left.
 _TINY = 1e-6
@@ -32,6 +35,15 @@ def solve_symmetric(points: Points, start: FloatArray) -> Found:
     # Halfway to the wrong label, where a noisy example has curvature, or as little as keeps the first cluster narrow.
     step = 0.5 * start / (1.0 + points.rate**2)
     first = np.stack([start, step, step], axis=-1)
+    if not isinstance(points.spread, Gaussian):
+        # Means over a Gaussian cost less, and differ little.
+        near = _minimise(replace(points, spread=Gaussian(points.spread.dim)), first)
+        usable = near.converged & np.all(near.point > 0, axis=-1)
+        first = np.where(usable[:, None], near.point, first)
+    return _minimise(points, first)
+
+
+def _minimise(points: Points, first: FloatArray) -> Found:
     return minimise_with_norm(
         lambda x, which: smooth_part(points, x, which),
         points.weight,
@@ -39,7 +51,7 @@ def solve_symmetric(points: Points, start: FloatArray) -> Found:
         first,
         tiny=_TINY,
         longest=1.0,
-        inexact=inexact(points) * float(1.0 + np.max(start)),
+        inexact=inexact(points) * float(1.0 + np.max(first[:, 0])),
     )
 
 
