@@ -67,8 +67,9 @@ def solve(
     ----------
     problem : UFM, MemorizationDilation, LimitedExpressivity, MaxMargin or a problem of another type
     method : str, default "auto"
-        For a UFM: "closed-form" (symmetric problems, and the squared error with free features), "factorized" (free
-        features: a second-order method in the logits, to a thousand classes) or "convex" (cvxpy; to 60 classes).
+        For a UFM: "closed-form" (symmetric problems; with free features the squared error, and cross-entropy with labels
+        that treat every class alike), "factorized" (free features: a second-order method in the logits, to a thousand
+        classes) or "convex" (cvxpy; to 60 classes).
         "auto" takes the first that applies, after averaging interchangeable classes; nonnegative features with any
         labels, and features too narrow for the convex optimum, have their own methods, named in the solution.
         For a memorization-dilation problem "reduced" (the default: exact, vectorised), "expansion" (closed form,

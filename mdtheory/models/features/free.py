@@ -6,10 +6,12 @@ import numpy as np
 
 from mdtheory.foundation.errors import AssumptionError, SolverError
 from mdtheory.foundation.validation import FloatArray, fail
-from mdtheory.losses import MeanSquaredError
+from mdtheory.losses import CrossEntropy, MeanSquaredError
+from mdtheory.models.features.duality import label_loss
 from mdtheory.models.features.logits_problem import LogitsProblem, logits_problem
 from mdtheory.models.features.logits_solution import LogitsSolution
 from mdtheory.models.features.problem import UFM
+from mdtheory.models.features.soft_labels import exchangeable_optimum, is_exchangeable
 from mdtheory.models.features.symmetry import Blocks
 from mdtheory.optimisers.nuclear import minimise_nuclear
 
@@ -19,6 +21,8 @@ Progress = Callable[[str], object]
 _CONIC_FALLBACK = 40
 # A gap of a smooth loss from which on that is worth it.
 _POOR = 1e-7
+# Frequencies of classes that differ by more than this, relative to them, are not those of labels that treat all alike.
+_ALIKE = 1e-9
 # A softened maximum is at most T log N too high; below the last temperature doubles have no digits left for it.
 _TEMPERATURES = tuple(0.3 * 0.2**k for k in range(15))
 
@@ -26,7 +30,7 @@ _TEMPERATURES = tuple(0.3 * 0.2**k for k in range(15))
 def solve_free(
     problem: UFM, *, method: str, tolerance: float | None, reduce: bool = True, progress: Progress | None = None
 ) -> LogitsSolution:
-    """The optimum over features of any dimension: in closed form for the squared error, else by a second-order method.
+    """The optimum over features of any dimension: in closed form where there is one, else by a second-order method.
 
     Parameters
     ----------
@@ -52,8 +56,15 @@ def solve_free(
         tolerance = tolerance if logits.loss.smooth else max(tolerance, 1e-7)
     if has_closed_form(problem) and method != "factorized":
         return LogitsSolution.at(logits, _shrunk(logits), "closed-form", tolerance)
+    if method != "factorized" and treats_classes_alike(problem):
+        scalar = _from_one_scalar(logits, tolerance)
+        if scalar is not None and (method == "closed-form" or scalar.relative_gap <= tolerance):
+            return scalar
     if method == "closed-form":
-        raise fail("method", method, "needs a symmetric problem, or the squared error without a regularised bias")
+        wanted = (
+            "the squared error without a regularised bias, or cross-entropy with labels that treat every class alike"
+        )
+        raise fail("method", method, f"needs a symmetric problem, {wanted}")
     if logits.loss.smooth:
         found = LogitsSolution.at(logits, _minimise(logits, logits.zero, tolerance, progress), "factorized", tolerance)
         enough = max(tolerance, _POOR)
@@ -78,6 +89,32 @@ def _better_by_conic(problem: UFM, found: LogitsSolution) -> LogitsSolution:
 def has_closed_form(problem: UFM) -> bool:
     """Whether the optimum is a soft-thresholded matrix: the squared error, with no bias or an unregularised one."""
     return type(problem.loss) is MeanSquaredError and problem.bias_decay == 0
+
+
+def treats_classes_alike(problem: UFM) -> bool:
+    """Whether one scalar gives the optimum: cross-entropy with exchangeable labels, with or without a bias.
+
+    Averaged over all relabellings an optimal bias is the same for every class, and the loss does not see it.
+    """
+    if type(problem.loss) is not CrossEntropy:
+        return False
+    # Relabelling keeps the frequencies of the classes: almost always that is enough to say no.
+    frequencies = problem.labels @ problem.proportions
+    alike = bool(np.ptp(frequencies) <= _ALIKE * np.max(frequencies))
+    return alike and is_exchangeable(problem.labels, problem.proportions)
+
+
+def _from_one_scalar(logits: LogitsProblem, tolerance: float) -> LogitsSolution | None:
+    """The point of `exchangeable_optimum`; None where the decays are too small for its equation."""
+    problem, frame = logits.problem, logits.frame
+    decays = {"weight_decay": float(problem.weight_decay), "feature_decay": float(problem.feature_decay)}
+    try:
+        found = exchangeable_optimum(label_loss(problem).targets, problem.proportions, **decays)
+    except SolverError:
+        return None
+    blocks = frame.blocks(found.logits[:, frame.representatives])
+    point = logits.with_bias(blocks, np.zeros(frame.num_classes))
+    return LogitsSolution.at(logits, point, "closed-form", tolerance)
 
 
 def _shrunk(logits: LogitsProblem) -> Blocks:

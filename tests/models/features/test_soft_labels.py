@@ -53,6 +53,50 @@ def test_exchangeable_labels_are_solved_by_one_scalar(name):
     assert value == pytest.approx(cross_entropy(found.logits, columns)[0] @ share + factors, rel=1e-13)
 
 
+def soft_model(columns, share, **options):
+    decays = {"weight_decay": 0.02, "feature_decay": 0.02}
+    loss = options.pop("loss", mdt.CrossEntropy())
+    return mdt.UFM(loss, num_classes=len(columns), label_distribution=columns, class_weights=share, **decays, **options)
+
+
+@pytest.mark.parametrize("bias", [{}, {"bias": True}, {"bias": True, "bias_decay": 0.05}])
+@pytest.mark.parametrize("name", ["mixup", "smoothed"])
+def test_solve_takes_the_one_scalar(name, bias):
+    columns, share, _ = SOFT[name]
+    found = mdt.solve(soft_model(columns, share, **bias))
+    value, z, _ = brute_force(cross_entropy, columns, share, 0.02)
+    assert (found.method, found.status) == ("closed-form", mdt.Status.OPTIMAL)
+    assert found.objective == pytest.approx(value, rel=1e-12)
+    assert np.allclose(found.logits, z - z.mean(axis=0), atol=1e-6)
+    other = mdt.solve(soft_model(columns, share, **bias), method="factorized")
+    assert other.method == "factorized"
+    assert found.lower_bound <= other.objective * (1 + 1e-12)
+    assert other.lower_bound <= found.objective * (1 + 1e-12)
+
+
+def test_smoothing_of_noisy_labels_is_part_of_the_one_scalar():
+    columns, share, _ = SOFT["mixup"]
+    found = mdt.solve(soft_model(columns, share, loss=mdt.CrossEntropy(smoothing=0.3)))
+    value, _, _ = brute_force(cross_entropy, 0.7 * columns + 0.1, share, 0.02)
+    assert found.method == "closed-form"
+    assert found.objective == pytest.approx(value, rel=1e-12)
+
+
+def test_labels_of_equal_frequencies_that_do_not_treat_classes_alike_have_no_closed_form():
+    cycle = 0.7 * np.eye(4) + 0.3 * np.roll(np.eye(4), 1, axis=0)
+    problem = soft_model(cycle, np.full(4, 0.25))
+    found = mdt.solve(problem)
+    assert (found.method, found.status) == ("factorized", mdt.Status.OPTIMAL)
+    with pytest.raises(mdt.AssumptionError, match=r"^method = 'closed-form': needs .*treat every class alike"):
+        mdt.solve(problem, method="closed-form")
+
+
+def test_the_one_scalar_needs_all_but_one_dimension():
+    columns, share, _ = SOFT["smoothed"]
+    assert mdt.solve(soft_model(columns, share, feature_dim=3)).method == "closed-form"
+    assert mdt.solve(soft_model(columns, share, feature_dim=2), starts=2).method == "multi-start"
+
+
 @pytest.mark.parametrize("name", SOFT)
 @each_side
 def test_exchangeable_labels_vanish_at_their_threshold(name, factor):
