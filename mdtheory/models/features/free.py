@@ -49,6 +49,8 @@ def solve_free(
     ------
     AssumptionError
         If the method does not apply, or the problem would not fit in memory.
+    SolverError
+        If the decays are too small for the method "closed-form".
     """
     logits = logits_problem(problem, reduce=reduce)
     if tolerance is None:
@@ -57,9 +59,13 @@ def solve_free(
     if has_closed_form(problem) and method != "factorized":
         return LogitsSolution.at(logits, _shrunk(logits), "closed-form", tolerance)
     if method != "factorized" and treats_classes_alike(problem):
-        scalar = _from_one_scalar(logits, tolerance)
-        if scalar is not None and (method == "closed-form" or scalar.relative_gap <= tolerance):
-            return scalar
+        try:
+            scalar = _from_one_scalar(logits, tolerance)
+            if method == "closed-form" or scalar.relative_gap <= tolerance:
+                return scalar
+        except SolverError:  # decays too small for the equation
+            if method == "closed-form":
+                raise
     if method == "closed-form":
         wanted = (
             "the squared error without a regularised bias, or cross-entropy with labels that treat every class alike"
@@ -104,14 +110,11 @@ def treats_classes_alike(problem: UFM) -> bool:
     return alike and is_exchangeable(problem.labels, problem.proportions)
 
 
-def _from_one_scalar(logits: LogitsProblem, tolerance: float) -> LogitsSolution | None:
-    """The point of `exchangeable_optimum`; None where the decays are too small for its equation."""
+def _from_one_scalar(logits: LogitsProblem, tolerance: float) -> LogitsSolution:
+    """The point of `exchangeable_optimum`."""
     problem, frame = logits.problem, logits.frame
     decays = {"weight_decay": float(problem.weight_decay), "feature_decay": float(problem.feature_decay)}
-    try:
-        found = exchangeable_optimum(label_loss(problem).targets, problem.proportions, **decays)
-    except SolverError:
-        return None
+    found = exchangeable_optimum(label_loss(problem).targets, problem.proportions, **decays)
     blocks = frame.blocks(found.logits[:, frame.representatives])
     point = logits.with_bias(blocks, np.zeros(frame.num_classes))
     return LogitsSolution.at(logits, point, "closed-form", tolerance)

@@ -1,5 +1,7 @@
 """Soft and multiple labels that treat every class alike, against brute force over W, H and b."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from brute_force import (
@@ -88,6 +90,19 @@ def test_labels_of_equal_frequencies_that_do_not_treat_classes_alike_have_no_clo
     found = mdt.solve(problem)
     assert (found.method, found.status) == ("factorized", mdt.Status.OPTIMAL)
     with pytest.raises(mdt.AssumptionError, match=r"^method = 'closed-form': needs .*treat every class alike"):
+        mdt.solve(problem, method="closed-form")
+
+
+def test_decays_too_small_for_the_one_scalar_are_left_to_the_general_method():
+    problem = replace(
+        soft_model(*SOFT["smoothed"][:2]), loss=mdt.CrossEntropy(), label_distribution=0.7 * np.eye(4) + 0.075
+    )
+    problem = replace(problem, weight_decay=1e-300, feature_decay=1e-300)
+    found = mdt.solve(problem)
+    # At no decay the optimum is the mean entropy of the labels.
+    assert (found.method, found.status) == ("factorized", mdt.Status.OPTIMAL)
+    assert found.objective == pytest.approx(-0.775 * np.log(0.775) - 3 * 0.075 * np.log(0.075), rel=1e-12)
+    with pytest.raises(mdt.SolverError, match="decays are too small"):
         mdt.solve(problem, method="closed-form")
 
 
