@@ -98,11 +98,12 @@ def has_closed_form(problem: UFM) -> bool:
 
 
 def treats_classes_alike(problem: UFM) -> bool:
-    """Whether one scalar gives the optimum: cross-entropy with exchangeable labels, with or without a bias.
+    """Whether one scalar gives the optimum: cross-entropy with an exchangeable label distribution, with or without a bias.
 
     Averaged over all relabellings an optimal bias is the same for every class, and the loss does not see it.
     """
-    if type(problem.loss) is not CrossEntropy:
+    # Without a distribution the classes are alike only where the problem is a margin, and their labels may be too large to list.
+    if type(problem.loss) is not CrossEntropy or problem.label_distribution is None:
         return False
     # Relabelling keeps the frequencies of the classes: almost always that is enough to say no.
     frequencies = problem.labels @ problem.proportions
