@@ -67,10 +67,8 @@ def solve_free(
             if method == "closed-form":
                 raise
     if method == "closed-form":
-        wanted = (
-            "the squared error without a regularised bias, or cross-entropy with labels that treat every class alike"
-        )
-        raise fail("method", method, f"needs a symmetric problem, {wanted}")
+        squared, alike = "the squared error without a regularised bias", "labels that treat every class alike"
+        raise fail("method", method, f"needs a symmetric problem, or {squared}, or cross-entropy with {alike}")
     if logits.loss.smooth:
         found = LogitsSolution.at(logits, _minimise(logits, logits.zero, tolerance, progress), "factorized", tolerance)
         enough = max(tolerance, _POOR)
