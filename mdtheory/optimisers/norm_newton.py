@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from mdtheory.foundation.validation import FloatArray
 
 # Of either kind: of Newton's method for the whole objective, then of that for L alone, which takes the kink at zero exactly.
-_NEWTON_STEPS, _PROXIMAL_STEPS = 25, 100
+_NEWTON_STEPS, _PROXIMAL_STEPS = 25, 40
 # Once a step is this short, relative to the point, no decrease of the objective shows any more.
 _TINY = 1e-8
+_MOST_HALVINGS = 30
+# Of a unit diagonal, so that what is singular to rounding can be solved.
+_NEARLY_SINGULAR = 1e-15
 # What is left of a Newton step when a point counts as found.
 _FOUND = 1e-13
 _EPS = float(np.finfo(np.float64).eps)
@@ -80,7 +83,20 @@ def minimise_with_norm(
     array([[1., 1.],
            [0., 0.]])
     """
-    point = np.array(start, dtype=np.float64)
+    # What leaves the range of a double is no step that is taken.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _minimised(smooth, weight, metric, np.array(start, dtype=np.float64), tiny, longest, inexact)
+
+
+def _minimised(
+    smooth: Smooth,
+    weight: FloatArray,
+    metric: FloatArray,
+    point: FloatArray,
+    tiny: float,
+    longest: float,
+    inexact: float,
+) -> Found:
     everything = np.arange(len(point))
     at_zero = smooth(np.zeros(point.shape), everything).gradient
     collapsed = dual_norm(at_zero, metric) <= weight
@@ -91,14 +107,19 @@ def minimise_with_norm(
         return Found(point, converged)
     x = point[active]
     here = _whole(smooth, weight, metric, x, active)
-    before = np.full(active.size, np.inf)
+    before, proximal = np.full(active.size, np.inf), np.zeros(active.size, dtype=bool)
     for count in range(_NEWTON_STEPS + _PROXIMAL_STEPS):
+        usable = np.all([np.all(np.isfinite(part), axis=tuple(range(1, part.ndim))) for part in here], axis=0)
+        active, x, before, proximal = active[usable], x[usable], before[usable], proximal[usable]
+        here = Derivatives(*(part[usable] for part in here))
         if not active.size:
             break
-        if count < _NEWTON_STEPS:
-            step = -_solved(here.hessian, here.gradient)
-        else:
-            step = _proximal(smooth(x, active), weight[active], metric[active], x) - x
+        proximal = proximal | (count >= _NEWTON_STEPS)
+        step = -_solved(here.hessian, here.gradient)
+        if np.any(proximal):
+            some = active[proximal]
+            beyond = _proximal(smooth(x[proximal], some), weight[some], metric[some], x[proximal])
+            step[proximal] = beyond - x[proximal]
         length = np.abs(step).max(axis=-1) / np.maximum(np.abs(x).max(axis=-1), np.finfo(np.float64).tiny)
         # Short steps that no longer shrink are rounding: next to the kink it is more than that of the point.
         found = (length <= _FOUND) | ((length <= tiny) & (length > 0.5 * before))
@@ -106,7 +127,9 @@ def minimise_with_norm(
         moved, ahead, stuck = _searched(smooth, weight, metric, x, active, here, step, share, inexact)
         point[active] = moved
         converged[active] |= found | (stuck & (length <= tiny))
-        going = ~(found | stuck)
+        # Where Newton's method sees no way on, the kink may be in it.
+        going = ~(found | (stuck & proximal))
+        proximal = (proximal | stuck)[going]
         active, x, here = active[going], moved[going], Derivatives(*(part[going] for part in ahead))
         before = length[going]
     return Found(point, converged)
@@ -153,11 +176,15 @@ def _whole(
 
 def _proximal(part: Derivatives, weight: FloatArray, metric: FloatArray, x: FloatArray) -> FloatArray:
     """The minimiser of the second-order expansion of L at x, plus the norm: it solves ``(H + l M) y = H x - g``, ``l ||y|| = k``."""
-    root = np.linalg.cholesky(metric)
+    # In variables in which M has a unit diagonal: those of the problem may be of any size.
+    unit = 1.0 / np.sqrt(np.maximum(np.einsum("kii->ki", metric), np.finfo(np.float64).tiny))
+    both = unit[:, :, None] * unit[:, None, :]
+    root = np.linalg.cholesky(metric * both + _NEARLY_SINGULAR * np.eye(metric.shape[-1]))
     inverse = np.linalg.inv(root)
-    values, vectors = np.linalg.eigh(inverse @ part.hessian @ inverse.swapaxes(1, 2))
+    hessian = np.nan_to_num(part.hessian * both)
+    values, vectors = np.linalg.eigh(inverse @ hessian @ inverse.swapaxes(1, 2))
     values = np.maximum(values, 0.0)
-    target = np.einsum("kij,kj->ki", part.hessian, x) - part.gradient
+    target = np.einsum("kij,kj->ki", hessian, x / unit) - part.gradient * unit
     target = np.einsum("kji,kj->ki", vectors, np.einsum("kij,kj->ki", inverse, target))
     # l ||y|| rises from zero to ||target||; with less than k there, zero is the minimiser.
     low, high = np.full(len(x), -700.0), np.full(len(x), 700.0)
@@ -168,7 +195,7 @@ def _proximal(part: Derivatives, weight: FloatArray, metric: FloatArray, x: Floa
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     y = target / (values + np.exp(high)[:, None])
     y = np.where((np.linalg.norm(target, axis=-1) > weight)[:, None], y, 0.0)
-    return np.asarray(np.einsum("kji,kj->ki", inverse, np.einsum("kij,kj->ki", vectors, y)))
+    return np.asarray(unit * np.einsum("kji,kj->ki", inverse, np.einsum("kij,kj->ki", vectors, y)))
 
 
 def _searched(
@@ -187,7 +214,7 @@ def _searched(
     moved, ahead = x.copy(), Derivatives(*(part.copy() for part in here))
     waiting = np.arange(len(x))
     share = share.copy()
-    for _ in range(60):
+    for _ in range(_MOST_HALVINGS):
         trial = x[waiting] + share[waiting, None] * step[waiting]
         alive = np.any(trial != 0.0, axis=-1)
         trial[~alive] = 0.5 * x[waiting][~alive]
@@ -216,6 +243,6 @@ def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
     diagonal = np.maximum(np.einsum("kii->ki", matrix), np.finfo(np.float64).tiny)
     scale = 1.0 / np.sqrt(diagonal)
     scaled = matrix * scale[:, :, None] * scale[:, None, :]
-    scaled = scaled + 1e-15 * np.eye(matrix.shape[-1])
+    scaled = scaled + _NEARLY_SINGULAR * np.eye(matrix.shape[-1])
     solved = np.linalg.solve(scaled, (right * scale)[..., None])[..., 0]
     return np.asarray(solved * scale)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 JointMethod = Literal["auto"]
 MAX_CLASSES = 1000
+# Squares of noise over slope must be doubles with room to spare.
+_STEEPEST = 1e60
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
         Noise level eta, from 0 to below N - 1: the *ratio* of mislabelled to correctly labelled mass. A label is wrong with
         probability e = eta/(1 + eta); `mdtheory.conventions.noise` converts. At eta = N - 1 labels carry no information.
     slope : float or array
-        Memorization-dilation slope C > 0, written with ratios as in `MemorizationDilation`: the slope of an inequality
+        Memorization-dilation slope C > 0, at least 1e-60 of the noise, written with ratios as in `MemorizationDilation`: the slope of an inequality
         between probabilities, e sum ||u - h|| <= C' r, is C = C'/(1 - e).
     weight_decay, feature_decay : float or array
         lambda_W and lambda_H, positive; noisy features decay like clean ones.
@@ -135,6 +137,13 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
         if n > 2:
             class_loss(self.loss, n, self.spread)
         self.shape  # noqa: B018  raises where the shapes do not broadcast
+        self._check_rate()
+
+    def _check_rate(self) -> None:
+        with np.errstate(over="ignore"):
+            steepest = float(np.max(self.rate, initial=0.0))
+        if steepest > _STEEPEST:
+            raise fail("noise/slope", steepest, f"must be {_STEEPEST:g} at most")
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other, tuple(f.name for f in fields(self)))

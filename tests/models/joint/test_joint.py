@@ -259,6 +259,20 @@ def test_a_joint_answer_is_no_worse_than_the_fixed_configuration():
 # ------------------------------------------------------------------------------ the answer as such
 
 
+@pytest.mark.parametrize("loss", [CE, mdt.SquaredHinge(), mdt.LabelRelaxation(0.1)], ids=str)
+def test_extreme_parameters_are_solved_or_said_to_fail_without_a_warning(loss):
+    noise = np.array([0.0, 1e-300, 0.1, 0.999999])[:, None]
+    for weight_decay, feature_decay in ((1e-300, 1e-3), (1e-12, 1e-12), (0.5, 0.5), (1e10, 1e10), (1e300, 1e-300)):
+        slope = np.array([1e-12, 1e-3, 1.0, 1e300])
+        sol = mdt.solve(joint(loss, noise=noise, slope=slope, weight_decay=weight_decay, feature_decay=feature_decay))
+        solved, failed = (sol.status == int(code) for code in (mdt.Status.OPTIMAL, mdt.Status.FAILED))
+        assert np.all(np.isfinite(sol.objective) == ~failed)
+        assert np.all(sol.relative_gap[solved] <= sol.tolerance)
+        for name in ("dilation", "memorization", "mean_distance", "relative_mean_distance", "test_error", "family_gap"):
+            assert np.shape(getattr(sol, name)) == sol.problem.shape
+        assert sol.class_means.shape == (4, 4, 2, 2)
+
+
 def test_parameters_broadcast_and_every_point_is_that_of_its_own_problem():
     loss = mdt.CrossEntropy(np.array([0.0, 0.1, 0.3]))
     sol = solved(loss, noise=np.array([[0.05], [0.3]]), slope=0.2)
@@ -299,6 +313,7 @@ def test_the_test_error_of_many_classes_is_that_of_draws():
         ({"noise": 1.0}, r"noise = 1.0: must lie in \[0, 1\): at 1 the labels of 2 classes carry no information"),
         ({"noise": 2.0, "num_classes": 3, "spread": mdt.Gaussian(4)}, r"noise = 2.0: must lie in \[0, 2\)"),
         ({"slope": 0.0}, "slope = 0.0"),
+        ({"slope": 1e-300}, r"noise/slope = 1e\+299: must be 1e\+60 at most"),
         ({"decay": -1.0}, "weight_decay = -1.0"),
         ({"num_classes": 10}, "spread = Sphere.*must have dimension 9 at least"),
         ({"num_classes": 1}, "num_classes = 1"),

@@ -22,7 +22,7 @@ VARIABLES = {
     slope: Interval(0.01, 10.0, log=True),
 }
 SMOOTHED = {**VARIABLES, smoothing: Interval(0.0, 0.3)}
-MOST = 60
+MOST = 24
 
 margin, noisy_margin, dilation, value = sp.symbols("margin noisy_margin dilation value", real=True)
 flip = noise / (1 + noise)
