@@ -310,6 +310,7 @@ def test_what_is_no_number_is_refused(value):
 CE, DECAYS = mdt.CrossEntropy(), {"weight_decay": 0.01, "feature_decay": 0.01}
 TWO = mdt.UFM(CE, num_classes=2, nonnegative=True, **DECAYS)
 NOISY = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=0.0)
+JOINT = mdt.LimitedExpressivity(CE, noise=0.1, slope=1.0, weight_decay=5e-3, feature_decay=5e-3)
 SKEWED = ufm(class_weights=[0.5, 0.3, 0.2])
 SHARES, LABELS = [0.5, 0.3, 0.2], 0.7 * np.eye(3) + 0.1
 SIZES = {"num_classes": 4, "frequencies": {1: 0.6, 2: 0.4}}
@@ -347,13 +348,30 @@ CALLS = {
             "nonnegative_noisy_features": False,
         },
     ),
+    "LimitedExpressivity": (
+        mdt.LimitedExpressivity,
+        {
+            "loss": CE,
+            "noise": 0.1,
+            "slope": 1.0,
+            "weight_decay": 5e-3,
+            "feature_decay": 5e-3,
+            "num_classes": 2,
+            "spread": mdt.Sphere(8),
+            "bias": False,
+        },
+    ),
+    "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
+    "giving_up_slope": (mdt.giving_up_slope, {"problem": JOINT}),
+    "equal_dilation_slope": (mdt.equal_dilation_slope, {"problem": JOINT, "other": mdt.CrossEntropy(0.1)}),
+    "least_error_smoothing": (mdt.least_error_smoothing, {"problem": JOINT}),
     "CrossEntropy": (mdt.CrossEntropy, {"smoothing": 0.1}),
     "MeanSquaredError": (mdt.MeanSquaredError, {"smoothing": 0.1}),
     "LabelRelaxation": (mdt.LabelRelaxation, {"relaxation": 0.1}),
     "Focal": (mdt.Focal, {"focusing": 2.0}),
     "MarginLoss": (mdt.MarginLoss, {"expression": sp.exp(-T), "interval": (-3.0, 3.0), "strip": 1.0}),
     "Sphere": (mdt.Sphere, {"dim": 3}),
-    "Ball": (mdt.UniformBall, {"dim": 3}),
+    "UniformBall": (mdt.UniformBall, {"dim": 3}),
     "Gaussian": (mdt.Gaussian, {"dim": 3}),
     "TwoPoint": (mdt.TwoPoint, {"dim": 3}),
     "collapse_threshold": (mdt.collapse_threshold, {"problem": TWO}),
