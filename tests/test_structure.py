@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def statements(module: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+@cache
+def statements(module: str) -> tuple[tuple[ast.Import | ast.ImportFrom, bool], ...]:
     """The imports of a module that run, and whether they do so inside a function. Those for type checkers do not."""
 
     def visit(node: ast.AST, inside: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
@@ -57,7 +59,7 @@ def statements(module: str) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]
                 yield child, inside
             yield from visit(child, inside or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
 
-    yield from visit(ast.parse(MODULES[module].read_text()), False)
+    return tuple(visit(ast.parse(MODULES[module].read_text()), False))
 
 
 def imports(module: str) -> Iterator[tuple[str, bool]]:
