@@ -103,16 +103,20 @@ def check(
 
 
 def check_claim(claim: Claim, settings: Settings, reproduce: str = "", progress: Progress | None = None) -> Row:
-    """Run the checkers of a level on one claim; a checker that raises makes an error row."""
+    """Run the checkers of a level on one claim; a checker that raises makes an error row.
+
+    With one BLAS thread: the matrices are small, and on a busy machine threads that wait for each other take ten times as long.
+    """
     start = time.perf_counter()
     evidence: list[Evidence] = []
     found: tuple[MutantResult, ...] = ()
     error: str | None = None
     try:
-        for _, checker in _checkers(claim, settings, progress):
-            evidence.append(checker())
-        if settings.mutants:
-            found = tuple(attack(claim, seed=settings.seed, per_kind=settings.mutants_per_kind))
+        with threadpool_limits(1):
+            for _, checker in _checkers(claim, settings, progress):
+                evidence.append(checker())
+            if settings.mutants:
+                found = tuple(attack(claim, seed=settings.seed, per_kind=settings.mutants_per_kind))
     except (Exception, SystemExit):  # also of a quantity that leaves
         error = traceback.format_exc()
     return row_of(
@@ -373,8 +377,7 @@ def _finished(waiting: dict[Future[Row], str], progress: Progress | None) -> Ite
 
 
 def _prepare_process() -> None:
-    """One BLAS thread, for the processes share the cores; and a silent end: an interrupt from the keyboard reaches all."""
-    threadpool_limits(1)
+    """A silent end: an interrupt from the keyboard reaches all processes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
