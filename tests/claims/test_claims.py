@@ -79,8 +79,9 @@ def test_library_is_well_kept(claim_id):
     assert "<code>" not in typeset(one.statement), "the statement cannot be typeset"
     if one.expected is Verdict.REFUTED:
         assert one.counterexample is not None
-    named = set(one.equivalent) - {m.name for m in mutants(one)}
-    assert not named, "mutants declared equivalent that do not exist"
+    if one.equivalent:
+        named = set(one.equivalent) - {m.name for m in mutants(one)}
+        assert not named, "mutants declared equivalent that do not exist"
     for mentioned in re.findall(r"\b[a-z0-9]+(?:-[a-z0-9]+){2,}\b", one.notes):
         assert mentioned in LIBRARY or not mentioned.startswith(("ordering", "collapse")), mentioned
 
