@@ -1,5 +1,6 @@
 """The memorization-dilation problem: against the independent oracle, its certificate, and its defining properties."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -66,7 +67,7 @@ def ask(function, case, **options):
 
 
 def draw(rng, kind):
-    """A random case; None where its configuration has collapsed."""
+    """A random case; its configuration may have collapsed."""
     small = float(rng.uniform(0.01, 0.9)) if rng.random() < 0.5 else float(10 ** rng.uniform(-6, -1))
     loss = {
         "ce": ("cross-entropy", 0.0),
@@ -81,7 +82,7 @@ def draw(rng, kind):
     nonnegative = bool(rng.random() < 0.6)
     feature_decay = float(10 ** rng.uniform(-8, -1))
     dim = int(rng.choice([1, 2, 3, 8, 1000])) if rng.random() < 0.5 else int(10 ** rng.uniform(0, 3))
-    case = {
+    return {
         "loss": loss,
         "weight_decay": float(10 ** rng.uniform(-8, -1)),
         "feature_decay": feature_decay,
@@ -94,11 +95,15 @@ def draw(rng, kind):
         "bias": kind == "mse-bias",
         "nonnegative_noisy": nonnegative and kind != "mse" and bool(rng.random() < 0.4),
     }
+
+
+def stands(case):
+    """Whether the configuration has not collapsed."""
     try:
         build(case)
     except mdt.AssumptionError:
-        return None
-    return case
+        return False
+    return True
 
 
 def cases(count, seed, kinds=KINDS):
@@ -106,8 +111,8 @@ def cases(count, seed, kinds=KINDS):
     rng = np.random.default_rng(seed)
     found = []
     for kind in kinds:
-        drawn = (draw(rng, kind) for _ in range(10 * count))
-        found += [case for case in drawn if case is not None][:count]
+        drawn = [draw(rng, kind) for _ in range(10 * count)]
+        found += itertools.islice(filter(stands, drawn), count)
     return found
 
 
