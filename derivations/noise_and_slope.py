@@ -409,7 +409,7 @@ def least_dilation() -> None:
     coefficient = sp.log(free + margin) + (q / 2 - 1) * sp.log(margin)
     a, b = e0 * (1 - e0), e * (1 - e)
     stated = ((1 - q / 2) * (free + margin) - margin * (1 + b / a)) / (b * margin * (free + margin))  # claim
-    identity("growth with the smoothing", sp.simplify(sp.diff(coefficient, e0) - stated), 0)
+    identity("growth with the smoothing", sp.diff(coefficient, e0), stated)
     one_zero()
     lw_over_lh = sp.Symbol("R", positive=True)
     distance, weights = sp.sqrt(2 * lw_over_lh * s), sp.sqrt(2 * s / lw_over_lh)
@@ -426,7 +426,7 @@ def one_zero() -> None:
     h0, h1 = a * sp.log((1 - e0) / e0), b * sp.log((1 - e) / e)
     first = (1 - q / 2) * (h0 - h1) / (a * b * sp.log((1 - e) / e) ** 2)  # claim
     second = kappa * (1 - e - e0 + 2 * e * e0) / a**2  # claim
-    identity("one zero: g'", sp.simplify(sp.diff(g, e0) - first - second))
+    identity("one zero: g'", sp.diff(g, e0), first + second)
     identity("b - a", b - a, kappa * (1 - e - e0))  # claim
     identity("h(e) - h(e0) for t_inf = s", (b * s_ls - a * t_inf).subs(t_inf, s_ls), kappa * (1 - e - e0) * s_ls)
     # e0 + e < 1 as both are below 1/2: e = 1/2 - gap, e0 = e - kappa.
