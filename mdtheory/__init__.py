@@ -46,7 +46,14 @@ from mdtheory.questions.imbalance import (
     merge_threshold,
     zero_collapse_threshold,
 )
-from mdtheory.questions.joint import equal_dilation_slope, giving_up_slope, least_error_smoothing, worst_slope
+from mdtheory.questions.joint import (
+    equal_dilation_slope,
+    giving_up_noise,
+    giving_up_slope,
+    least_error_smoothing,
+    merging_slope,
+    worst_slope,
+)
 from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
 from mdtheory.questions.thresholds import collapse_threshold, critical_noise
@@ -109,11 +116,13 @@ __all__ = [
     "equal_dilation_slope",
     "exchangeable_optimum",
     "falsify",
+    "giving_up_noise",
     "giving_up_slope",
     "is_exchangeable",
     "least_error_smoothing",
     "logits_error",
     "merge_threshold",
+    "merging_slope",
     "multilabel_optimum",
     "phase",
     "pick_all_labels",

@@ -310,6 +310,7 @@ def test_what_is_no_number_is_refused(value):
 CE, DECAYS = mdt.CrossEntropy(), {"weight_decay": 0.01, "feature_decay": 0.01}
 TWO = mdt.UFM(CE, num_classes=2, nonnegative=True, **DECAYS)
 NOISY = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=0.0)
+MERGING = mdt.LimitedExpressivity(CE, noise=0.3, slope=1.0, weight_decay=1e-3, feature_decay=1e-3, scaling="absolute")
 JOINT = mdt.LimitedExpressivity(CE, noise=0.1, slope=1.0, weight_decay=5e-3, feature_decay=5e-3)
 SKEWED = ufm(class_weights=[0.5, 0.3, 0.2])
 SHARES, LABELS = [0.5, 0.3, 0.2], 0.7 * np.eye(3) + 0.1
@@ -352,16 +353,23 @@ CALLS = {
         mdt.LimitedExpressivity,
         {
             "loss": CE,
-            "noise": 0.1,
+            "noise": None,
             "slope": 1.0,
             "weight_decay": 5e-3,
             "feature_decay": 5e-3,
             "num_classes": 2,
             "spread": mdt.Sphere(8),
+            "scaling": "relative",
+            "nonnegative": False,
+            "nonnegative_noisy_features": False,
             "bias": False,
+            "class_weights": [0.3, 0.7],
+            "noise_matrix": [[0.9, 0.2], [0.1, 0.8]],
         },
     ),
     "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
+    "giving_up_noise": (mdt.giving_up_noise, {"problem": dataclasses.replace(JOINT, slope=0.05)}),
+    "merging_slope": (mdt.merging_slope, {"problem": MERGING}),
     "giving_up_slope": (mdt.giving_up_slope, {"problem": JOINT}),
     "equal_dilation_slope": (mdt.equal_dilation_slope, {"problem": JOINT, "other": mdt.CrossEntropy(0.1)}),
     "least_error_smoothing": (mdt.least_error_smoothing, {"problem": JOINT}),

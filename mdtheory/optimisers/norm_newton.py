@@ -115,7 +115,7 @@ def _minimised(
         if not active.size:
             break
         proximal = proximal | (count >= _NEWTON_STEPS)
-        step = -_solved(here.hessian, here.gradient)
+        step = -solve_symmetric_systems(here.hessian, here.gradient)
         if np.any(proximal):
             some = active[proximal]
             beyond = _proximal(smooth(x[proximal], some), weight[some], metric[some], x[proximal])
@@ -137,7 +137,7 @@ def _minimised(
 
 def dual_norm(gradient: FloatArray, metric: FloatArray) -> FloatArray:
     """``sqrt(g' M^-1 g)`` (K,)."""
-    return np.asarray(np.sqrt(np.maximum(np.sum(gradient * _solved(metric, gradient), axis=-1), 0.0)))
+    return np.asarray(np.sqrt(np.maximum(np.sum(gradient * solve_symmetric_systems(metric, gradient), axis=-1), 0.0)))
 
 
 def norm(point: FloatArray, metric: FloatArray) -> FloatArray:
@@ -238,7 +238,7 @@ def _searched(
     return moved, ahead, stuck
 
 
-def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
+def solve_symmetric_systems(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """``A^-1 b`` of symmetric positive matrices (K, n, n), scaled to a unit diagonal; a trace of the identity keeps it solvable."""
     diagonal = np.maximum(np.einsum("kii->ki", matrix), np.finfo(np.float64).tiny)
     scale = 1.0 / np.sqrt(diagonal)

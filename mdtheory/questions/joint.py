@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mdtheory.foundation.validation import FloatArray, Real, fail, instance, scalar_or_array
+from mdtheory.foundation.validation import FloatArray, Real, fail, instance, one_point, scalar_or_array
 from mdtheory.losses import Loss
 from mdtheory.losses.base import TargetLoss
 from mdtheory.models.joint.problem import LimitedExpressivity
@@ -23,6 +23,8 @@ _GRID = 65
 _GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 _GOLDEN_STEPS = 45
 _LARGEST_SMOOTHING = 0.9
+# A jump is looked for among so many slopes at a time, until their logarithms are this close; the distance then changes by this factor.
+_INNER, _HALVINGS, _NARROW, _JUMP = 7, 20, 2e-15, 1.01
 
 Answer = Callable[[FloatArray], FloatArray]
 
@@ -45,7 +47,7 @@ def worst_slope(problem: LimitedExpressivity) -> Real:
     Raises
     ------
     AssumptionError
-        If `problem` is no `LimitedExpressivity`.
+        If `problem` is no `LimitedExpressivity` of classes that are alike, or its classes differ.
 
     Notes
     -----
@@ -69,7 +71,7 @@ def worst_slope(problem: LimitedExpressivity) -> Real:
     best = np.clip(np.argmax(values, axis=0), 1, _GRID - 2)
     low, high = (np.take_along_axis(grid, (best + step)[None], axis=0)[0] for step in (-1, 1))
     peak = np.exp(_largest(dilation, low, high))
-    missing = (np.broadcast_to(problem.noise, shape) == 0) | np.all(np.isneginf(values), axis=0)
+    missing = (np.broadcast_to(problem.noise_per_class, shape) == 0) | np.all(np.isneginf(values), axis=0)
     return scalar_or_array(np.where(missing, np.nan, peak))
 
 
@@ -89,7 +91,7 @@ def giving_up_slope(problem: LimitedExpressivity) -> Real:
     Raises
     ------
     AssumptionError
-        If `problem` is no `LimitedExpressivity`.
+        If `problem` is no `LimitedExpressivity` of classes that are alike, or its classes differ.
 
     Examples
     --------
@@ -104,7 +106,104 @@ def giving_up_slope(problem: LimitedExpressivity) -> Real:
         return np.asarray(solve(replace(problem, slope=np.exp(log_slope))).noisy_margin)
 
     found = _first_zero(margin, _grid(start))
-    return scalar_or_array(np.where(np.broadcast_to(problem.noise, shape) == 0, np.nan, np.exp(found)))
+    return scalar_or_array(np.where(np.broadcast_to(problem.noise_per_class, shape) == 0, np.nan, np.exp(found)))
+
+
+def giving_up_noise(problem: LimitedExpressivity) -> Real:
+    """The least noise from which on noisy examples are not memorised: their margin for their label is zero.
+
+    Parameters
+    ----------
+    problem : LimitedExpressivity
+        Its own noise does not matter.
+
+    Returns
+    -------
+    float or array
+        eta, a ratio, of the broadcast shape of the other parameters; NaN where the margin has no zero on the grid, from 1e-6 to what leaves no
+        information.
+
+    Raises
+    ------
+    AssumptionError
+        If `problem` is no `LimitedExpressivity`, or its classes differ.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> joint = mdt.LimitedExpressivity(mdt.CrossEntropy(), noise=0.1, slope=0.0748554696, weight_decay=5e-3, feature_decay=5e-3)
+    >>> round(giving_up_noise(joint), 6)      # 1/9, see `giving_up_slope`
+    0.111111
+    """
+    _check(problem)
+    if problem.noise is None:
+        raise fail("noise_matrix", problem.noise_matrix, "must be given as noise")
+    shape = replace(problem, noise=0.1).shape
+    grid = np.log(np.geomspace(1e-6, (problem.num_classes - 1.0) * (1.0 - 1e-9), _GRID))
+
+    def margin(log_noise: FloatArray) -> FloatArray:
+        return np.asarray(solve(replace(problem, noise=np.exp(log_noise))).noisy_margin)
+
+    found = _first_zero(margin, grid.reshape(-1, *(1,) * len(shape)) + np.zeros(shape))
+    return scalar_or_array(np.exp(found))
+
+
+def merging_slope(problem: LimitedExpressivity) -> Real:
+    r"""The slope of a first-order transition of the absolute scaling, at which the class means jump apart.
+
+    Below it the best class means have merged, D ~ C^2, and the noisy features alone are apart; above it they are separate. At the
+    transition both are as good: the optimum has a kink, and the dilation a jump.
+
+    Parameters
+    ----------
+    problem : LimitedExpressivity
+        Of one point, with ``scaling="absolute"``. Its own slope does not matter.
+
+    Returns
+    -------
+    float
+        C; NaN where the distance of the means jumps nowhere on the grid: it may shrink without a jump.
+
+    Raises
+    ------
+    AssumptionError
+        If `problem` is no `LimitedExpressivity` of one point, with classes alike and the absolute scaling.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> joint = mdt.LimitedExpressivity(mdt.CrossEntropy(), noise=1/3, slope=1.0, weight_decay=1e-3, feature_decay=1e-3, scaling="absolute")
+    >>> round(0.75 * merging_slope(joint), 10)      # the slope of an inequality between probabilities
+    0.0178524131
+    """
+    _check(problem)
+    if problem.scaling != "absolute":
+        raise fail("scaling", problem.scaling, "must be 'absolute': class means do not merge with the relative one")
+    one_point(replace(problem, slope=1.0).shape)
+    noise = float(problem.noise_per_class)
+    if noise == 0.0:
+        return float("nan")
+    slopes = noise * np.geomspace(1.0 / _DECADES, _DECADES, _GRID)
+    distance = np.asarray(solve(replace(problem, slope=slopes)).mean_distance)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        jumps = np.diff(np.log(distance))
+    jumps = np.where(np.isfinite(jumps), jumps, 0.0)
+    at = int(np.argmax(jumps))
+    low, high = np.log(slopes[at]), np.log(slopes[at + 1])
+    merged, apart = distance[at], distance[at + 1]
+    for _ in range(_HALVINGS):
+        # A few slopes between both at once: a solver of arrays takes no longer for them.
+        inner = np.linspace(low, high, _INNER + 2)[1:-1]
+        found = np.asarray(solve(replace(problem, slope=np.exp(inner))).mean_distance)
+        steps = np.concatenate([[merged], found, [apart]])
+        if not np.all(steps > 0.0):
+            return float("nan")
+        k = int(np.argmax(np.diff(np.log(steps))))
+        ends = np.concatenate([[low], inner, [high]])
+        low, high, merged, apart = ends[k], ends[k + 1], steps[k], steps[k + 1]
+        if high - low < _NARROW:
+            break
+    return float(np.exp(0.5 * (low + high))) if apart > _JUMP * merged else float("nan")
 
 
 def equal_dilation_slope(problem: LimitedExpressivity, other: Loss) -> Real:
@@ -124,7 +223,7 @@ def equal_dilation_slope(problem: LimitedExpressivity, other: Loss) -> Real:
     Raises
     ------
     AssumptionError
-        If `problem` is no `LimitedExpressivity`, or `other` is not covered.
+        If `problem` is no `LimitedExpressivity` of classes that are alike, or `other` is not covered.
 
     Examples
     --------
@@ -165,7 +264,7 @@ def least_error_smoothing(problem: LimitedExpressivity) -> Real:
     Raises
     ------
     AssumptionError
-        If `problem` is no `LimitedExpressivity`, or its loss has no smoothing.
+        If `problem` is no `LimitedExpressivity` of classes that are alike, or its loss has no smoothing.
 
     Examples
     --------
@@ -174,7 +273,7 @@ def least_error_smoothing(problem: LimitedExpressivity) -> Real:
     >>> least_error_smoothing(joint).round(3)
     array([0.9, 0. ])
     """
-    instance("problem", problem, LimitedExpressivity, "a LimitedExpressivity")
+    _check(problem)
     loss = problem.loss
     if not isinstance(loss, TargetLoss):
         raise fail("loss", loss, "must be a loss with label smoothing, for example CrossEntropy()")
@@ -197,11 +296,17 @@ def least_error_smoothing(problem: LimitedExpressivity) -> Real:
     return scalar_or_array(np.where(np.all(np.isneginf(values), axis=0), np.nan, found))
 
 
+def _check(problem: LimitedExpressivity) -> None:
+    instance("problem", problem, LimitedExpressivity, "a LimitedExpressivity")
+    if problem.class_axis:
+        raise fail("problem", problem, "must have classes that are alike: others have a dilation each")
+
+
 def _start(problem: LimitedExpressivity) -> tuple[FloatArray, tuple[int, ...]]:
     """The logarithm of the noise (where there is some), around which slopes are looked at, and the shape."""
-    instance("problem", problem, LimitedExpressivity, "a LimitedExpressivity")
+    _check(problem)
     shape = replace(problem, slope=1.0).shape
-    noise = np.broadcast_to(problem.noise, shape)
+    noise = np.broadcast_to(problem.noise_per_class, shape)
     return np.log(np.where(noise > 0, noise, 1.0)), shape
 
 

@@ -222,7 +222,7 @@ def test_undefined_report_writes_nothing(tmp_path, capsys):
         "solve md --scaling other",
         "solve md --noisy-feature-decay -1",
         "solve md --nonnegative-noisy-features",
-        "solve md --num-classes 3",
+        "solve md --num-classes 3 --method expansion",
         "solve md --weight-decay 100",
     ],
 )

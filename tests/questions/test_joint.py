@@ -64,6 +64,25 @@ def test_the_best_smoothing_beats_a_grid():
     assert 0.0 <= squared <= 0.9
 
 
+def test_the_noise_at_which_memorising_is_given_up_is_the_inverse_of_the_slope():
+    problem = joint(noise=0.1, slope=np.array([0.05, 0.1, 0.15]))
+    noise = mdt.giving_up_noise(problem)
+    np.testing.assert_allclose(mdt.giving_up_slope(replace(problem, noise=noise)), problem.slope, rtol=1e-8)
+    assert np.all(np.diff(noise) > 0)
+
+
+def test_class_means_merge_at_a_first_order_transition():
+    problem = joint(noise=1 / 3, weight_decay=1e-3, feature_decay=1e-3, scaling="absolute")
+    slope = mdt.merging_slope(problem)
+    assert 0.75 * slope == pytest.approx(0.0178524131, abs=1e-10)
+    # Both local minima are as good there, and are found from either side.
+    merged, apart = (mdt.solve(replace(problem, slope=slope * f)) for f in (1 - 1e-9, 1 + 1e-9))
+    assert merged.objective == pytest.approx(apart.objective, rel=1e-9)
+    assert apart.mean_distance > 50 * merged.mean_distance
+    # With large decays the means shrink without a jump.
+    assert np.isnan(mdt.merging_slope(replace(problem, noise=0.1, weight_decay=0.05, feature_decay=0.05)))
+
+
 def test_what_has_no_answer_is_nan():
     problem = joint(noise=np.array([0.0, 0.1]), weight_decay=np.array([[5e-3], [0.8]]), feature_decay=0.5)
     for found in (mdt.worst_slope(problem), mdt.giving_up_slope(problem), mdt.equal_dilation_slope(problem, LS)):
@@ -78,6 +97,15 @@ def test_what_has_no_answer_is_nan():
     [
         (lambda: mdt.worst_slope(CE), "problem = CrossEntropy.*must be a LimitedExpressivity"),
         (lambda: mdt.giving_up_slope(3), "problem = 3"),
+        (lambda: mdt.merging_slope(joint()), "scaling = 'relative'.*absolute"),
+        (
+            lambda: mdt.giving_up_slope(joint(noise=None, noise_matrix=[[0.9, 0.3], [0.1, 0.7]])),
+            "classes that are alike",
+        ),
+        (
+            lambda: mdt.giving_up_noise(joint(noise=None, noise_matrix=[[0.9, 0.1], [0.1, 0.9]])),
+            "must be given as noise",
+        ),
         (lambda: mdt.equal_dilation_slope(joint(), 0.1), "other = 0.1: must be a Loss"),
         (lambda: mdt.equal_dilation_slope(joint(), mdt.Hinge()), "continuous slope"),
         (lambda: mdt.least_error_smoothing(joint(mdt.SquaredHinge())), "must be a loss with label smoothing"),

@@ -21,6 +21,7 @@ from mdtheory.foundation.validation import (
     real,
     same_fields,
 )
+from mdtheory.models.class_losses import class_loss
 from mdtheory.models.features.problem import UFM
 from mdtheory.models.model import Problem
 from mdtheory.spreads import Sphere, Spread
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from mdtheory.models.dilation.solution import MDSolution  # noqa: F401  named in a string
 
 MDMethod = Literal["auto", "reduced", "expansion", "convex"]
+# Beyond two classes means over clean examples are computed for so many.
+MOST_CLASSES = 1000
 SCALINGS = ("absolute", "relative")
 
 
 @dataclass(frozen=True, eq=False)
 class MemorizationDilation(Problem["MDSolution", MDMethod]):
-    r"""The memorization-dilation problem of two classes, on the neural-collapse configuration of its own loss.
+    r"""The memorization-dilation problem of balanced classes, on the neural-collapse configuration of its own loss.
 
     With the class means h_1, h_2 and classifier W of `ufm`, D = ||h_1 - h_2||, minimise over noisy features u_1, u_2
     and the dilation r >= 0
@@ -44,10 +47,14 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
         + \eta \sum_n [\ell(W u_n, y_n) + \lambda\|u_n\|^2]
         \quad\text{subject to}\quad \eta\|h_1 - u_2\|,\ \eta\|h_2 - u_1\| \le C r/D^q .
 
+    For N classes the labels flip to each other class alike: a noisy feature u_nm of class m labelled n counts
+    eta/(N - 1), and the constraint of class m is :math:`\frac{\eta}{N-1}\sum_{n \ne m}\|u_{nm} - h_m\| \le C r/D^q`.
+
     Parameters
     ----------
     ufm : UFM
-        Two balanced classes. The features may be free or nonnegative.
+        Balanced classes. With two of them features may be free or nonnegative, and the loss any; to 1,000 classes features are free,
+        the loss is cross-entropy, with a `Gaussian` or `Sphere`, or the squared error with a bias.
     noise : float or array
         Noise level eta in [0, 1]: the *ratio* of mislabelled to correctly labelled mass, not a probability. A label is
         wrong with probability eta/(1 + eta); `mdtheory.conventions.noise` converts. Both classes have the same: a list is
@@ -110,8 +117,12 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
     def __post_init__(self) -> None:
         if not isinstance(self.ufm, UFM):
             raise fail("ufm", self.ufm, "must be a UFM")
-        if np.any(np.not_equal(self.ufm.num_classes, 2)) or self.ufm.class_weights is not None:
-            raise fail("num_classes", self.ufm.num_classes, "must be 2, balanced, in a memorization-dilation problem")
+        if self.ufm.class_weights is not None:
+            raise fail(
+                "class_weights",
+                self.ufm.class_weights,
+                "must be omitted: classes of a memorization-dilation problem are balanced",
+            )
         if not self.ufm.symmetric:
             raise fail(
                 "ufm", self.ufm, "must be symmetric: the loss's own labels, no bias decay, room for the class means"
@@ -128,6 +139,8 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
         if self.noisy_feature_decay is not None:
             decay = nonnegative("noisy_feature_decay", self.noisy_feature_decay)
             object.__setattr__(self, "noisy_feature_decay", decay)
+        if np.any(np.not_equal(self.ufm.num_classes, 2)):
+            self._check_many_classes()
         self.shape  # noqa: B018  raises where the shapes do not broadcast
         self._check_not_collapsed()
 
@@ -169,10 +182,30 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
         with np.errstate(over="ignore"):
             return np.asarray(distance / np.asarray(self.slope))
 
+    def _check_many_classes(self) -> None:
+        n, ufm = self.ufm.num_classes, self.ufm
+        if not isinstance(n, int):
+            raise fail("num_classes", n, "must be one number in a memorization-dilation problem")
+        if n > MOST_CLASSES:
+            raise fail("num_classes", n, f"must be {MOST_CLASSES} at most in a memorization-dilation problem")
+        if ufm.nonnegative:
+            raise fail("nonnegative", True, "must be False for more than two classes")
+        if ufm.pays_for_mean:
+            raise fail(
+                "bias", False, "must be True for a loss that changes with a shift of the logits, beyond two classes"
+            )
+        if self.spread.dim < n - 1:
+            raise fail(
+                "spread", self.spread, f"must have dimension {n - 1} at least, that of the logits of {n} classes"
+            )
+        if np.any(self.decay <= 0):
+            raise fail("noisy_feature_decay", self.noisy_feature_decay, "must be positive for more than two classes")
+        class_loss(ufm.loss, n, self.spread)
+
     def _check_not_collapsed(self) -> None:
         margin = np.broadcast_to(self.configuration.margin, self.ufm.shape)
         if np.any(margin <= 0):
-            critical = self.ufm.loss.critical_cost(2)
+            critical = self.ufm.loss.critical_cost(self.ufm.num_classes)
             error = fail(
                 "ufm.kappa",
                 float(np.max(np.asarray(self.ufm.kappa))),
@@ -211,18 +244,21 @@ class Configuration(Frozen):
 
     @classmethod
     def of(cls, ufm: UFM) -> "Configuration":
-        """The closed-form configuration of a balanced two-class UFM."""
+        """The closed-form configuration of two of the classes of a balanced UFM."""
+        n = float(np.max(ufm.num_classes))
         # A negative margin has no memorization-dilation problem, like a collapsed one.
         margin = np.maximum(ufm.loss.margin(ufm.margin_cost, ufm.num_classes), 0.0)
         ratio = np.sqrt(np.asarray(ufm.weight_decay)) / np.sqrt(np.asarray(ufm.feature_decay))
-        # ||h||: a = ratio^(1/2) n^(1/4) sqrt(s), with n = N for ETF-like and 1 for orthogonal features (N = 2).
-        scale = np.sqrt(ratio) * (1.0 if ufm.nonnegative and not ufm.pays_for_mean else 2.0**0.25)
+        # ||h|| of a simplex, but for what centring takes: a = ratio^(1/2) n^(1/4) sqrt(s), n = N, and 1 for orthogonal features (N = 2).
+        scale = np.sqrt(ratio) * (1.0 if ufm.nonnegative and not ufm.pays_for_mean else n**0.25)
         a = scale * np.sqrt(margin)
         with np.errstate(divide="ignore", invalid="ignore"):
             c = np.where(margin > 0, margin / np.where(margin > 0, a, 1.0), 0.0)
         mean_margin, mean_shortfall = np.zeros(margin.shape), np.ones(margin.shape)
-        centre = a / np.sqrt(2.0) if ufm.nonnegative else np.zeros(margin.shape)
-        weight_sum = np.zeros(margin.shape)
+        # Of free features, the mean of two unit vectors less that of all of them.
+        inner = np.sqrt(0.5 - 1.0 / n)
+        centre = a / np.sqrt(2.0) if ufm.nonnegative else inner * a
+        weight_sum = np.zeros(margin.shape) if ufm.nonnegative else 2.0 * inner * c
         if ufm.pays_for_mean:
             mean_shortfall = np.asarray(np.minimum(2.0 * np.sqrt(2.0) * np.asarray(ufm.mu), 1.0))
             mean_margin = 1.0 - mean_shortfall

@@ -5,7 +5,9 @@ from typing import get_args
 import numpy as np
 
 from mdtheory.foundation.parameter import Parameter
+from mdtheory.foundation.validation import fail
 from mdtheory.losses import Loss
+from mdtheory.models.dilation.many_classes import ClassMDSolution, solve_many_classes
 from mdtheory.models.dilation.problem import SCALINGS, MDMethod, MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.dilation.solving import solve_expansion, solve_reduced
@@ -18,6 +20,10 @@ _ANSWER = ("dilation", "normalized_dilation", "memorization", "noisy_margin")
 
 
 def _solve(problem: MemorizationDilation, method: str, options: Options) -> MDSolution:
+    if np.any(np.not_equal(problem.ufm.num_classes, 2)):
+        if method not in ("auto", "reduced"):
+            raise fail("method", method, "must be 'auto' or 'reduced' for more than two classes")
+        return options.judged(solve_many_classes(problem))
     if method == "convex":
         from mdtheory.models.dilation.conic import solve_md_convex
 
@@ -40,9 +46,9 @@ def _is_searched(loss: Loss) -> bool:
 
 MODEL = Model(
     name="md",
-    title="the memorization-dilation problem of two classes",
+    title="the memorization-dilation problem",
     problem=MemorizationDilation,
-    solutions=(MDSolution,),
+    solutions=(MDSolution, ClassMDSolution),
     methods=get_args(MDMethod),
     solve=_solve,
     parameters=(

@@ -136,6 +136,10 @@ def _solve_joint(
 def _covered(problem: LimitedExpressivity) -> LimitedExpressivity:
     if problem.shape != () or problem.num_classes != 2:
         raise fail("problem", problem, "must be one point of two classes for a proof in balls")
+    if problem.class_axis or problem.nonnegative or problem.scaling != "relative":
+        raise fail(
+            "problem", problem, "must have free features, classes alike and the relative scaling for a proof in balls"
+        )
     if type(problem.loss) is not CrossEntropy:
         raise fail("loss", problem.loss, "must be CrossEntropy for a proof in balls")
     if type(problem.spread) not in (Sphere, TwoPoint):
@@ -156,7 +160,7 @@ class _Point:
 
     @classmethod
     def of(cls, problem: LimitedExpressivity) -> "_Point":
-        noise, slope = arb(float(problem.noise)), arb(float(problem.slope))
+        noise, slope = arb(float(problem.noise_per_class)), arb(float(problem.slope))
         decays = arb(float(problem.weight_decay)) * arb(float(problem.feature_decay))
         assert isinstance(problem.loss, CrossEntropy)
         return cls(

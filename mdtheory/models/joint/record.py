@@ -6,7 +6,7 @@ import numpy as np
 
 from mdtheory.foundation.parameter import Parameter
 from mdtheory.losses import LOSSES, Loss
-from mdtheory.models.joint.problem import JointMethod, LimitedExpressivity
+from mdtheory.models.joint.problem import SCALINGS, JointMethod, LimitedExpressivity
 from mdtheory.models.joint.programme import minimise
 from mdtheory.models.joint.solution import JointSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
@@ -43,7 +43,18 @@ MODEL = Model(
         Parameter("decay", r"\lambda_W = \lambda_H", "weight and feature decay", log=True),
         Parameter("num_classes", "N", "number of classes", log=True, kind="count", default=2),
         Parameter("spread", r"\xi", "spread of the clean examples", kind="part"),
+        Parameter("scaling", "", "scaling of memorization", kind="word", choices=SCALINGS, default="relative"),
+        Parameter("nonnegative", "", "nonnegative class means", kind="flag", default=False),
+        Parameter("nonnegative_noisy_features", "", "nonnegative noisy features", kind="flag", default=False),
         Parameter("bias", "", "bias", help="a bias of the logits", kind="flag", default=False),
+        Parameter("class_weights", r"\pi", "class weights", kind="vector", help="proportions of the classes"),
+        Parameter(
+            "noise_matrix",
+            "T",
+            "noise matrix",
+            kind="matrix",
+            help="label distributions of the classes, instead of noise",
+        ),
     ),
     outputs=(
         Parameter("margin", "s", "margin"),

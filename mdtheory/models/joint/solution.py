@@ -1,15 +1,16 @@
 """The answer to a limited-expressivity problem, and everything that follows from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import log_ndtr
 
 from mdtheory.foundation.validation import FloatArray, fail, scalar_or_array
+from mdtheory.models.class_losses import centred_form, gaussian_class_error
 from mdtheory.models.features.margin_solution import MarginSolution
 from mdtheory.models.joint import programme
+from mdtheory.models.joint.kinds import Reading
 from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.models.solution import Number, Solution
 from mdtheory.models.status import Status
@@ -22,24 +23,27 @@ JOINT_TOLERANCE = 1e-9
 class JointSolution(Solution):
     r"""Class means, classifier, noisy features and dilation that are optimal together.
 
-    Scalar fields have the broadcast shape of the problem's parameters; matrices get that shape in front. Where everything has
-    collapsed to zero, ``collapsed`` says so: margins and dilation are zero and the normalised dilation is undefined (NaN).
+    Scalar fields have the broadcast shape of the problem's parameters; matrices get that shape in front. Where two classes differ, in size or
+    flips, what belongs to a class has a trailing axis of both. Where everything has collapsed to zero, ``collapsed`` says so: margins and
+    dilation are zero and the normalised dilation is undefined (NaN).
 
     Attributes
     ----------
     problem : LimitedExpressivity
     answer : array (..., n)
-        The minimiser of the convex programme in its own variables: (s, w) for two classes, (s, p, y) for more.
+        The minimiser of the convex programme in its own variables: for two classes (s, w), with nonnegative features (s, p, b), where they
+        differ (s_1, s_2, w_1, w_2); (s, p, y) for more. With the absolute scaling the distance of the class means comes behind.
     method : str
     tolerance : float
         The gap, relative to the objective, up to which the answer is called optimal.
 
     Notes
     -----
-    For two classes ``lower_bound`` is on all configurations: the reduction to two scalars is proved
-    (`derivations/joint_two_classes.py`). For more classes it is too, but crude, the optimum without noisy labels; the answer is the best with
-    all classes alike, up to ``family_gap``, and a configuration that is not symmetric may be better, for small slopes at least.
-    Such an answer is BOUNDED unless that bound meets it.
+    ``lower_bound`` is on all configurations. For two classes and free features it is that of the programme itself, to which everything
+    reduces (`derivations/joint_two_classes.py`): to rounding with the relative scaling, to 1e-4 by branch and bound with the absolute one.
+    For nonnegative features it is that of free ones, for more classes the optimum without noisy labels: both are crude. The
+    answer is then the best of a family, `relative_to`, up to ``family_gap``, and BOUNDED. Among N >= 3 classes one that is not symmetric may be
+    better, for small slopes at least.
     """
 
     problem: LimitedExpressivity
@@ -52,98 +56,136 @@ class JointSolution(Solution):
     # ------------------------------------------------------------------ how good it is
 
     @cached_property
-    def _bounds(self) -> tuple[FloatArray, FloatArray]:
-        return programme.bounds(self.problem, self.answer)
-
-    @property
     def objective(self) -> Number:
         """The optimal value, a mean over examples: an upper bound on the optimum over all configurations."""
-        return scalar_or_array(self._bounds[0])
+        return scalar_or_array(programme.objective(self.problem, self.answer))
+
+    @cached_property
+    def _family_bound(self) -> FloatArray:
+        return programme.lower_bound(self.problem, self.answer)
 
     @cached_property
     def lower_bound(self) -> Number:
         """A lower bound on the optimum over all configurations, recomputed from the answer."""
-        below = self._bounds[1]
+        below = self._family_bound
         if self.problem.num_classes > 2:
             below = np.where(np.isnan(below), np.nan, np.minimum(below, self.noiseless.lower_bound))
+        if self.problem.nonnegative:
+            free = replace(self.problem, nonnegative=False, nonnegative_noisy_features=False)
+            below = np.minimum(below, programme.lower_bound(free, programme.minimise(free)))
         return scalar_or_array(below)
 
     @property
     def family_gap(self) -> Number:
-        """What a better answer with all classes alike could gain at most; for two classes that is the gap."""
-        return scalar_or_array(np.maximum(np.subtract(*self._bounds), 0.0))
+        """What a better answer of the family could gain at most: see `relative_to`."""
+        return scalar_or_array(np.maximum(np.subtract(self.objective, self._family_bound), 0.0))
 
     @property
     def relative_to(self) -> str:
         """Among which configurations the answer is the best, as far as that is proved by ``family_gap``."""
-        return "all configurations" if self.problem.num_classes == 2 else "configurations with all classes alike"
+        if self.problem.num_classes > 2:
+            return "configurations with all classes alike"
+        if self.problem.nonnegative:
+            return "configurations with both classes alike, and as much of w_1 - w_2 above zero as below"
+        return "all configurations"
 
     def _when_open(self) -> Status:
-        return Status.INACCURATE if self.problem.num_classes == 2 else Status.BOUNDED
+        p = self.problem
+        exact = p.num_classes == 2 and p.scaling == "relative" and not p.nonnegative
+        return Status.INACCURATE if exact else Status.BOUNDED
 
     # ------------------------------------------------------------------ margins and dilation
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return programme.reading(self.problem, self.answer)
+
+    @cached_property
+    def _shift(self) -> FloatArray:
+        """What a bias adds to the margins (..., 2) of two classes that differ; zero where there is none."""
+        return programme.bias_shift(self.problem, self.answer)
 
     @property
     def margin(self) -> Number:
         """s, the own logit of a class mean minus any other."""
-        return scalar_or_array(self.answer[..., 0])
+        return scalar_or_array(self._reading.margin + self._shift)
 
     @property
     def collapsed(self) -> bool | FloatArray:
         """Whether all features are zero: noise and decay leave nothing to be learned."""
-        found = np.asarray(self.answer[..., 0] == 0.0)
+        found = np.asarray(self._apart == 0.0)
         return found if found.ndim else bool(found)
 
     @property
     def noisy_logits(self) -> FloatArray:
-        """(..., 2): x and y of the logits ``x e_m + y e_n`` of an example of class m labelled n, before centring."""
-        step = programme.steps(self.problem, self.answer)
-        return np.stack([self.answer[..., 0] + step[..., 0], step[..., 1]], axis=-1)
+        """(..., 2): x and y of the features ``x e_m + y e_n`` of an example of class m labelled n, times the scale of W.
+
+        They are its logits too, up to what all classes have in common.
+        """
+        read = self._reading
+        return np.stack([read.margin + read.own, read.other], axis=-1)
 
     @property
     def noisy_margin(self) -> Number:
         """The margin of a noisy example for its (wrong) label: memorised where positive."""
-        if self.problem.num_classes == 2:
-            return scalar_or_array(self.answer[..., 1] - self.answer[..., 0])
         x, y = np.moveaxis(self.noisy_logits, -1, 0)
-        return scalar_or_array(y - np.maximum(x, 0.0))
+        return scalar_or_array(y - x - self._shift if self.problem.num_classes == 2 else y - np.maximum(x, 0.0))
+
+    @cached_property
+    def _steps(self) -> FloatArray:
+        """How far a noisy feature is from its class mean, times the scale of W."""
+        step = np.stack([self._reading.own, self._reading.other], axis=-1)
+        form = np.eye(2) if self.problem.nonnegative else centred_form(self.problem.num_classes)
+        return np.asarray(np.sqrt(np.maximum(np.sum((step @ form) * step, axis=-1), 0.0)))
+
+    @cached_property
+    def _apart(self) -> FloatArray:
+        """The distance (...) of two class means, times the scale of W."""
+        margin = self._reading.margin
+        return np.asarray(np.sqrt(2.0) * (np.mean(margin, axis=-1) if self.problem.class_axis else margin))
 
     @property
     def normalized_dilation(self) -> Number:
         """ND = r / ||h_1 - h_2||; NaN where everything has collapsed."""
-        length = programme.step_lengths(self.problem, self.answer) * self.problem.rate
-        alive = self.answer[..., 0] != 0.0
-        divisor = np.sqrt(2.0) * np.where(alive, self.answer[..., 0], 1.0)
-        return scalar_or_array(np.where(alive, length / divisor, np.nan))
+        apart = self._spread_out(self._apart)
+        alive = apart != 0.0
+        dilated = self._steps * programme.rates(self.problem, self.answer)
+        return scalar_or_array(np.where(alive, dilated / np.where(alive, apart, 1.0), np.nan))
 
     @property
     def dilation(self) -> Number:
-        """r, that of every class."""
-        return scalar_or_array(self._per_scale(programme.step_lengths(self.problem, self.answer) * self.problem.rate))
+        """r, of every class."""
+        dilated = self._steps * programme.rates(self.problem, self.answer)
+        return scalar_or_array(self._per_scale(dilated, len(self.problem.class_axis)))
 
     @property
     def memorization(self) -> Number:
         """||u_nm - h_m||, how far a noisy example is pulled towards its wrong label."""
-        return scalar_or_array(self._per_scale(programme.step_lengths(self.problem, self.answer)))
+        return scalar_or_array(self._per_scale(self._steps, len(self.problem.class_axis)))
 
     @property
     def mean_distance(self) -> Number:
         """D = ||h_1 - h_2||."""
-        return scalar_or_array(self._per_scale(np.sqrt(2.0) * self.answer[..., 0]))
+        return scalar_or_array(self._per_scale(self._apart))
 
     @property
     def noiseless(self) -> MarginSolution:
-        """The answer without noisy labels: that of the unconstrained features model."""
+        """The answer without noisy labels and with classes of equal size: that of the unconstrained features model."""
         ufm = self.problem.noiseless
         return MarginSolution(ufm, scalar_or_array(ufm.loss.margin(ufm.margin_cost, ufm.num_classes)), "closed-form")
 
     @property
     def relative_mean_distance(self) -> Number:
         """D over that without noisy labels: below 1 where noise draws the class means together."""
-        margin = np.asarray(self.noiseless.margin)
-        ratio = np.sqrt(np.asarray(self.problem.weight_decay)) / np.sqrt(np.asarray(self.problem.feature_decay))
-        # D^2 = 2 s^2/c^2 with c^2 = s sqrt(lambda_H/lambda_W)/sqrt(N).
-        plain = np.sqrt(2.0 * np.maximum(margin, 0.0) * ratio * np.sqrt(self.problem.num_classes))
+        if self.problem.class_axis:
+            quiet = replace(self.problem, noise=0.0, noise_matrix=None)
+            plain = np.asarray(JointSolution(quiet, programme.minimise(quiet), self.method).mean_distance)
+        else:
+            n = self.problem.num_classes
+            # D^2 = 2 s^2/c^2 with c^2 = s sqrt(lambda_H share/(lambda_W (N-1))), share the square of a class mean per s^2.
+            share = 1.0 if self.problem.nonnegative else (n - 1.0) / n
+            ratio = np.sqrt(np.asarray(self.problem.weight_decay)) / np.sqrt(np.asarray(self.problem.feature_decay))
+            plain = np.sqrt(2.0 * np.maximum(self.noiseless.margin, 0.0) * ratio * np.sqrt((n - 1.0) / share))
         return scalar_or_array(np.where(plain > 0, self.mean_distance / np.where(plain > 0, plain, 1.0), np.nan))
 
     @property
@@ -155,29 +197,41 @@ class JointSolution(Solution):
         AssumptionError
             For more than two classes, if the spread is not Gaussian.
         """
-        n, nd = self.problem.num_classes, np.asarray(self.normalized_dilation)
-        alive = ~np.isnan(nd)
-        nd = np.where(alive, nd, 0.0)
+        n, spread = self.problem.num_classes, self.problem.spread
+        margin = np.asarray(self.margin)
+        apart = self._spread_out(self._apart)
+        alive = (apart != 0.0) & ~np.isnan(apart)
+        # R/(2 s), for two classes; of the margin's size where a bias has turned its sign.
+        dilated = self._steps * programme.rates(self.problem, self.answer) / np.sqrt(2.0)
+        nd = np.where(alive, dilated / np.where(margin != 0.0, np.abs(margin), 1.0), 0.0)
         if n == 2:
-            error = np.asarray(self.problem.spread.test_error(nd))
-        elif isinstance(self.problem.spread, Gaussian):
-            error = _gaussian_error(nd, n, self.problem.spread.dim)
+            error = np.asarray(spread.test_error(nd))
+            error = np.where(margin > 0.0, error, np.where(margin < 0.0, 1.0 - error, 0.5))
+        elif isinstance(spread, Gaussian):
+            error = gaussian_class_error(nd, n, spread.dim)
         else:
-            raise fail("spread", self.problem.spread, "must be Gaussian for the test error of more than two classes")
-        guess = np.where(np.asarray(self.collapsed), (n - 1.0) / n, np.nan)
+            raise fail("spread", spread, "must be Gaussian for the test error of more than two classes")
+        guess = np.where(self._spread_out(np.asarray(self.collapsed)), (n - 1.0) / n, np.nan)
         return scalar_or_array(np.where(alive, error, guess))
 
     # ------------------------------------------------------------------ explicit features
 
     @property
     def logits(self) -> FloatArray:
-        """(..., N, N): column m holds the logits of class mean m, centred."""
-        return np.asarray(self.answer[..., 0])[..., None, None] * _centring(self.problem.num_classes)
+        """(..., N, N): column m holds the logits of class mean m, centred, without a bias."""
+        return np.asarray(self._margins[..., None, :] * _centring(self.problem.num_classes))
+
+    @property
+    def bias(self) -> FloatArray:
+        """(..., 2) of two classes that differ: the bias of the logits, centred; zero where there is none. Else (..., N) zeros."""
+        if not self.problem.class_axis:
+            return np.zeros((*self.problem.shape, self.problem.num_classes))
+        return 0.5 * self._shift
 
     @property
     def class_means(self) -> FloatArray:
         """H (..., N, N) in N dimensions: column m is h_m."""
-        return np.asarray(self._per_scale(self.answer[..., 0]))[..., None, None] * _centring(self.problem.num_classes)
+        return np.asarray(self._per_scale(self._margins[..., None, :] * self._frame, 2))
 
     @property
     def weights(self) -> FloatArray:
@@ -187,25 +241,41 @@ class JointSolution(Solution):
     @property
     def noisy_features(self) -> FloatArray:
         """U (..., N, N, N): ``U[..., :, n, m]`` is the feature of an example of class m labelled n; h_m for n = m."""
-        n = self.problem.num_classes
-        x, y = np.moveaxis(self.noisy_logits, -1, 0)
-        centring = _centring(n)
-        other = 1.0 - np.eye(n)
-        of_class = np.einsum("...,dm,nm->...dnm", x, centring, other) + np.einsum(
-            "...,dn,nm->...dnm", y, centring, other
+        n, frame = self.problem.num_classes, self._frame
+        own, other = (self._each(part) for part in (self._reading.own, self._reading.other))
+        apart = 1.0 - np.eye(n)
+        stepped = np.einsum("...m,dm,nm->...dnm", own, frame, apart) + np.einsum(
+            "...m,dn,nm->...dnm", other, frame, apart
         )
-        own = np.einsum("...,dm,nm->...dnm", self.answer[..., 0], centring, np.eye(n))
-        return np.asarray(self._per_scale(of_class + own, 3))
+        means = np.einsum("...m,dm,nm->...dnm", self._margins, frame, np.ones((n, n)))
+        return np.asarray(self._per_scale(means + stepped, 3))
+
+    @property
+    def _frame(self) -> FloatArray:
+        return np.eye(2) if self.problem.nonnegative else _centring(self.problem.num_classes)
+
+    @property
+    def _margins(self) -> FloatArray:
+        """(..., N), without the bias."""
+        return self._each(self._reading.margin)
+
+    def _each(self, values: FloatArray) -> FloatArray:
+        """(..., N) from what all classes share, or from each of them."""
+        if self.problem.class_axis:
+            return values
+        return np.repeat(np.asarray(values)[..., None], self.problem.num_classes, axis=-1)
+
+    def _spread_out(self, values: FloatArray) -> FloatArray:
+        """With an axis of classes, where they differ."""
+        return np.asarray(values)[..., None] if self.problem.class_axis else np.asarray(values)
 
     @cached_property
     def _scale(self) -> FloatArray:
-        """c, with ``W = c (I - 1/N)``: the balance of both penalties. Zero where everything has collapsed."""
-        square = programme.squared_logits(self.problem, self.answer)
-        ratio = np.sqrt(np.asarray(self.problem.feature_decay)) / np.sqrt(np.asarray(self.problem.weight_decay))
-        return np.asarray(np.sqrt(ratio * np.sqrt(square / (self.problem.num_classes - 1.0))))
+        """c, with ``W = c (I - 1/N)``. Zero where everything has collapsed."""
+        return programme.scale(self.problem, self.answer)
 
     def _per_scale(self, logits: FloatArray, extra: int = 0) -> FloatArray:
-        """Features from logits."""
+        """Features from logits with so many more axes."""
         scale = np.asarray(self._scale)
         scale = np.reshape(scale, (*scale.shape, *(1,) * extra))
         return np.asarray(np.where(scale > 0, logits / np.where(scale > 0, scale, 1.0), logits * scale))
@@ -213,14 +283,3 @@ class JointSolution(Solution):
 
 def _centring(n: int) -> FloatArray:
     return np.eye(n) - 1.0 / n
-
-
-def _gaussian_error(dilation: FloatArray, n: int, dim: int) -> FloatArray:
-    """``1 - E Phi(g + s/sigma)^(N-1)`` with s/sigma = sqrt(d/2)/ND, by the trapezoidal rule."""
-    step = 0.1
-    g = np.arange(-9.0, 9.0 + step, step)
-    weights = step * np.exp(-0.5 * g**2) / np.sqrt(2.0 * np.pi)
-    with np.errstate(divide="ignore"):
-        gain = np.sqrt(dim / 2.0) / dilation
-    right = (n - 1.0) * log_ndtr(g + np.minimum(gain, 1e3)[..., None])
-    return np.asarray(np.sum(-np.expm1(right) * weights, axis=-1))

@@ -10,14 +10,11 @@ with c = eta/C and ``B(a, b) = a^2 + b^2 - (a + b)^2/N``. It is convex, by the a
 ``p = s - x``, so that nothing cancels where memorising is dear and p and y are small.
 """
 
-from dataclasses import replace
-
 import numpy as np
-from numpy.typing import NDArray
 
-from mdtheory.expectation import restrict
 from mdtheory.foundation.validation import FloatArray
-from mdtheory.models.joint.class_losses import centred_form, class_loss
+from mdtheory.models.class_losses import centred_form, class_loss
+from mdtheory.models.joint.kinds import Programme, Reading
 from mdtheory.models.joint.points import Points
 from mdtheory.optimisers.norm_newton import Derivatives, Found, minimise_with_norm
 from mdtheory.spreads import Gaussian
@@ -30,61 +27,70 @@ _NOISY = np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 _STEP = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
-def solve_symmetric(points: Points, start: FloatArray) -> Found:
-    """(s, p, y) of every point, from a start (K,) of the margin."""
-    # Halfway to the wrong label, where a noisy example has curvature, or as little as keeps the first cluster narrow.
-    step = 0.5 * start / (1.0 + points.rate**2)
-    first = np.stack([start, step, step], axis=-1)
-    if not isinstance(points.spread, Gaussian):
+class Symmetric(Programme):
+    """N classes; x = (s, p, y)."""
+
+    span = np.array([np.sqrt(2.0), 0.0, 0.0])
+
+    def first(self, points: Points, margin: FloatArray) -> FloatArray:
+        # Halfway to the wrong label, where a noisy example has curvature, or as little as keeps the first cluster narrow.
+        step = 0.5 * margin / (1.0 + points.rate**2)
+        return np.stack([margin, step, step], axis=-1)
+
+    def metric(self, points: Points) -> FloatArray:
+        n = points.num_classes
+        form = centred_form(n)
+        clean = points.clean[:, None, None] * np.diag([1.0 - 1.0 / n, 0.0, 0.0])
+        dilated = (points.clean * points.rate**2)[:, None, None] * (_STEP.T @ form @ _STEP)
+        return np.asarray(clean + dilated + points.flip[:, None, None] * (_NOISY.T @ form @ _NOISY))
+
+    def inexact(self, points: Points) -> float:
+        return class_loss(points.loss, points.num_classes, points.spread).inexact
+
+    def smooth_part(self, points: Points, x: FloatArray, *, rough: bool = False) -> Derivatives:
+        form = centred_form(points.num_classes)
+        clean, flip = points.clean, points.flip
         # Means over a Gaussian cost less, and differ little.
-        near = _minimise(replace(points, spread=Gaussian(points.spread.dim)), first)
-        usable = near.converged & np.all(near.point > 0, axis=-1)
-        first = np.where(usable[:, None], near.point, first)
-    return _minimise(points, first)
+        spread = Gaussian(points.spread.dim) if rough else points.spread
+        loss = class_loss(points.loss, points.num_classes, spread)
+        dilation = (points.rate**2)[:, None, None] * (_STEP.T @ form @ _STEP)
+        pull = 2.0 * np.einsum("kij,kj->ki", dilation, x)
+        mean = loss.clean(x[:, 0], 0.5 * np.sum(x * pull, axis=-1))
+        noisy = loss.noisy(x[:, 0] - x[:, 1], x[:, 2])
+        first = np.array([1.0, 0.0, 0.0])
+        gradient = clean[:, None] * (mean.d_margin[:, None] * first + mean.d_square[:, None] * pull)
+        gradient = gradient + flip[:, None] * (noisy.gradient @ _NOISY)
+        crossed = first[:, None] * pull[:, None, :]
+        hessian = mean.d_margin2[:, None, None] * np.outer(first, first)
+        hessian = hessian + mean.d_margin_square[:, None, None] * (crossed + crossed.swapaxes(1, 2))
+        hessian = hessian + mean.d_square2[:, None, None] * pull[:, :, None] * pull[:, None, :]
+        hessian = clean[:, None, None] * (hessian + 2.0 * mean.d_square[:, None, None] * dilation)
+        hessian = hessian + flip[:, None, None] * (_NOISY.T @ noisy.hessian @ _NOISY)
+        return Derivatives(clean * mean.value + flip * noisy.value, gradient, hessian)
 
+    def by_rate(self, points: Points, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        form = centred_form(points.num_classes)
+        loss = class_loss(points.loss, points.num_classes, points.spread)
+        step = x @ _STEP.T
+        square = points.rate**2 * np.sum((step @ form) * step, axis=-1)
+        mean = loss.clean(x[:, 0], square)
+        return 2.0 * points.clean * mean.d_square * square, 2.0 * points.clean * square
 
-def _minimise(points: Points, first: FloatArray) -> Found:
-    return minimise_with_norm(
-        lambda x, which: smooth_part(points, x, which),
-        points.weight,
-        metric(points),
-        first,
-        tiny=_TINY,
-        longest=1.0,
-        inexact=inexact(points) * float(1.0 + np.max(first[:, 0])),
-    )
+    def reading(self, x: FloatArray) -> Reading:
+        return Reading(x[:, 0], -x[:, 1], x[:, 2])
 
+    def _minimised(self, points: Points, first: FloatArray, *, rough: bool = False) -> Found:
+        return minimise_with_norm(
+            lambda x, which: self.smooth_part(points.take(which), x, rough=rough),
+            points.weight,
+            self.metric(points),
+            first,
+            tiny=_TINY,
+            longest=1.0,
+            inexact=self.inexact(points) * float(1.0 + np.max(first[:, 0])),
+        )
 
-def metric(points: Points) -> FloatArray:
-    """M (K, 3, 3) of ``x' M x``: the squared norms of all logits."""
-    n = points.num_classes
-    form = centred_form(n)
-    clean = points.clean[:, None, None] * np.diag([1.0 - 1.0 / n, 0.0, 0.0])
-    dilated = (points.clean * points.rate**2)[:, None, None] * (_STEP.T @ form @ _STEP)
-    return np.asarray(clean + dilated + points.flip[:, None, None] * (_NOISY.T @ form @ _NOISY))
-
-
-def inexact(points: Points) -> float:
-    """What a mean over clean examples may be off, relative to one plus its size."""
-    return class_loss(points.loss, points.num_classes, points.spread).inexact
-
-
-def smooth_part(points: Points, x: FloatArray, which: NDArray[np.intp]) -> Derivatives:
-    """The loss of the selected points, clean and noisy."""
-    form = centred_form(points.num_classes)
-    clean, flip = points.clean[which], points.flip[which]
-    loss = class_loss(restrict(points.loss, which), points.num_classes, points.spread)
-    dilation = (points.rate[which] ** 2)[:, None, None] * (_STEP.T @ form @ _STEP)
-    pull = 2.0 * np.einsum("kij,kj->ki", dilation, x)
-    mean = loss.clean(x[:, 0], 0.5 * np.sum(x * pull, axis=-1))
-    noisy = loss.noisy(x[:, 0] - x[:, 1], x[:, 2])
-    first = np.array([1.0, 0.0, 0.0])
-    gradient = clean[:, None] * (mean.d_margin[:, None] * first + mean.d_square[:, None] * pull)
-    gradient = gradient + flip[:, None] * (noisy.gradient @ _NOISY)
-    crossed = first[:, None] * pull[:, None, :]
-    hessian = mean.d_margin2[:, None, None] * np.outer(first, first)
-    hessian = hessian + mean.d_margin_square[:, None, None] * (crossed + crossed.swapaxes(1, 2))
-    hessian = hessian + mean.d_square2[:, None, None] * pull[:, :, None] * pull[:, None, :]
-    hessian = clean[:, None, None] * (hessian + 2.0 * mean.d_square[:, None, None] * dilation)
-    hessian = hessian + flip[:, None, None] * (_NOISY.T @ noisy.hessian @ _NOISY)
-    return Derivatives(clean * mean.value + flip * noisy.value, gradient, hessian)
+    def _solve(self, points: Points, first: FloatArray) -> Found:
+        if isinstance(points.spread, Gaussian):
+            return self._minimised(points, first)
+        return super()._solve(points, first)

@@ -1,9 +1,10 @@
-"""What the symmetric joint problem of N classes asks of a loss: the mean over clean examples, and the value at noisy ones."""
+"""What problems of N classes that are all alike ask of a loss: the mean over clean examples, and the value at noisy ones."""
 
 from functools import singledispatch
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.special import log_ndtr
 
 from mdtheory.class_expectation import accuracy, has_mean, means
 from mdtheory.foundation.validation import FloatArray, fail
@@ -124,3 +125,14 @@ class _SquaredError:
 def centred_form(num_classes: int) -> FloatArray:
     """B (2, 2) with ``(a, b) B (a, b)'`` the square of ``a e_1 + b e_2`` less its mean, in N dimensions."""
     return np.eye(2) - 1.0 / num_classes
+
+
+def gaussian_class_error(dilation: FloatArray, n: int, dim: int) -> FloatArray:
+    """The error rate of N classes whose means lie on a simplex: ``1 - E Phi(g + s/sigma)^(N-1)`` with s/sigma = sqrt(d/2)/ND, by the trapezoidal rule."""
+    step = 0.1
+    g = np.arange(-9.0, 9.0 + step, step)
+    weights = step * np.exp(-0.5 * g**2) / np.sqrt(2.0 * np.pi)
+    with np.errstate(divide="ignore"):
+        gain = np.sqrt(dim / 2.0) / dilation
+    right = (n - 1.0) * log_ndtr(g + np.minimum(gain, 1e3)[..., None])
+    return np.asarray(np.sum(-np.expm1(right) * weights, axis=-1))
