@@ -38,9 +38,15 @@ class Mutant:
 
     name: str
     kind: str
-    text: str
+    where: str
     relations: tuple[Relation, ...]
     assumptions: tuple[sp.Basic, ...]
+    changed: sp.Expr | None = None
+
+    @property
+    def text(self) -> str:
+        """What is changed. Formulas are printed when asked for: of a long one that takes longer than changing it."""
+        return self.where if self.changed is None else f"{self.where}: {self.changed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +75,17 @@ def mutants(claim: Claim) -> list[Mutant]:
     found: list[Mutant] = []
     seen = {evaluator.relations}
     counter: dict[str, int] = {}
-    for kind, relations, text in _changed_relations(claim, evaluator.relations):
+    for kind, relations, where, changed in _changed_relations(claim, evaluator.relations):
         if relations in seen:
             continue
         seen.add(relations)
         counter[kind] = counter.get(kind, 0) + 1
         name = f"{kind.replace(' ', '-')}-{counter[kind]}"
-        found.append(Mutant(name, kind, text, relations, evaluator.assumptions))
+        found.append(Mutant(name, kind, where, relations, evaluator.assumptions, changed))
     for i, assumption in enumerate(evaluator.assumptions, 1):
         rest = tuple(a for a in evaluator.assumptions if a is not assumption)
-        name, text = f"assumption-removed-{i}", f"without {claim.assumptions[i - 1]}"
-        found.append(Mutant(name, "assumption removed", text, evaluator.relations, rest))
+        name, where = f"assumption-removed-{i}", f"without {claim.assumptions[i - 1]}"
+        found.append(Mutant(name, "assumption removed", where, evaluator.relations, rest))
     return found
 
 
@@ -123,7 +129,7 @@ def _chosen(found: list[Mutant], per_kind: int | None) -> list[Mutant]:
 
 def _changed_relations(
     claim: Claim, relations: tuple[Relation, ...]
-) -> Iterator[tuple[str, tuple[Relation, ...], str]]:
+) -> Iterator[tuple[str, tuple[Relation, ...], str, sp.Expr | None]]:
     integers = {s for s, domain in claim.variables.items() if isinstance(domain, Integers)}
     for i, relation in enumerate(relations):
         for side in ("left", "right"):
@@ -131,18 +137,19 @@ def _changed_relations(
             for kind, changed in _changes(original, integers):
                 one = relation.with_sides(changed, relation.right) if side == "left" else None
                 one = one or relation.with_sides(relation.left, changed)
-                yield kind, (*relations[:i], one, *relations[i + 1 :]), f"{side} side {i + 1}: {changed}"
+                yield kind, (*relations[:i], one, *relations[i + 1 :]), f"{side} side {i + 1}", changed
         if relation.operator == "==" and relation.left.is_Symbol and relation.right.is_Symbol:
             # No formula to change: the same quantity twice, but for the factor 1.
             one = relation.with_sides(NUDGE * relation.left, relation.right)
-            yield "constant nudged", (*relations[:i], one, *relations[i + 1 :]), f"left side {i + 1}: {one.left}"
+            yield "constant nudged", (*relations[:i], one, *relations[i + 1 :]), f"left side {i + 1}", one.left
         if relation.operator in _FLIPPED:
             flipped = _FLIPPED[relation.operator]
             one = Relation(relation.left, flipped, relation.right)
-            yield "inequality flipped", (*relations[:i], one, *relations[i + 1 :]), f"relation {i + 1} with {flipped}"
+            where = f"relation {i + 1} with {flipped}"
+            yield "inequality flipped", (*relations[:i], one, *relations[i + 1 :]), where, None
         swapped = _swap_decays(relation)
         if swapped is not None:
-            yield "decays swapped", (*relations[:i], swapped, *relations[i + 1 :]), f"relation {i + 1}"
+            yield "decays swapped", (*relations[:i], swapped, *relations[i + 1 :]), f"relation {i + 1}", None
 
 
 def _changes(expression: sp.Expr, integers: set[sp.Symbol]) -> Iterator[tuple[str, sp.Expr]]:
