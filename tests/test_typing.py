@@ -29,20 +29,29 @@ mdt.MemorizationDilation(two, noise=0.1, slope=1.0, scaling="other")
 """
 
 
-def checked(tmp_path, source):
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory):
+    """What one run of mypy says of the sample and of the examples in README."""
     from mypy import api
 
-    file = tmp_path / "sample.py"
-    file.write_text(source, encoding="utf-8")
-    options = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path / "cache")]
-    out, err, _ = api.run([*options, "--no-error-summary", "--allow-redefinition", str(file)])
+    folder = tmp_path_factory.mktemp("typing")
+    examples = doctest.DocTestParser().get_examples((ROOT / "README.md").read_text(encoding="utf-8"))
+    sources = {"sample": SAMPLE, "readme": "".join(example.source for example in examples)}
+    files = {name: folder / f"{name}.py" for name in sources}
+    for name, file in files.items():
+        file.write_text(sources[name], encoding="utf-8")
+    options = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(folder / "cache")]
+    out, err, _ = api.run([*options, "--no-error-summary", "--allow-redefinition", *map(str, files.values())])
     assert not err
-    return [line.split(": ", 1)[1] for line in out.splitlines() if line.startswith(str(file))]
+    return {
+        name: [line.split(": ", 1)[1] for line in out.splitlines() if line.startswith(str(file))]
+        for name, file in files.items()
+    }
 
 
 @pytest.mark.slow
-def test_the_solution_is_inferred_and_wrong_options_are_found(tmp_path):
-    lines = checked(tmp_path, SAMPLE)
+def test_the_solution_is_inferred_and_wrong_options_are_found(messages):
+    lines = messages["sample"]
     revealed = [match[1] for line in lines if (match := re.search(r'Revealed type is "[\w.]*\.(\w+)"', line))]
     assert revealed == ["UFMSolution", "MDSolution", "MaxMarginSolution", "MDSolution"]
     errors = [line for line in lines if line.startswith("error")]
@@ -53,8 +62,5 @@ def test_the_solution_is_inferred_and_wrong_options_are_found(tmp_path):
 
 
 @pytest.mark.slow
-def test_calls_in_readme_are_well_typed(tmp_path):
-    examples = doctest.DocTestParser().get_examples((ROOT / "README.md").read_text(encoding="utf-8"))
-    source = "".join(example.source for example in examples)
-    lines = checked(tmp_path, source)
-    assert [line for line in lines if line.startswith("error")] == []
+def test_calls_in_readme_are_well_typed(messages):
+    assert [line for line in messages["readme"] if line.startswith("error")] == []
