@@ -18,6 +18,7 @@ from mdtheory.losses import (
     MeanSquaredError,
     SquaredHinge,
 )
+from mdtheory.models.dilation.many_classes import ClassMDSolution
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.features.certificate import Certificate, Enclosure, certify, logits_error
@@ -33,6 +34,7 @@ from mdtheory.models.features.soft_labels import (
     pick_all_labels,
 )
 from mdtheory.models.features.solution import UFMSolution
+from mdtheory.models.joint.general_solution import ClassJointSolution
 from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.models.joint.solution import JointSolution
 from mdtheory.models.max_margin.problem import MaxMargin
@@ -56,6 +58,7 @@ from mdtheory.questions.joint import (
 )
 from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
+from mdtheory.questions.symmetry import symmetry_breaking_slope
 from mdtheory.questions.thresholds import collapse_threshold, critical_noise
 from mdtheory.spreads import Gaussian, Sphere, Spread, TwoPoint, UniformBall
 
@@ -71,6 +74,8 @@ __all__ = [
     "Certificate",
     "CertificateError",
     "Claim",
+    "ClassJointSolution",
+    "ClassMDSolution",
     "CollapseMeasures",
     "CrossEntropy",
     "Enclosure",
@@ -134,6 +139,7 @@ __all__ = [
     "soft_label_limit",
     "solve",
     "sweep",
+    "symmetry_breaking_slope",
     "worst_slope",
     "zero_collapse_threshold",
 ]

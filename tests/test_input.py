@@ -370,6 +370,14 @@ CALLS = {
     "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
     "giving_up_noise": (mdt.giving_up_noise, {"problem": dataclasses.replace(JOINT, slope=0.05)}),
     "merging_slope": (mdt.merging_slope, {"problem": MERGING}),
+    "symmetry_breaking_slope": (
+        mdt.symmetry_breaking_slope,
+        {
+            "problem": mdt.LimitedExpressivity(
+                mdt.MeanSquaredError(), num_classes=3, noise=0.6, slope=1.0, **DECAYS, bias=True
+            )
+        },
+    ),
     "giving_up_slope": (mdt.giving_up_slope, {"problem": JOINT}),
     "equal_dilation_slope": (mdt.equal_dilation_slope, {"problem": JOINT, "other": mdt.CrossEntropy(0.1)}),
     "least_error_smoothing": (mdt.least_error_smoothing, {"problem": JOINT}),

@@ -74,7 +74,8 @@ def solve(
         labels, and features too narrow for the convex optimum, have their own methods, named in the solution.
         For a memorization-dilation problem "reduced" (the default: exact, vectorised), "expansion" (closed form,
         to second order in the dilation; exact for the squared error and the hinge) or "convex" (the conic programme
-        in cvxpy without assuming symmetry; one point at a time). A limited-expressivity problem has "auto" only. For a max-margin problem "closed-form" (the default)
+        in cvxpy without assuming symmetry; one point at a time). For a limited-expressivity problem "auto", "symmetric" (the convex programme of classes that are alike, or
+        of two classes) or "search" (one point of three classes and more); "auto" takes the better of both where they apply. For a max-margin problem "closed-form" (the default)
         or "convex".
     tolerance : float, optional
         The gap, relative to the objective, up to which the status is OPTIMAL; a solver that iterates aims at it. For
@@ -82,7 +83,7 @@ def solve(
         "convex" and nonnegative features.
     starts : int, optional
         Local searches of a UFM that is not convex in its logits: nonnegative features that are not symmetric, or a
-        `feature_dim` below the largest possible rank.
+        `feature_dim` below the largest possible rank; of a limited-expressivity problem with "search".
     seed : int, optional
         Of those searches; 0 if omitted.
     progress : callable, optional

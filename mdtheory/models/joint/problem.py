@@ -18,12 +18,13 @@ from mdtheory.foundation.validation import (
     flag,
     instance,
     one_integer,
+    one_point,
     positive,
     proportions,
     real,
     same_fields,
 )
-from mdtheory.losses import Loss
+from mdtheory.losses import Loss, MeanSquaredError
 from mdtheory.models.class_losses import class_loss
 from mdtheory.models.features.problem import UFM
 from mdtheory.models.model import Problem
@@ -32,7 +33,7 @@ from mdtheory.spreads import Sphere, Spread
 if TYPE_CHECKING:
     from mdtheory.models.joint.solution import JointSolution  # noqa: F401  named in a string
 
-JointMethod = Literal["auto"]
+JointMethod = Literal["auto", "symmetric", "search"]
 SCALINGS = ("relative", "absolute")
 MAX_CLASSES = 1000
 # Squares of noise over slope must be doubles with room to spare.
@@ -83,9 +84,10 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
         Whether the logits have an unregularised bias. With classes alike it is zero, except for the squared error, which needs it here:
         without it the shape of the classifier is not known.
     class_weights : array (N,), optional
-        Proportions pi of the classes, positive with sum 1; balanced if omitted. With two classes.
+        Proportions pi of the classes, positive with sum 1; balanced if omitted.
     noise_matrix : array (N, N), optional
-        T, instead of `noise`: column m is the distribution of the labels of class m. Beyond two classes all flips must be alike.
+        T, instead of `noise`: column m is the distribution of the labels of class m. Classes that differ, in this or in
+        their weights, are one point with the relative scaling beyond two of them: to 6 classes, and 10 for the squared error.
 
     Numerical parameters, but N, broadcast against each other.
 
@@ -198,13 +200,43 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
         if self.nonnegative and self._alike is None:
             raise fail("nonnegative", True, "needs two classes of equal size with the same flips")
         if n > 2:
-            if self._alike is None:
-                raise fail(
-                    "noise_matrix" if self.class_weights is None else "class_weights",
-                    self.noise_matrix if self.class_weights is None else self.class_weights,
-                    "must leave all classes alike for more than two classes",
-                )
             class_loss(self.loss, n, self.spread)
+            if self._alike is None:
+                self.check_searchable()
+
+    def check_searchable(self) -> None:
+        """Raise unless classes that differ can be searched for.
+
+        Raises
+        ------
+        AssumptionError
+            Unless this is one point of three to ten classes (six, for cross-entropies) with the relative scaling.
+        """
+        most = 10 if isinstance(self.loss, MeanSquaredError) else 6
+        wanted = "of more than two classes that differ"
+        if not 2 < self.num_classes <= most:
+            raise fail(
+                "num_classes", self.num_classes, f"must be 3 to {most} for a search among configurations {wanted}"
+            )
+        if self.scaling != "relative":
+            raise fail("scaling", self.scaling, f"must be 'relative' for configurations {wanted}")
+        one_point(self.shape, f"must be one number in a search among configurations {wanted}")
+
+    @property
+    def classes_alike(self) -> bool:
+        """Whether some optimum of a convex part treats all classes alike: the same flips, and no proportions that matter."""
+        return self._alike is not None
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether `solve` looks for configurations whose classes differ, beyond two of them."""
+        if self.num_classes == 2:
+            return False
+        try:
+            self.check_searchable()
+        except AssumptionError:
+            return False
+        return True
 
     def _check_rate(self) -> None:
         with np.errstate(over="ignore"):
@@ -245,7 +277,7 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
     @property
     def class_axis(self) -> tuple[int, ...]:
         """(2,) where two classes differ: their quantities then have a trailing axis."""
-        return () if self._alike is not None else (self.num_classes,)
+        return () if self._alike is not None or self.num_classes > 2 else (2,)
 
     @property
     def noise_per_class(self) -> FloatArray:
@@ -253,7 +285,7 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
         if self._alike is not None:
             return self._alike
         if self.noise_matrix is None:
-            return np.repeat(np.asarray(self.noise, dtype=np.float64)[..., None], 2, axis=-1)
+            return np.repeat(np.asarray(self.noise, dtype=np.float64)[..., None], self.num_classes, axis=-1)
         own = np.diag(self.noise_matrix)
         return np.asarray((1.0 - own) / own)
 
@@ -271,6 +303,27 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
     def flip_share(self) -> FloatArray:
         """The share of mislabelled examples among all; (..., 2) of each class, where classes differ."""
         return np.asarray(self._share * self.flip)
+
+    @property
+    def proportions(self) -> FloatArray:
+        """pi (N,), equal where no class weights are given."""
+        n = self.num_classes
+        return np.full(n, 1.0 / n) if self.class_weights is None else self.class_weights
+
+    @property
+    def transition(self) -> FloatArray:
+        """T (N, N): the noise matrix, or that of the noise of one point.
+
+        Raises
+        ------
+        AssumptionError
+            If the noise is an array.
+        """
+        if self.noise_matrix is not None:
+            return self.noise_matrix
+        one_point(np.asarray(self.noise).shape)
+        n, e = self.num_classes, float(self.flip.ravel()[0])
+        return np.where(np.eye(n, dtype=bool), 1.0 - e, e / (n - 1.0))
 
     @property
     def _share(self) -> FloatArray:

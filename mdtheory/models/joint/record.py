@@ -5,7 +5,10 @@ from typing import get_args
 import numpy as np
 
 from mdtheory.foundation.parameter import Parameter
+from mdtheory.foundation.validation import fail
 from mdtheory.losses import LOSSES, Loss
+from mdtheory.models.joint.general import search
+from mdtheory.models.joint.general_solution import ClassJointSolution, symmetric_features
 from mdtheory.models.joint.problem import SCALINGS, JointMethod, LimitedExpressivity
 from mdtheory.models.joint.programme import minimise
 from mdtheory.models.joint.solution import JointSolution
@@ -14,14 +17,42 @@ from mdtheory.models.records import MAX_ENTRIES, values
 from mdtheory.spreads import SPREADS, Spread
 
 _ANSWER = ("margin", "noisy_margin", "normalized_dilation")
+_OF_CLASSES = (
+    *(*_ANSWER, "dilation", "memorization", "mean_distance", "axes", *BOUNDS, "relative_to"),
+    *("class_means", "weights", "noisy_features"),
+)
+# Of local searches; and how much better, relative to its value, an answer must be to replace a symmetric one.
+_STARTS, _BETTER = 4, 1e-9
 _SCALARS = (*_ANSWER, "dilation", "memorization", "mean_distance", "relative_mean_distance")
 
 
-def _solve(problem: LimitedExpressivity, method: str, options: Options) -> JointSolution:
-    return options.judged(JointSolution(problem, minimise(problem), "convex-programme"))
+def _solve(problem: LimitedExpressivity, method: str, options: Options) -> JointSolution | ClassJointSolution:
+    searched = method == "search" or (method == "auto" and problem.is_searched)
+    if method == "symmetric" and not problem.classes_alike:
+        raise fail("method", method, "needs classes that are alike")
+    if method == "search":
+        problem.check_searchable()
+    if not searched:
+        return options.judged(JointSolution(problem, minimise(problem), "convex-programme"))
+    symmetric = JointSolution(problem, minimise(problem), "convex-programme") if problem.classes_alike else None
+    start = None
+    if symmetric is not None and not np.any(np.isnan(symmetric.answer)):
+        start = symmetric_features(problem, symmetric.weights, symmetric.class_means, symmetric.noisy_features)
+    found = search(problem, start, starts=options.starts or _STARTS, seed=options.seed or 0, progress=options.progress)
+    broken = ClassJointSolution.at(problem, found)
+    if symmetric is not None and not broken.objective + broken.inexact < symmetric.objective * (1.0 - _BETTER):
+        return options.judged(symmetric)
+    return options.judged(broken)
 
 
-def _describe(solution: JointSolution) -> Record:
+def _options(problem: LimitedExpressivity, method: str) -> frozenset[str]:
+    searched = method == "search" or (method == "auto" and problem.is_searched)
+    return frozenset({"tolerance", "starts", "seed", "progress"} if searched else {"tolerance"})
+
+
+def _describe(solution: JointSolution | ClassJointSolution) -> Record:
+    if isinstance(solution, ClassJointSolution):
+        return values(solution, _OF_CLASSES)
     small = solution.problem.num_classes**3 * int(np.prod(solution.problem.shape)) <= MAX_ENTRIES
     matrices = values(solution, ("class_means", "weights", "noisy_features"), small=small)
     return values(solution, (*_SCALARS, *BOUNDS, "family_gap", "relative_to")) | matrices
@@ -31,9 +62,10 @@ MODEL = Model(
     name="joint",
     title="the limited-expressivity features model",
     problem=LimitedExpressivity,
-    solutions=(JointSolution,),
+    solutions=(JointSolution, ClassJointSolution),
     methods=get_args(JointMethod),
     solve=_solve,
+    options=_options,
     parameters=(
         Parameter("loss", "", "loss", kind="part"),
         Parameter("noise", r"\eta", "noise level", log=True, help="ratio of noisy to clean mass", default=0.1),

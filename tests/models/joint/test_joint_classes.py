@@ -56,7 +56,7 @@ def test_three_classes_on_a_sphere_against_a_search(dim, alpha, flip, theirs, mu
         feature_decay=mu,
         spread=mdt.Sphere(dim),
     )
-    found = mdt.solve(problem)
+    found = mdt.solve(problem, method="symmetric")
     assert found.objective == pytest.approx(best.fun, abs=1e-9)
     assert found.margin == pytest.approx(best.x[0], rel=1e-4)
     np.testing.assert_allclose(found.noisy_logits, best.x[1:], rtol=1e-3, atol=1e-3)

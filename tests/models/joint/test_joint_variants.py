@@ -258,7 +258,7 @@ def test_without_noise_it_is_the_unconstrained_features_model(changes):
         ({"nonnegative_noisy_features": True}, "needs nonnegative"),
         ({"scaling": "linear"}, "scaling"),
         ({"class_weights": [0.5, 0.6]}, "class_weights"),
-        ({"class_weights": [0.2, 0.3, 0.5], "num_classes": 3}, "alike"),
+        ({"class_weights": [0.2, 0.3, 0.5], "num_classes": 3, "slope": [0.1, 0.2]}, "one number"),
     ],
     ids=str,
 )
