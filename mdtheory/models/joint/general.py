@@ -211,7 +211,7 @@ def _starts(
         axis = setting.basis[m] / np.linalg.norm(setting.basis[m])
         start = bent(np.eye(dim) + (_BROKEN - 1.0) * np.outer(axis, axis))
         broken.append((start, (setting.labels != m) & (setting.classes != m)))
-    near = np.asarray(plain.classifier * (1.0 + 0.01 * rng.standard_normal((dim, dim))), dtype=np.float64)
+    near: FloatArray = plain.classifier + 0.01 * plain.classifier * rng.normal(size=(dim, dim))
     starts = [broken[0], (Features(near, plain.means, plain.noisy, plain.bias), None)]
     # Classes with the same flips and shares are alike: one of them apart stands for all.
     starts += [] if setting.problem.classes_alike else broken[1:]
@@ -221,7 +221,7 @@ def _starts(
 
 def _simple(setting: Setting, a: FloatArray) -> Features:
     """Class means where their logits are alike, noisy features between those of class and label."""
-    h = np.linalg.lstsq(a, 3.0 * setting.basis.T, rcond=1e-3)[0]
+    h = np.asarray(np.linalg.lstsq(a, 3.0 * setting.basis.T, rcond=1e-3)[0], dtype=np.float64)
     return Features(a, h, 0.6 * h[:, setting.classes] + 0.4 * h[:, setting.labels], np.zeros(len(a)))
 
 
