@@ -41,8 +41,11 @@ around their class mean (dilation, r), linked by &eta;&rho; &le; C r/D<sup>q</su
 D = &#8214;h<sub>1</sub> &minus; h<sub>2</sub>&#8214;, q = 1 for absolute and q = 0 for relative scaling.</p>
 <p>ND = r/D is the normalised dilation. The noisy margin t is the margin of a noisy example for its wrong label: it is
 memorised where t is positive. The test error is the error rate of unseen clean examples. The gap is the objective
-minus a lower bound recomputed from the answer alone. The last column of the table is the distance of the dilation from
+minus a lower bound recomputed from the answer alone. The last column but two of the table is the distance of the dilation from
 that of an independent conic programme, solved by cvxpy without assuming symmetry; it says why where there is none.</p>
+<p>In the last two columns class means and classifier are optimal <em>together</em> with the noisy features, all of which then decay alike: the
+normalised dilation, and the distance of the class means over that without noise. Losses whose slope is not continuous, or that are not
+convex, are not covered, nor is the squared error without a bias.</p>
 """
 
 

@@ -22,6 +22,7 @@ from mdtheory.foundation.version import __version__
 from mdtheory.losses import CrossEntropy, Focal, Hinge, LabelRelaxation, Loss, MeanSquaredError, SquaredHinge
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.features.problem import UFM
+from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.models.model import Record
 from mdtheory.models.records import plain
 from mdtheory.models.solving import solve
@@ -40,7 +41,7 @@ SMOOTHING_RANGE = (0.0, 0.5)
 
 HEADER = (
     *("loss", "margin", "|h|", "angle", "geometry", "dilation", "ND", "memorisation", "noisy margin"),
-    *("test error", "gap", "status", "|r - cvxpy|"),
+    *("test error", "gap", "status", "|r - cvxpy|", "joint ND", "joint D/D0"),
 )
 _RIGHT = tuple(name not in ("loss", "geometry", "status") for name in HEADER)
 
@@ -74,6 +75,19 @@ class Setting:
             spread=self.spread,
             scaling=self.scaling,
             noisy_feature_decay=self.noisy_feature_decay,
+        )
+
+    def joint(self, loss: Loss) -> LimitedExpressivity:
+        """The same with class means and classifier optimal together with the noisy features."""
+        return LimitedExpressivity(
+            loss,
+            noise=self.noise,
+            slope=self.slope,
+            weight_decay=self.weight_decay,
+            feature_decay=self.feature_decay,
+            spread=self.spread,
+            scaling=self.scaling,
+            nonnegative=self.nonnegative,
         )
 
 
@@ -137,7 +151,9 @@ def write_report(directory: Path, setting: Setting, progress: Callable[[str], No
     problems = [setting.problem(loss) for loss in losses]
     _prepare(directory)
     progress(f"solving {len(losses)} losses, each also with cvxpy")
-    solutions = [solve_and_check(problem) for problem in problems]
+    solutions = [
+        solve_and_check(problem) | joint_of(setting, loss) for problem, loss in zip(problems, losses, strict=True)
+    ]
     parameters = describe_setting(setting)
     (directory / "solutions.json").write_text(to_json(parameters, solutions), encoding="utf-8")
     progress("phase diagram")
@@ -171,6 +187,21 @@ def solve_and_check(problem: MemorizationDilation) -> Record:
         return {**record, "cross_check": "not installed"}
     difference = abs(float(convex.dilation) - float(solution.dilation))
     return {**record, "convex_dilation": plain(convex.dilation), "difference": difference, "cross_check": "cvxpy"}
+
+
+def joint_of(setting: Setting, loss: Loss) -> Record:
+    """What dilates, and how far class means give way, where they are optimal together with the noisy features; None for a loss not covered.
+
+    All features decay alike there, so that `noisy_feature_decay` does not count.
+    """
+    try:
+        solution = solve(setting.joint(loss))
+    except AssumptionError:
+        return {"joint_normalized_dilation": None, "joint_relative_mean_distance": None}
+    return {
+        "joint_normalized_dilation": plain(solution.normalized_dilation),
+        "joint_relative_mean_distance": plain(solution.relative_mean_distance),
+    }
 
 
 def summary(solutions: Sequence[Record]) -> str:
@@ -268,6 +299,10 @@ def _cells(record: Record) -> list[str]:
         *(number(record[name], 3) for name in ("test_error", "gap")),
         record["status"],
         number(record["difference"], 2) if check == "cvxpy" else check,
+        *(
+            "not covered" if record[name] is None else number(record[name])
+            for name in ("joint_normalized_dilation", "joint_relative_mean_distance")
+        ),
     ]
 
 

@@ -16,10 +16,12 @@ from mdtheory.drawing.axes import (
     thinned,
     variable_over_two,
 )
-from mdtheory.drawing.configuration_picture import draw
+from mdtheory.drawing.configuration_picture import draw, draw_three
 from mdtheory.drawing.legends import legend_below
 from mdtheory.foundation.validation import FloatArray, choice, fail, real_array
 from mdtheory.models.dilation.solution import MDSolution
+from mdtheory.models.joint.general_solution import ClassJointSolution
+from mdtheory.models.joint.solution import JointSolution
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -197,7 +199,9 @@ def plot_losses(
     return ax
 
 
-def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width: Width = "one-column") -> "Axes":
+def plot_configuration(
+    solution: MDSolution | JointSolution | ClassJointSolution, *, ax: "Axes | None" = None, width: Width = "one-column"
+) -> "Axes":
     r"""The class means, the noisy features and the dilation in the plane of the two means.
 
     Across is the coordinate along h_1 - h_2, up that along h_1 + h_2 (with free features, whose means are opposite, any
@@ -208,8 +212,9 @@ def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width:
 
     Parameters
     ----------
-    solution : MDSolution
-        Of one point.
+    solution : MDSolution, JointSolution or ClassJointSolution
+        Of one point, with two classes; of a limited-expressivity problem also with three, in the plane of their means: then each arrow
+        has the colour of the label.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default on a new figure of one panel.
     width : {"one-column", "two-columns"}
@@ -232,13 +237,24 @@ def plot_configuration(solution: MDSolution, *, ax: "Axes | None" = None, width:
     >>> ax.get_aspect()
     1.0
     """
-    if not isinstance(solution, MDSolution) or solution.problem.shape != ():
-        raise fail("solution", type(solution).__name__, "must be the MDSolution of one point")
-    if not np.isfinite(solution.noisy_margin):
+    if not isinstance(solution, (MDSolution, JointSolution, ClassJointSolution)) or solution.problem.shape != ():
+        raise fail("solution", type(solution).__name__, "must be the MDSolution or JointSolution of one point")
+    joint = not isinstance(solution, MDSolution)
+    count = solution.class_means.shape[-1]
+    if count != 2 and not (joint and count == 3):
+        raise fail(
+            "num_classes", count, "must be 2, or 3 in a limited-expressivity problem, for a picture in the plane"
+        )
+    if joint and not np.any(solution.class_means):
+        raise fail("solution", "collapsed", "must have class means that are not zero")
+    if not np.all(np.isfinite(solution.noisy_margin)):
         raise fail("noisy_margin", solution.noisy_margin, "must be finite: the noisy features run off to infinity")
     with canvas.style():
         ax = canvas.panels(width=width)[0, 0] if ax is None else ax
-        draw(ax, solution)
+        if isinstance(solution, ClassJointSolution) or count == 3:
+            draw_three(ax, solution)
+        else:
+            draw(ax, solution)
     return ax
 
 

@@ -72,6 +72,17 @@ def test_report_holds_the_reference_dilations(report):
 
 
 @pytest.mark.slow
+def test_report_has_the_joint_optimum_beside_it(report):
+    records = {record["label"]: record for record in json.loads(report.stdout)["solutions"]}
+    for loss in default_losses():
+        found = records[loss.label]["joint_normalized_dilation"]
+        if loss.smooth_slope and loss.is_convex and loss.shift_invariant:
+            assert found == mdt.solve(default_setting().joint(loss)).normalized_dilation
+        else:
+            assert found is None
+
+
+@pytest.mark.slow
 def test_report_dilations_agree_with_the_conic_programme(report):
     records = json.loads(report.stdout)["solutions"]
     checks = {record["label"]: record["cross_check"] for record in records}

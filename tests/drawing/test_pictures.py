@@ -472,11 +472,61 @@ def test_everything_of_the_configuration_is_in_view():
             assert y0 < y - r <= y + r < y1
 
 
+def together(**options):
+    given = {"noise": 0.2, "slope": 0.5, "weight_decay": 5e-3, "feature_decay": 5e-3}
+    return mdt.solve(mdt.LimitedExpressivity(options.pop("loss", mdt.CrossEntropy()), **(given | options)))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"nonnegative": True, "nonnegative_noisy_features": True},
+        {"noise": None, "noise_matrix": [[0.9, 0.3], [0.1, 0.7]], "bias": True},
+        {"num_classes": 3},
+        {"num_classes": 3, "noise": 2 / 3, "slope": 1 / 6, "loss": mdt.MeanSquaredError(), "bias": True},
+    ],
+    ids=str,
+)
+def test_joint_configurations_are_drawn_to_scale(options):
+    solution = together(**options)
+    ax = phase.plot_configuration(solution)
+    n = solution.problem.num_classes
+    discs = [patch for patch in ax.patches if isinstance(patch, Circle)]
+    radii = np.broadcast_to(solution.dilation, n)
+    np.testing.assert_allclose(sorted({disc.get_radius() for disc in discs}), sorted(set(radii)), rtol=1e-12)
+    h = np.array([ln.get_xydata()[0] for ln in ax.get_lines() if ln.get_marker() == "o"])
+    u = np.array([ln.get_xydata()[0] for ln in ax.get_lines() if ln.get_marker() == "s"])
+    for i in range(n):
+        for j in range(i):
+            apart = np.linalg.norm(solution.class_means[:, i] - solution.class_means[:, j])
+            assert np.linalg.norm(h[i] - h[j]) == pytest.approx(apart, rel=1e-9)
+    features = [solution.noisy_features[:, k, m] for m in range(n) for k in range(n) if k != m]
+    np.testing.assert_allclose(
+        sorted(np.linalg.norm(u, axis=1)), sorted(np.linalg.norm(features, axis=1)), rtol=1e-9, atol=1e-12
+    )
+    assert texts_outside(ax.figure) == []
+
+
+def test_the_line_between_two_classes_moves_with_the_bias():
+    solution = together(noise=None, noise_matrix=[[0.9, 0.3], [0.1, 0.7]], class_weights=[0.2, 0.8], bias=True)
+    ax = phase.plot_configuration(solution)
+    (line,) = [ln for ln in ax.get_lines() if ln.get_marker() == "None"][:1]
+    along = solution.class_means[:, 0] - solution.class_means[:, 1]
+    at = line.get_xdata()[0] * along / np.linalg.norm(along)
+    logits = solution.weights @ at + solution.bias
+    assert logits[0] == pytest.approx(logits[1], abs=1e-9)
+
+
 def test_only_one_finite_solution_makes_a_configuration():
-    with pytest.raises(mdt.AssumptionError, match="must be the MDSolution of one point"):
+    with pytest.raises(mdt.AssumptionError, match="must be the MDSolution or JointSolution of one point"):
         phase.plot_configuration(solved(noise=[0.1, 0.2]))
     with pytest.raises(mdt.AssumptionError, match="run off to infinity"):
         phase.plot_configuration(solved(noise=0.0, noisy_feature_decay=0.0))
+    with pytest.raises(mdt.AssumptionError, match="not zero"):
+        phase.plot_configuration(together(weight_decay=1.0, feature_decay=1.0))
+    with pytest.raises(mdt.AssumptionError, match="num_classes = 4"):
+        phase.plot_configuration(mdt.solve(together(num_classes=4, slope=5.0).problem, method="symmetric"))
 
 
 # ------------------------------------------------------------------------------ paper and files
