@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.models.features import record as features
 from mdtheory.models.features.problem import UFM
+from mdtheory.models.joint import programme
 from mdtheory.models.joint.general import FINAL_ORDER, Features, Setting
 from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.models.joint.solution import JOINT_TOLERANCE
@@ -71,9 +72,15 @@ class ClassJointSolution(Solution):
 
     @cached_property
     def lower_bound(self) -> Number:
-        """That of the features model on observed labels, in which memorising is free, less what the objective may be off."""
+        """That of the features model on observed labels, in which memorising is free, or by convex order where classes face the same noise."""
+        if self.problem.classes_alike:
+            return float(np.maximum(self._observed, programme.bound_by_convex_order(self.problem))) - self.inexact
+        return self._observed - self.inexact
+
+    @cached_property
+    def _observed(self) -> float:
         observed = features.MODEL.solve(observed_labels(self.problem), "auto", Options())
-        return float(observed.lower_bound) - self.inexact
+        return float(observed.lower_bound)
 
     @property
     def relative_to(self) -> str:

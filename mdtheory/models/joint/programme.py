@@ -10,6 +10,7 @@ import numpy as np
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.models.joint.absolute import Minima, local_minima, regulariser
 from mdtheory.models.joint.absolute_bound import least_value
+from mdtheory.models.joint.convex_order import ConvexOrder
 from mdtheory.models.joint.kinds import Programme, Reading, without_wall
 from mdtheory.models.joint.points import Points
 from mdtheory.models.joint.problem import LimitedExpressivity
@@ -91,6 +92,18 @@ def lower_bound(problem: LimitedExpressivity, answer: FloatArray) -> FloatArray:
     absolute scaling it comes as close as `ABSOLUTE_TARGET`, relative to the objective.
     """
     return _by_blocks(_absolute_bound if problem.scaling == "absolute" else _relative_bound, problem, answer)
+
+
+def bound_by_convex_order(problem: LimitedExpressivity) -> FloatArray:
+    """A lower bound (...) on the optimum of more than two classes that are alike, over all configurations."""
+    points, programme = Points.of(problem), ConvexOrder()
+    start = np.broadcast_to(_starting_margin(problem), problem.shape).ravel()
+    found = []
+    for part in _blocks(start.size):
+        some = points.take(part)
+        # Any point gives a bound, also one at which the iteration has stopped short.
+        found.append(_relative_bound(programme, some, np.nan_to_num(programme.solve(some, start[part]).point)))
+    return np.concatenate(found).reshape(problem.shape)
 
 
 def _by_blocks(

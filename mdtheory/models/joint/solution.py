@@ -41,7 +41,7 @@ class JointSolution(Solution):
     -----
     ``lower_bound`` is on all configurations. For two classes and free features it is that of the programme itself, to which everything
     reduces (`derivations/joint_two_classes.py`): to rounding with the relative scaling, to 1e-4 by branch and bound with the absolute one.
-    For nonnegative features it is that of free ones, for more classes the optimum without noisy labels: both are crude. The
+    For nonnegative features it is that of free ones; for more classes that of convex order, or the optimum without noisy labels where that is more. The
     answer is then the best of a family, `relative_to`, up to ``family_gap``, and BOUNDED. Among N >= 3 classes one that is not symmetric may be
     better, for small slopes at least.
     """
@@ -69,11 +69,19 @@ class JointSolution(Solution):
         """A lower bound on the optimum over all configurations, recomputed from the answer."""
         below = self._family_bound
         if self.problem.num_classes > 2:
-            below = np.where(np.isnan(below), np.nan, np.minimum(below, self.noiseless.lower_bound))
+            everything = np.maximum(self.noiseless.lower_bound, self._order_bound)
+            below = np.where(np.isnan(below), np.nan, np.minimum(below, everything))
         if self.problem.nonnegative:
             free = replace(self.problem, nonnegative=False, nonnegative_noisy_features=False)
             below = np.minimum(below, programme.lower_bound(free, programme.minimise(free)))
         return scalar_or_array(below)
+
+    @cached_property
+    def _order_bound(self) -> FloatArray:
+        """By convex order, for more than two classes; with the absolute scaling distances are not known, and neither is this."""
+        if self.problem.scaling == "absolute":
+            return np.full(self.problem.shape, -np.inf)
+        return programme.bound_by_convex_order(self.problem)
 
     @property
     def family_gap(self) -> Number:

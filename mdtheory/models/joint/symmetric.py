@@ -22,7 +22,7 @@ from mdtheory.spreads import Gaussian
 # Gradients are known to the accuracy of the means, and curvatures may be small; the gap says what is left.
 _TINY = 1e-6
 # (x, y) from (s, p, y).
-_NOISY = np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+NOISY = np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 # (-p, y), the step from the class mean.
 _STEP = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
 
@@ -42,7 +42,7 @@ class Symmetric(Programme):
         form = centred_form(n)
         clean = points.clean[:, None, None] * np.diag([1.0 - 1.0 / n, 0.0, 0.0])
         dilated = (points.clean * points.rate**2)[:, None, None] * (_STEP.T @ form @ _STEP)
-        return np.asarray(clean + dilated + points.flip[:, None, None] * (_NOISY.T @ form @ _NOISY))
+        return np.asarray(clean + dilated + points.flip[:, None, None] * (NOISY.T @ form @ NOISY))
 
     def inexact(self, points: Points) -> float:
         return class_loss(points.loss, points.num_classes, points.spread).inexact
@@ -59,13 +59,13 @@ class Symmetric(Programme):
         noisy = loss.noisy(x[:, 0] - x[:, 1], x[:, 2])
         first = np.array([1.0, 0.0, 0.0])
         gradient = clean[:, None] * (mean.d_margin[:, None] * first + mean.d_square[:, None] * pull)
-        gradient = gradient + flip[:, None] * (noisy.gradient @ _NOISY)
+        gradient = gradient + flip[:, None] * (noisy.gradient @ NOISY)
         crossed = first[:, None] * pull[:, None, :]
         hessian = mean.d_margin2[:, None, None] * np.outer(first, first)
         hessian = hessian + mean.d_margin_square[:, None, None] * (crossed + crossed.swapaxes(1, 2))
         hessian = hessian + mean.d_square2[:, None, None] * pull[:, :, None] * pull[:, None, :]
         hessian = clean[:, None, None] * (hessian + 2.0 * mean.d_square[:, None, None] * dilation)
-        hessian = hessian + flip[:, None, None] * (_NOISY.T @ noisy.hessian @ _NOISY)
+        hessian = hessian + flip[:, None, None] * (NOISY.T @ noisy.hessian @ NOISY)
         return Derivatives(clean * mean.value + flip * noisy.value, gradient, hessian)
 
     def by_rate(self, points: Points, x: FloatArray) -> tuple[FloatArray, FloatArray]:

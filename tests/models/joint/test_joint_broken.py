@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import mdtheory as mdt
+from mdtheory.models.joint import programme
 from mdtheory.models.joint.rules import rule
 
 CE, MSE = mdt.CrossEntropy(), mdt.MeanSquaredError()
@@ -182,3 +183,39 @@ def test_bad_input_is_named(make, message):
     with pytest.raises(mdt.AssumptionError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+# ------------------------------------------------------------------------------ the bound by convex order
+
+
+def test_the_bound_by_convex_order_is_as_close_as_printed():
+    flip, theirs = 0.05, np.array([0.2, 0.5, 1.0])
+    problem = mdt.LimitedExpressivity(
+        CE,
+        num_classes=3,
+        noise=flip / (1 - flip),
+        slope=theirs / (1 - flip),
+        weight_decay=2.9e-3,
+        feature_decay=2.9e-3,
+        spread=mdt.Gaussian(8),
+    )
+    sol = mdt.solve(problem)
+    np.testing.assert_allclose(sol.relative_gap, [0.050, 0.008, 0.002], atol=5e-4)
+
+
+@pytest.mark.parametrize("loss", [CE, MSE, mdt.CrossEntropy(0.2)], ids=str)
+@pytest.mark.parametrize("theirs", [0.05, 0.1, 0.2, 1.0])
+def test_no_answer_is_below_the_bound_by_convex_order(loss, theirs):
+    problem = problem_of(loss, theirs=theirs, bias=loss is MSE)
+    bound = programme.bound_by_convex_order(problem)
+    found = mdt.solve(problem, starts=2)
+    assert bound <= found.objective
+    # Better than what is known without noise.
+    assert found.lower_bound == pytest.approx(float(bound), abs=1e-8)
+    assert bound >= mdt.solve(problem, method="symmetric").noiseless.objective * (1 - 1e-9)
+
+
+def test_for_two_classes_convex_order_loses_nothing():
+    """By its own formula with N = 2: the steps along both classes are one."""
+    problem = mdt.LimitedExpressivity(CE, noise=0.2, slope=[0.05, 0.3], weight_decay=5e-3, feature_decay=5e-3)
+    np.testing.assert_allclose(programme.bound_by_convex_order(problem), mdt.solve(problem).objective, rtol=1e-9)
