@@ -53,6 +53,49 @@ def many_classes() -> None:
         print(f"N = {n}: {own / 10 * 1e3:.1f} ms a point, family gap {np.max(mdt.solve(joint).family_gap):.0e}")
 
 
+def variants() -> None:
+    """The relative scaling of two classes that are alike, and what else can be asked, in turn."""
+    slope = np.geomspace(0.01, 3, 400)
+    common = {"slope": slope, "weight_decay": 3e-3, "feature_decay": 3e-3}
+    flips = {"noise_matrix": [[0.9, 0.3], [0.1, 0.7]], "class_weights": [0.3, 0.7]}
+    named = {
+        "alike": {"noise": 0.2},
+        "nonnegative": {"noise": 0.2, "nonnegative": True},
+        "classes that differ": flips,
+        "with a bias": flips | {"bias": True},
+        "absolute scaling": {"noise": 0.2, "scaling": "absolute"},
+    }
+    problems = [mdt.LimitedExpressivity(mdt.CrossEntropy(), **common, **options) for options in named.values()]
+    times = median_time(*(lambda problem=problem: mdt.solve(problem).objective for problem in problems))
+    for name, problem, own in zip(named, problems, times, strict=True):
+        gap = np.max(mdt.solve(problem).relative_gap)
+        print(
+            f"{name}: {own / slope.size * 1e6:.0f} us a point, {own / times[0]:.1f} times alike; relative gap {gap:.0e}"
+        )
+
+
+def broken_symmetry() -> None:
+    """Local searches over all features of N classes, against the best with all classes alike."""
+    for loss, n in ((mdt.CrossEntropy(), 3), (mdt.CrossEntropy(), 4), (mdt.MeanSquaredError(), 5)):
+        joint = mdt.LimitedExpressivity(
+            loss,
+            noise=2 / 3,
+            slope=1 / 6,
+            num_classes=n,
+            weight_decay=3e-3,
+            feature_decay=3e-3,
+            bias=not loss.shift_invariant,
+        )
+        start = time.perf_counter()
+        found = mdt.solve(joint)
+        seconds = time.perf_counter() - start
+        alike = mdt.solve(joint, method="symmetric").objective
+        gap = found.relative_gap
+        print(
+            f"{loss.label}, N = {n}: {seconds:.1f} s, {found.objective / alike:.4f} of the symmetric value, gap {gap:.2f}"
+        )
+
+
 def against_all_vectors() -> None:
     """The loop that a user would write: L-BFGS on classifier, class means and noisy features of two classes."""
     nodes, weights = np.polynomial.legendre.leggauss(60)
@@ -85,4 +128,6 @@ if __name__ == "__main__":
     two_classes(200)
     two_classes(500)
     many_classes()
+    variants()
+    broken_symmetry()
     against_all_vectors()
