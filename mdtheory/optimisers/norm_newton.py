@@ -21,7 +21,7 @@ _NEWTON_STEPS, _PROXIMAL_STEPS = 25, 40
 _TINY = 1e-8
 _MOST_HALVINGS = 30
 # Of a unit diagonal, so that what is singular to rounding can be solved.
-_NEARLY_SINGULAR = 1e-15
+_NEARLY_SINGULAR, _SINGULAR = 1e-15, 1e-11
 # What is left of a Newton step when a point counts as found.
 _FOUND = 1e-13
 _EPS = float(np.finfo(np.float64).eps)
@@ -146,16 +146,24 @@ def norm(point: FloatArray, metric: FloatArray) -> FloatArray:
 
 
 def lower_bound(
-    value: FloatArray, gradient: FloatArray, point: FloatArray, weight: FloatArray, metric: FloatArray
+    value: FloatArray,
+    gradient: FloatArray,
+    point: FloatArray,
+    weight: FloatArray,
+    metric: FloatArray,
+    reached: FloatArray | None = None,
 ) -> FloatArray:
     r"""A lower bound (K,) on ``min L + k ||.||_M`` for convex ``L >= 0``, from value and gradient of L at any point.
+
+    Or of any linear function below L, with a value of the objective that is `reached` somewhere.
 
     ``L(y) >= L(x) + g'(y - x)`` leaves ``L(x) - g'x + min_y (g'y + k||y||)``. The minimum is zero if the dual norm of g is
     at most k. Else, if it is ``k(1 + d)``, the minimum over the ball ``k||y|| <= V <= L(x) + k||x||``, in which the optimum lies,
     is at least ``-d (L(x) + k||x||)``.
     """
     excess = np.maximum(dual_norm(gradient, metric) / weight - 1.0, 0.0)
-    reached = value + weight * norm(point, metric)
+    if reached is None:
+        reached = value + weight * norm(point, metric)
     return np.asarray(value - np.sum(gradient * point, axis=-1) - excess * reached)
 
 
@@ -243,6 +251,9 @@ def solve_symmetric_systems(matrix: FloatArray, right: FloatArray) -> FloatArray
     diagonal = np.maximum(np.einsum("kii->ki", matrix), np.finfo(np.float64).tiny)
     scale = 1.0 / np.sqrt(diagonal)
     scaled = matrix * scale[:, :, None] * scale[:, None, :]
-    scaled = scaled + _NEARLY_SINGULAR * np.eye(matrix.shape[-1])
-    solved = np.linalg.solve(scaled, (right * scale)[..., None])[..., 0]
+    identity = np.eye(matrix.shape[-1])
+    try:
+        solved = np.linalg.solve(scaled + _NEARLY_SINGULAR * identity, (right * scale)[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        solved = np.linalg.solve(scaled + _SINGULAR * identity, (right * scale)[..., None])[..., 0]
     return np.asarray(solved * scale)

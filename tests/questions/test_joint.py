@@ -107,7 +107,7 @@ def test_what_has_no_answer_is_nan():
             "must be given as noise",
         ),
         (lambda: mdt.equal_dilation_slope(joint(), 0.1), "other = 0.1: must be a Loss"),
-        (lambda: mdt.equal_dilation_slope(joint(), mdt.Hinge()), "continuous slope"),
+        (lambda: mdt.equal_dilation_slope(joint(), mdt.Focal(2.0)), "must be convex"),
         (lambda: mdt.least_error_smoothing(joint(mdt.SquaredHinge())), "must be a loss with label smoothing"),
     ],
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.models.joint.absolute import capped, is_binding, largest_distance, regulariser
-from mdtheory.models.joint.kinds import Programme, without_wall
+from mdtheory.models.joint.kinds import Programme
 from mdtheory.models.joint.points import Points
 from mdtheory.optimisers.norm_newton import solve_symmetric_systems
 
@@ -91,7 +91,7 @@ def bound_at(programme: Programme, points: Points, x: FloatArray, cap: FloatArra
     alive = np.any(x != 0.0, axis=-1)
     safe = np.where(alive[:, None], x, 1.0)
     pull = regulariser(programme, points, safe, cap, metric).gradient
-    gradient = without_wall(programme, loss.gradient, pull, alive)
+    least_loss, gradient = programme.minorant(points, x, loss, pull)
     square, reach = np.einsum("ki,kij,kj->k", safe, metric, safe), safe @ span
     binding = is_binding(points, square, reach, cap) & alive
     # Stationary in v at the answer; zero where the cap does not bind.
@@ -108,4 +108,4 @@ def bound_at(programme: Programme, points: Points, x: FloatArray, cap: FloatArra
     turning = np.where((slope < 0.0) & (lifted + slope > 0.0) & (multiplier > 0.0), turning, largest)
     v = np.where(slope >= 0.0, 0.0, np.minimum(turning, largest))
     least = slope * v + 0.25 * multiplier * q**2 * v**2 / (1.0 + multiplier * r * v)
-    return np.asarray(loss.value - np.sum(gradient * x, axis=-1) + least - programme.unsettled(points, x, value))
+    return np.asarray(least_loss - np.sum(gradient * x, axis=-1) + least - programme.unsettled(points, x, value))

@@ -63,6 +63,19 @@ class Programme(ABC):
         # The rules over spheres of many dimensions lose digits: 1.5e-10 and 8e-10 were seen at d = 1e5 and 1e6.
         return 1e-13 * points.spread.dim / 50.0
 
+    def minorant(
+        self, points: Points, x: FloatArray, smooth: Derivatives, pull: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """The value at x and the gradient of a linear function below L wherever nothing is violated, given the gradient of the decays.
+
+        Any multiplier >= 0 of a wall leaves it valid; the best one takes away what the wall holds.
+        """
+        if self.wall is None:
+            return smooth.value, smooth.gradient
+        pushed = np.maximum((smooth.gradient + pull) @ self.wall, 0.0) / (self.wall @ self.wall)
+        pushed = np.where(np.any(x != 0.0, axis=-1), pushed, 0.0)
+        return smooth.value - pushed * (x @ self.wall), smooth.gradient - pushed[:, None] * self.wall
+
     def unsettled(self, points: Points, x: FloatArray, value: FloatArray) -> FloatArray:
         """What a bound (K,) at x loses by variables that are not in x, given a value that is reached."""
         return np.zeros(len(x))
@@ -127,11 +140,3 @@ class Restricted(Programme):
 
     def reading(self, x: FloatArray) -> Reading:
         return self.whole.reading(self.points(x))
-
-
-def without_wall(programme: Programme, gradient: FloatArray, pull: FloatArray, alive: NDArray[np.bool_]) -> FloatArray:
-    """A gradient (K, n) of the loss less what the wall takes of it, given that of the decays: any multiplier >= 0 leaves a bound valid."""
-    if programme.wall is None:
-        return gradient
-    pushed = np.maximum((gradient + pull) @ programme.wall, 0.0) / (programme.wall @ programme.wall)
-    return np.asarray(gradient - (pushed * alive)[:, None] * programme.wall)

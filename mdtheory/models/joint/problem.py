@@ -24,11 +24,11 @@ from mdtheory.foundation.validation import (
     real,
     same_fields,
 )
-from mdtheory.losses import Loss, MeanSquaredError
+from mdtheory.losses import Hinge, Loss, MeanSquaredError
 from mdtheory.models.class_losses import class_loss
 from mdtheory.models.features.problem import UFM
 from mdtheory.models.model import Problem
-from mdtheory.spreads import Sphere, Spread
+from mdtheory.spreads import Sphere, Spread, TwoPoint
 
 if TYPE_CHECKING:
     from mdtheory.models.joint.solution import JointSolution  # noqa: F401  named in a string
@@ -59,7 +59,8 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
     Parameters
     ----------
     loss : Loss
-        Convex, with a continuous slope, its parameters one number each or arrays.
+        Convex, with a continuous slope, its parameters one number each or arrays; or, for two classes that are alike, free features, some noise and
+        the relative scaling, the `Hinge`.
     num_classes : int, default 2
         N, to 1,000. Beyond two the cross-entropies need a `Sphere` or `Gaussian`; the squared error takes any.
     noise : float or array
@@ -191,8 +192,12 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
             )
         if not self.loss.is_convex:
             raise fail("loss", self.loss, "must be convex in a limited-expressivity problem")
-        if not self.loss.smooth_slope:
-            raise fail("loss", self.loss, "must have a continuous slope in a limited-expressivity problem")
+        if isinstance(self.loss, Hinge):
+            self._check_hinge()
+        elif not self.loss.smooth_slope:
+            raise fail(
+                "loss", self.loss, "must be the Hinge or have a continuous slope in a limited-expressivity problem"
+            )
         if not self.loss.shift_invariant and not self.bias:
             raise fail("bias", False, "must be True for a loss that changes with a shift of the logits")
         if self.nonnegative and n > 2:
@@ -203,6 +208,17 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
             class_loss(self.loss, n, self.spread)
             if self._alike is None:
                 self.check_searchable()
+
+    def _check_hinge(self) -> None:
+        """Its kink is smoothed by the spread of the clean examples alone."""
+        if self.num_classes > 2 or self._alike is None:
+            raise fail("loss", self.loss, "must have a continuous slope but for two classes that are alike")
+        if self.nonnegative or self.scaling != "relative":
+            raise fail("loss", self.loss, "must have a continuous slope but for free features and the relative scaling")
+        if isinstance(self.spread, TwoPoint) or self.spread.dim < 3:
+            raise fail("spread", self.spread, "must have a bounded density for the hinge: three dimensions or more")
+        if np.any(self._alike == 0.0):
+            raise fail("noise", self.noise, "must be positive for the hinge: without noise it is a UFM")
 
     def check_searchable(self) -> None:
         """Raise unless classes that differ can be searched for.

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from mdtheory.foundation.validation import FloatArray
+from mdtheory.losses import Hinge
 from mdtheory.models.joint.absolute import Minima, local_minima, regulariser
 from mdtheory.models.joint.absolute_bound import least_value
 from mdtheory.models.joint.convex_order import ConvexOrder
-from mdtheory.models.joint.kinds import Programme, Reading, without_wall
+from mdtheory.models.joint.hinge import HingeTwoClasses
+from mdtheory.models.joint.kinds import Programme, Reading
 from mdtheory.models.joint.points import Points
 from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.models.joint.symmetric import Symmetric
@@ -32,6 +34,8 @@ def programme_of(problem: LimitedExpressivity) -> Programme:
     """The programme of a problem."""
     if problem.num_classes > 2:
         return Symmetric()
+    if isinstance(problem.loss, Hinge):
+        return HingeTwoClasses()
     if problem.nonnegative:
         return NonnegativeTwoClasses(noisy_too=problem.nonnegative_noisy_features)
     return UnlikeClasses(bias=problem.bias) if problem.class_axis else TwoClasses()
@@ -127,8 +131,8 @@ def _relative_bound(programme: Programme, points: Points, x: FloatArray) -> Floa
     size = norm(x, metric)
     terms = smooth.value + points.weight * size
     pull = np.einsum("kij,kj->ki", metric, x) * (points.weight / np.where(size > 0, size, 1.0))[:, None]
-    gradient = without_wall(programme, smooth.gradient, pull, size > 0)
-    bound = norm_bound(smooth.value, gradient, x, points.weight, metric) - programme.unsettled(points, x, terms)
+    value, gradient = programme.minorant(points, x, smooth, pull)
+    bound = norm_bound(value, gradient, x, points.weight, metric, terms) - programme.unsettled(points, x, terms)
     sizes = np.abs(terms) + np.sum(np.abs(gradient * x), axis=-1)
     return np.asarray(bound - _INEXACT * sizes - programme.inexact(points) * (1.0 + sizes))
 

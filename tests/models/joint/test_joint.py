@@ -318,7 +318,7 @@ def test_the_test_error_of_many_classes_is_that_of_draws():
         ({"decay": -1.0}, "weight_decay = -1.0"),
         ({"num_classes": 10}, "spread = Sphere.*must have dimension 9 at least"),
         ({"num_classes": 1}, "num_classes = 1"),
-        ({"loss": mdt.Hinge()}, "must have a continuous slope"),
+        ({"loss": mdt.Hinge(), "scaling": "absolute"}, "must have a continuous slope"),
         ({"loss": mdt.Focal(2.0)}, "must be convex"),
         ({"loss": mdt.MeanSquaredError()}, "bias = False: must be True for a loss that changes with a shift"),
         ({"loss": "ce"}, "loss = 'ce': must be a Loss"),
