@@ -182,6 +182,8 @@ def local_minima(programme: Programme, points: Points, start: FloatArray) -> Min
     slope = np.stack(slopes)
     # Larger distances come first: a minimum lies where the slope is positive, then negative.
     above, which = np.nonzero((slope[:-1] > 0.0) & (slope[1:] < 0.0))
+    if not which.size:
+        return Minima(which, np.zeros(0), np.zeros((0, programme.span.size)), np.zeros(0))
     some = points.take(which)
     warm = np.array([states[i][k] for i, k in zip(above, which, strict=True)]).reshape(which.size, x.shape[-1])
     at = grid[above, which]

@@ -55,7 +55,8 @@ def least_value(
     # Beyond the largest distance nothing is better than features that are zero.
     least = np.minimum(goal, programme.smooth_part(points, np.zeros(answer.shape)).value)
     np.minimum.at(least, which, below)
-    return least
+    # Losses and decays are not negative.
+    return np.maximum(least, 0.0)
 
 
 def _first_cells(programme: Programme, points: Points, distance: FloatArray) -> FloatArray:

@@ -71,6 +71,9 @@ class JointSolution(Solution):
         if self.problem.num_classes > 2:
             everything = np.maximum(self.noiseless.lower_bound, self._order_bound)
             below = np.where(np.isnan(below), np.nan, np.minimum(below, everything))
+        elif self.problem.scaling == "absolute" and not self.problem.class_axis and not self.problem.nonnegative:
+            # Memorising that is free.
+            below = np.maximum(below, self.noiseless.lower_bound)
         if self.problem.nonnegative:
             free = replace(self.problem, nonnegative=False, nonnegative_noisy_features=False)
             below = np.minimum(below, programme.lower_bound(free, programme.minimise(free)))

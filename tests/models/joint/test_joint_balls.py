@@ -1,11 +1,18 @@
 """The joint problem of two classes in balls: against the solver in doubles, mpmath, and wrong answers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from flint import arb
 from mpmath import mp
 
 import mdtheory as mdt
-from mdtheory.models.joint.balls import proved_bounds, solve_joint
+from mdtheory.models.joint.absolute import capped
+from mdtheory.models.joint.absolute_bound import bound_at
+from mdtheory.models.joint.balls import _cell_bound, _Point, proved_bounds, solve_joint
+from mdtheory.models.joint.points import Points
+from mdtheory.models.joint.programme import programme_of
 from mdtheory.models.joint.solution import JointSolution
 
 POINT = {"weight_decay": 5e-3, "feature_decay": 2e-3, "noise": 0.1, "slope": 0.2}
@@ -84,3 +91,59 @@ def test_what_is_not_covered_is_refused(wrong, message):
     with pytest.raises(mdt.AssumptionError, match=message) as caught:
         proved_bounds(mdt.solve(wrong))
     assert "\n" not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------ the absolute scaling
+
+
+def absolute(noise, slope, decay, **changes):
+    return mdt.LimitedExpressivity(
+        mdt.CrossEntropy(changes.pop("smoothing", 0.0)),
+        noise=noise,
+        slope=slope,
+        weight_decay=decay,
+        feature_decay=decay,
+        scaling="absolute",
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        absolute(1 / 3, 0.0178524131 / 0.75, 1e-3),
+        absolute(0.1, 0.2, 5e-3, smoothing=0.1),
+        absolute(0.1, 0.2, 5e-3, spread=mdt.TwoPoint(4)),
+        absolute(0.1, 0.2, 0.9),
+    ],
+    ids=["transition", "smoothing", "two points", "collapsed"],
+)
+def test_the_absolute_scaling_is_proved_over_all_distances(problem):
+    sol = mdt.solve(problem)
+    proof = proved_bounds(sol)
+    assert proof.lower <= sol.objective <= proof.upper * (1 + 1e-12)
+    assert proof.upper - proof.lower <= 1.01e-3 * proof.upper
+    # The bound in doubles is closer, and above.
+    assert proof.lower <= sol.lower_bound
+
+
+def test_a_wrong_distance_has_an_enclosure_that_holds_the_optimum():
+    sol = mdt.solve(absolute(0.1, 0.2, 5e-3))
+    wrong = dataclasses.replace(sol, answer=sol.answer * np.array([1.1, 1.0, 1.1]))
+    proof = proved_bounds(wrong, target=0.05)
+    assert proof.lower <= sol.objective < proof.upper
+    with pytest.raises(mdt.AssumptionError, match="target"):
+        proved_bounds(sol, target=0.0)
+
+
+@pytest.mark.parametrize("cell", [(0.0, 0.3), (0.5, 0.8), (2.0, 4.0)])
+def test_the_bound_of_a_cell_in_balls_is_that_in_doubles(cell):
+    problem = absolute([0.1], 0.2, 5e-3)
+    points, one = Points.of(problem), np.ones(1)
+    low, high = cell
+    programme = programme_of(problem)
+    x = capped(programme, points, low * one, high * one, programme.first(points, one)).point
+    value = 0.13
+    in_doubles = bound_at(programme, points.at_distance(low * one), x, high * one, value * one)[0]
+    in_balls = _cell_bound(_Point.of(absolute(0.1, 0.2, 5e-3)), x[0], low, high, arb(value))
+    assert float(in_balls.mid()) == pytest.approx(in_doubles, abs=1e-9)
