@@ -251,7 +251,7 @@ def _memorization(request: _Request) -> _Recipe:
 
 def _is_solved(request: _Request) -> bool:
     """Whether the loss is one whose signs are not explicit."""
-    return request.noisy is not None and not residuals.has_explicit_signs(request.noisy.ufm.loss)
+    return request.noisy is not None and not residuals.has_explicit_signs(request.noisy)
 
 
 def _level_recipe(request: _Request, level: float | Callable[[MemorizationDilation], float], label: str) -> _Recipe:

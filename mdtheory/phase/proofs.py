@@ -44,6 +44,8 @@ Box = Mapping[str, Interval]
 def can_certify(problem: MemorizationDilation, axes: tuple[str, ...]) -> str:
     """Why the phases of a problem cannot be proved over these axes; empty if they can."""
     loss = problem.ufm.loss
+    if problem.ufm.num_classes != 2:
+        return f"only two classes have their phases proved, not {problem.ufm.num_classes}"
     if not isinstance(loss, CrossEntropy):
         return f"only cross-entropy has its phases proved, not {type(loss).__name__}"
     if not isinstance(problem.spread, (Sphere, TwoPoint)):

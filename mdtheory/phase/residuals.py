@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdtheory.foundation.validation import FloatArray, fail
-from mdtheory.losses import CrossEntropy, Hinge, Loss, MeanSquaredError
+from mdtheory.losses import CrossEntropy, Hinge, MeanSquaredError
 from mdtheory.models.dilation.points import Points, Response, points_of
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.dilation.solving import kernel, response
@@ -69,9 +69,10 @@ def minority_collapse(ufm: UFM) -> FloatArray:
 # ------------------------------------------------------------------------------ memorization and dilation
 
 
-def has_explicit_signs(loss: Loss) -> bool:
-    """Whether one sign of the stationarity tells the side of a boundary: for convex losses with a slope."""
-    return loss.is_convex and not isinstance(loss, Hinge)
+def has_explicit_signs(problem: MemorizationDilation) -> bool:
+    """Whether one sign of the stationarity tells the side of a boundary: for two classes and convex losses with a slope."""
+    two = bool(np.all(np.equal(problem.ufm.num_classes, 2)))
+    return two and problem.ufm.loss.is_convex and not isinstance(problem.ufm.loss, Hinge)
 
 
 def memorization(problem: MemorizationDilation) -> FloatArray:
@@ -79,10 +80,9 @@ def memorization(problem: MemorizationDilation) -> FloatArray:
 
     The multiplier that makes t = 0 is :math:`\nu = -\kappa^2\varphi'(0)/(2s)`; with its memorization :math:`\rho` and
     dilation r = eta rho D^q/C, the sign is that of :math:`F'(r)D^q/C - 4\nu\rho`, whose imbalance is returned.
-    Losses that are not convex, and the hinge, are solved instead: -t/s.
+    Losses that are not convex, the hinge, and more than two classes are solved instead: -t/s.
     """
-    loss = problem.ufm.loss
-    if not has_explicit_signs(loss):
+    if not has_explicit_signs(problem):
         solution = solve(problem)
         return np.asarray(-np.asarray(solution.noisy_margin) / problem.configuration.margin)
     points = points_of(problem)
@@ -100,8 +100,7 @@ def dilation_above(problem: MemorizationDilation, level: ArrayLike) -> FloatArra
     :math:`-\kappa^2\varphi'(t)/2 - (\lambda+\nu)t - \nu s`; else the memorization itself is compared. Losses that are
     not convex, and the hinge, are solved instead.
     """
-    loss = problem.ufm.loss
-    if not has_explicit_signs(loss):
+    if not has_explicit_signs(problem):
         return imbalance(solve(problem).normalized_dilation, level)
     points, levels = points_of(problem), np.broadcast_to(level, problem.shape).ravel()
     noisy = points.noise > 0
@@ -131,6 +130,7 @@ def _force_imbalance(points: Points, level: FloatArray) -> FloatArray:
 
 def error_level(problem: MemorizationDilation, level: float) -> float:
     """The normalised dilation at which the error rate of unseen clean examples reaches `level`; zero: leaves zero."""
+    problem.check_two_classes()
     spread = problem.spread
     if not 0.0 <= level < 0.5:
         raise fail("level", level, "must lie in [0, 1/2): the test error reaches no more")
@@ -160,6 +160,7 @@ def slope_response(problem: MemorizationDilation) -> FloatArray:
     dilation is extremal in C where :math:`\nu\rho(\nu)^2` is in nu. Returned is its elasticity,
     :math:`1 + 2\,d\log\rho/d\log\nu`, in [-1, 1].
     """
+    problem.check_two_classes()
     loss = problem.ufm.loss
     if not loss.is_convex or not loss.smooth_slope:
         raise fail("loss", loss, "must be convex with a continuous slope for a smooth dependence on the slope C")
@@ -185,6 +186,7 @@ def smoothing_response(problem: MemorizationDilation) -> FloatArray:
     five points, a thousandth of e apart or less; where those would leave alpha >= 0 they are moved inside. Cross-entropy
     and squared error, which collapse alike.
     """
+    problem.check_two_classes()
     loss = problem.ufm.loss
     if not isinstance(loss, (CrossEntropy, MeanSquaredError)):
         raise fail("loss", loss, "must be CrossEntropy or MeanSquaredError: it needs a smoothing")
@@ -209,6 +211,7 @@ def small_noise_ratio(problem: MemorizationDilation, kappa: ArrayLike) -> FloatA
 
     With h(e) = e (1-e) log((1-e)/e), the difference :math:`(\log h(\alpha/2+\kappa) - \log h(\kappa))/\alpha`.
     """
+    problem.check_two_classes()
     loss = problem.ufm.loss
     if not isinstance(loss, CrossEntropy):
         raise fail("loss", loss, "must be CrossEntropy for the boundary of small noise")

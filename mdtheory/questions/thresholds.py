@@ -119,6 +119,7 @@ def critical_noise(problem: MemorizationDilation) -> Real:
     True
     """
     instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
+    problem.check_two_classes()
     loss = problem.ufm.loss
     if not loss.is_convex or isinstance(loss, Hinge):
         raise fail("loss", loss, "must be convex with a continuous slope, so that the noisy margin passes through zero")

@@ -406,3 +406,16 @@ def test_progress_is_shown_only_for_slow_work(monkeypatch, capsys):
     monkeypatch.undo()
     assert main(["solve", "ufm", "--class-weights", "0.6,0.3,0.1"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_noise_matrix_takes_the_place_of_the_noise(tmp_path, capsys):
+    path = tmp_path / "flips.csv"
+    path.write_text("0.9,0.2\n0.1,0.8\n", encoding="utf-8")
+    assert main(["solve", "joint", "--noise-matrix", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    joint = mdt.LimitedExpressivity(
+        mdt.CrossEntropy(), noise_matrix=[[0.9, 0.2], [0.1, 0.8]], slope=1.0, weight_decay=5e-3, feature_decay=5e-3
+    )
+    assert found["normalized_dilation"] == list(mdt.solve(joint).normalized_dilation)
+    assert main(["solve", "joint", "--noise-matrix", str(path), "--noise", "0.1"]) == 2
+    assert "not both" in capsys.readouterr().err

@@ -127,6 +127,7 @@ def points_of(problem: MemorizationDilation) -> Points:
 
 def block_of_points(problem: MemorizationDilation, c: Configuration, index: Index, size: int) -> Points:
     """The reduced problem at one block of the broadcast shape."""
+    problem.check_two_classes()
 
     def flat(value: ArrayLike) -> FloatArray:
         return np.broadcast_to(take_block(value, problem.shape, index), (size,))

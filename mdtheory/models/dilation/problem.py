@@ -182,6 +182,19 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
         with np.errstate(over="ignore"):
             return np.asarray(distance / np.asarray(self.slope))
 
+    def check_two_classes(self) -> None:
+        """Raise unless there are two classes, where a formula knows no more.
+
+        Raises
+        ------
+        AssumptionError
+            For more than two classes.
+        """
+        if np.any(np.not_equal(self.ufm.num_classes, 2)):
+            raise fail(
+                "num_classes", self.ufm.num_classes, "must be 2 here: of more classes there is the answer of `solve`"
+            )
+
     def _check_many_classes(self) -> None:
         n, ufm = self.ufm.num_classes, self.ufm
         if not isinstance(n, int):

@@ -113,3 +113,29 @@ def test_bad_input_is_named(change, message):
         mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0)
     with pytest.raises(mdt.AssumptionError, match="more than two classes"):
         mdt.solve(problem_of(), method="expansion")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        mdt.critical_noise,
+        mdt.asymptotics.small_noise_dilation,
+        mdt.asymptotics.small_slope_dilation,
+        mdt.asymptotics.cross_entropy_small_noise,
+        lambda md: mdt.solve(md).expansion_error,
+        lambda md: mdt.phase.regions(md, {"noise": [0.1, 0.2], "slope": [0.1, 1.0]}),
+        lambda md: mdt.phase.boundary(md, "test-error", {"noise": (0.01, 0.5), "slope": (0.1, 1.0)}, level=0.1),
+    ],
+    ids=range(7),
+)
+def test_formulas_of_two_classes_are_refused(ask):
+    with pytest.raises(mdt.AssumptionError, match="num_classes"):
+        ask(problem_of())
+
+
+def test_boundaries_are_those_of_the_solver():
+    problem = problem_of(spread=mdt.Gaussian(4))
+    line = mdt.phase.boundary(problem, "memorization", {"noise": (0.05, 0.9), "slope": (0.05, 1.0)})
+    slope, noise = (line.segments[0][len(line.segments[0]) // 2][k] for k in (1, 0))
+    on_line = mdt.solve(problem_of(noise=noise, slope=slope, spread=mdt.Gaussian(4)))
+    assert on_line.noisy_margin == pytest.approx(0.0, abs=1e-6)
