@@ -73,17 +73,20 @@ class UnlikeClasses(Programme):
         if not self.bias:
             return b
         low, high = np.full(b.shape, -np.inf), np.full(b.shape, np.inf)
-        for count in range(_BIAS_STEPS):
+        before = np.full(b.shape, np.inf)
+        for _ in range(_BIAS_STEPS):
             slope, curvature = self._along_bias(points, x, b, rough)
             low, high = np.where(slope < 0, b, low), np.where(slope > 0, b, high)
             step = np.clip(-slope / np.maximum(curvature, _FLATTEST), -1.0 - np.abs(b), 1.0 + np.abs(b))
             ahead = b + step
-            outside = (ahead <= low) | (ahead >= high)
+            outside = (ahead < low) | (ahead > high)
             ahead = np.where(outside & np.isfinite(low) & np.isfinite(high), 0.5 * (low + high), ahead)
-            settled = np.abs(ahead - b) <= 1e-15 * (1.0 + np.abs(b))
+            moved = np.abs(ahead - b) / (1.0 + np.abs(b))
             b = np.where(slope == 0.0, b, ahead)
-            if np.all(settled | (slope == 0.0)) and count:
+            # Short steps that no longer shrink are rounding.
+            if np.all((moved <= 1e-15) | (slope == 0.0) | ((moved <= 1e-9) & (moved > 0.5 * before))):
                 break
+            before = moved
         return b
 
     def unsettled(self, points: Points, x: FloatArray, value: FloatArray) -> FloatArray:
