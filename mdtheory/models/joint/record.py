@@ -18,7 +18,7 @@ from mdtheory.spreads import SPREADS, Spread
 
 _ANSWER = ("margin", "noisy_margin", "normalized_dilation")
 _OF_CLASSES = (
-    *(*_ANSWER, "dilation", "memorization", "mean_distance", "axes", *BOUNDS, "relative_to"),
+    *(*_ANSWER, "dilation", "memorization", "mean_distance", "test_error", "axes", *BOUNDS, "relative_to"),
     *("class_means", "weights", "noisy_features"),
 )
 # Of local searches; and how much better, relative to its value, an answer must be to replace a symmetric one.

@@ -3,13 +3,17 @@
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import roots_genlaguerre, roots_jacobi
+from scipy.special import betainc, gammainc, roots_genlaguerre, roots_jacobi
 
 from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.spreads import Gaussian, Sphere, Spread
 
 # Nodes are few: a direction takes (dimensions - 1) factors of this order.
 MOST_DIMENSIONS = 5
+
+
+# Of directions, for what is not smooth in them.
+_DIRECTIONS = {2: 19_999, 3: 599}
 
 
 @lru_cache(maxsize=32)
@@ -43,6 +47,7 @@ def _radial(spread: Spread, dim: int, order: int) -> tuple[FloatArray, FloatArra
     return np.sqrt(0.5 * (1.0 + x)), weights / weights.sum()
 
 
+@lru_cache(maxsize=32)
 def _directions(dim: int, order: int) -> tuple[FloatArray, FloatArray]:
     """Points of the unit sphere in so many dimensions, and weights: one angle after another."""
     if dim == 1:
@@ -58,3 +63,50 @@ def _directions(dim: int, order: int) -> tuple[FloatArray, FloatArray]:
         points = np.concatenate([below, last], axis=-1).reshape(-1, higher)
         weights = np.outer(shares / shares.sum(), weights).ravel()
     return points, weights
+
+
+def error_rate(margins: FloatArray, normals: FloatArray, radius: float, spread: Spread) -> float:
+    """The probability that some ``margins + radius normals @ xi`` is not positive, exact along each direction of xi.
+
+    Parameters
+    ----------
+    margins : array (P,)
+    normals : array (P, dim)
+        In two or three dimensions of the spread.
+    radius : float
+    spread : Gaussian or Sphere
+
+    Examples
+    --------
+    Half a plane is lost, and a disc inside it is not:
+
+    >>> round(error_rate(np.zeros(1), np.array([[1.0, 0.0]]), 1.0, Gaussian(4)), 12)
+    0.5
+    >>> error_rate(np.ones(1), np.array([[1.0, 0.0]]), 0.5, Sphere(4))
+    0.0
+    """
+    if np.any(margins <= 0.0) and radius == 0.0:
+        return 1.0
+    dim = normals.shape[1]
+    directions, weights = _directions(dim, _DIRECTIONS[dim])
+    along = radius * directions @ normals.T
+    # Along a direction the first margin to vanish does so where something pulls at it; those gone already count from the start.
+    low, high = np.zeros(len(directions)), np.full(len(directions), np.inf)
+    for k, margin in enumerate(margins):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = -margin / along[:, k]
+        if margin > 0.0:
+            high = np.where(along[:, k] < 0.0, np.minimum(high, crossing), high)
+        else:
+            low = np.where(along[:, k] > 0.0, np.maximum(low, crossing), np.inf)
+    correct = np.maximum(_within(high, dim, spread) - _within(low, dim, spread), 0.0)
+    return float(np.clip(1.0 - weights @ correct, 0.0, 1.0))
+
+
+def _within(length: FloatArray, dim: int, spread: Spread) -> FloatArray:
+    """The probability that the first coordinates are at most so long."""
+    if isinstance(spread, Gaussian):
+        return np.asarray(gammainc(0.5 * dim, 0.5 * spread.dim * np.minimum(length, 1e6) ** 2))
+    if spread.dim == dim:
+        return np.where(length >= 1.0, 1.0, 0.0)
+    return np.asarray(betainc(0.5 * dim, 0.5 * (spread.dim - dim), np.minimum(length, 1.0) ** 2))

@@ -160,6 +160,30 @@ def test_rules_have_the_moments_of_their_law(spread, dim):
     assert weights @ (nodes @ a) ** 3 == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    "problem",
+    [
+        problem_of(MSE),
+        unlike(slope=0.1, spread=mdt.Sphere(8)),
+        unlike(MSE, slope=0.1, spread=mdt.Sphere(2)),
+        problem_of(MSE, n=4),
+    ],
+    ids=["broken", "sphere", "circle", "four"],
+)
+def test_errors_are_those_of_draws(problem):
+    sol = mdt.solve(problem, method="search", starts=1)
+    n, d, count = problem.num_classes, problem.spread.dim, 200_000
+    rng = np.random.default_rng(0)
+    xi = rng.normal(size=(count, d))
+    xi = xi / np.sqrt(d) if isinstance(problem.spread, mdt.Gaussian) else xi / np.linalg.norm(xi, axis=1, keepdims=True)
+    # The coordinates of the features in what sums to zero, then in any others.
+    plane = np.linalg.svd(np.eye(n) - 1 / n)[0][:, : n - 1]
+    for m in range(n):
+        features = sol.class_means[:, m] + sol.dilation[m] * xi[:, : n - 1] @ plane.T
+        wrong = np.mean((features @ sol.weights.T + sol.bias).argmax(axis=1) != m)
+        assert sol.test_error[m] == pytest.approx(wrong, abs=5 * np.sqrt(max(wrong, 1e-4) / count))
+
+
 # ------------------------------------------------------------------------------ what is refused
 
 
