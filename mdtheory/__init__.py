@@ -36,6 +36,7 @@ from mdtheory.models.features.soft_labels import (
 from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.joint.general_solution import ClassJointSolution
 from mdtheory.models.joint.problem import LimitedExpressivity
+from mdtheory.models.joint.shape_bound import ShapeBound, bound_over_shapes
 from mdtheory.models.joint.solution import JointSolution
 from mdtheory.models.max_margin.problem import MaxMargin
 from mdtheory.models.max_margin.solving import MaxMarginSolution, direction_distance, soft_label_limit
@@ -100,6 +101,7 @@ __all__ = [
     "Quantity",
     "RegressionOptimum",
     "Report",
+    "ShapeBound",
     "Solution",
     "SolverError",
     "Sphere",
@@ -111,6 +113,7 @@ __all__ = [
     "UniformBall",
     "Verdict",
     "arrangement",
+    "bound_over_shapes",
     "certify",
     "check",
     "class_collapse_threshold",

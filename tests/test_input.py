@@ -310,6 +310,9 @@ def test_what_is_no_number_is_refused(value):
 CE, DECAYS = mdt.CrossEntropy(), {"weight_decay": 0.01, "feature_decay": 0.01}
 TWO = mdt.UFM(CE, num_classes=2, nonnegative=True, **DECAYS)
 NOISY = mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=0.0)
+THREE_ALIKE = mdt.LimitedExpressivity(
+    mdt.CrossEntropy(), num_classes=3, noise=0.1, slope=1.0, weight_decay=3e-3, feature_decay=3e-3
+)
 MERGING = mdt.LimitedExpressivity(CE, noise=0.3, slope=1.0, weight_decay=1e-3, feature_decay=1e-3, scaling="absolute")
 JOINT = mdt.LimitedExpressivity(CE, noise=0.1, slope=1.0, weight_decay=5e-3, feature_decay=5e-3)
 SKEWED = ufm(class_weights=[0.5, 0.3, 0.2])
@@ -368,6 +371,10 @@ CALLS = {
         },
     ),
     "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
+    "bound_over_shapes": (
+        lambda solution, target, most_cells: mdt.bound_over_shapes(solution, target=target, most_cells=most_cells),
+        {"solution": mdt.solve(THREE_ALIKE, method="symmetric"), "target": 0.3, "most_cells": 10},
+    ),
     "giving_up_noise": (mdt.giving_up_noise, {"problem": dataclasses.replace(JOINT, slope=0.05)}),
     "merging_slope": (mdt.merging_slope, {"problem": MERGING}),
     "symmetry_breaking_slope": (
@@ -545,7 +552,7 @@ def test_the_table_holds_every_public_function_and_every_parameter():
     answers = {
         name
         for name in public
-        if name.endswith(("Solution", "Optimum", "Measures")) or name in ("Certificate", "Enclosure")
+        if name.endswith(("Solution", "Optimum", "Measures")) or name in ("Certificate", "Enclosure", "ShapeBound")
     }
     assert public - answers - ELSEWHERE - GIVEN_BY_OTHERS - {"Status", "Verdict"} <= set(CALLS)
     for module in (mdt.conventions, mdt.asymptotics, special):

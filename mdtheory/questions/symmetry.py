@@ -4,7 +4,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import brentq
 
 from mdtheory.foundation.validation import fail, instance, one_point
 from mdtheory.models.joint.general import Features, follow
@@ -72,6 +71,8 @@ def symmetry_breaking_slope(problem: LimitedExpressivity) -> float:
 
 def _transition(problem: LimitedExpressivity, broken: Features, below: float, above: float) -> float:
     """Where the broken branch is as good as the symmetric one, between a slope at which it is better and one at which it was not seen to be."""
+    from scipy.optimize import brentq  # slow to import, and needed here only
+
     branch = {below: broken}
 
     def advantage(slope: float) -> float:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import CrossEntropy, MeanSquaredError
@@ -276,6 +275,8 @@ def _minimised(
     rounding: float = 0.0,
     held: NDArray[np.bool_] | None = None,
 ) -> tuple[Features, float]:
+    from scipy.optimize import minimize  # slow to import, and needed here only
+
     shapes = [part.shape for part in (start.classifier, start.means, start.noisy, start.bias)]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
 

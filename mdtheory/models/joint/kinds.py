@@ -35,8 +35,6 @@ class Programme(ABC):
     span: FloatArray
     # wall @ x may not be negative; None where nothing is constrained.
     wall: FloatArray | None = None
-    # Whether logits add up to nothing: features are free.
-    centred = True
 
     @abstractmethod
     def first(self, points: Points, margin: FloatArray) -> FloatArray:

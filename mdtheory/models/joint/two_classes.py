@@ -71,7 +71,6 @@ class NonnegativeTwoClasses(Programme):
     """Nonnegative class means, and noisy features where these are to be; x = (s, p, b)."""
 
     span = np.array([np.sqrt(2.0), 0.0, 0.0])
-    centred = False
 
     def __init__(self, *, noisy_too: bool) -> None:
         # The own coordinate s - p of a noisy feature; the other, b, is never negative at an optimum.
