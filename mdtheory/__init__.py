@@ -43,6 +43,9 @@ from mdtheory.models.max_margin.solving import MaxMarginSolution, direction_dist
 from mdtheory.models.solution import Solution
 from mdtheory.models.solving import solve
 from mdtheory.models.status import Status
+from mdtheory.networks.comparing import Comparison, compare
+from mdtheory.networks.measurement import Measurement
+from mdtheory.networks.measuring import measure
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
 from mdtheory.questions.imbalance import (
     class_collapse_threshold,
@@ -78,6 +81,7 @@ __all__ = [
     "ClassJointSolution",
     "ClassMDSolution",
     "CollapseMeasures",
+    "Comparison",
     "CrossEntropy",
     "Enclosure",
     "ExchangeableOptimum",
@@ -96,6 +100,7 @@ __all__ = [
     "MaxMargin",
     "MaxMarginSolution",
     "MeanSquaredError",
+    "Measurement",
     "MemorizationDilation",
     "MultilabelOptimum",
     "Quantity",
@@ -119,6 +124,7 @@ __all__ = [
     "class_collapse_threshold",
     "collapse_measures",
     "collapse_threshold",
+    "compare",
     "critical_noise",
     "direction_distance",
     "equal_dilation_slope",
@@ -129,6 +135,7 @@ __all__ = [
     "is_exchangeable",
     "least_error_smoothing",
     "logits_error",
+    "measure",
     "merge_threshold",
     "merging_slope",
     "multilabel_optimum",

@@ -321,6 +321,39 @@ SIZES = {"num_classes": 4, "frequencies": {1: 0.6, 2: 0.4}}
 T = sp.Symbol("t")
 
 #: Arguments that are right, all of them, for everything that a user calls.
+NETWORK = {
+    "features": np.array([[3.0, 1], [3, -1], [-3, 1], [-3, -1], [-1, 0]]),
+    "labels": np.array([0, 0, 1, 1, 1]),
+    "true_labels": np.array([0, 0, 1, 1, 0]),
+    "weights": np.array([[1.0, 0], [-1, 0]]),
+    "bias": np.array([0.1, -0.1]),
+    "test_features": np.array([[3.0, 1], [-3, 1]]),
+    "test_labels": np.array([0, 1]),
+    "loss": CE,
+    "weight_decay": 5e-3,
+    "feature_decay": 5e-3,
+}
+
+
+def measured_margin(
+    features, labels, true_labels, weights, bias, test_features, test_labels, loss, weight_decay, feature_decay
+):
+    """What is not measured is NaN, and says why: that is no fault."""
+    found = mdt.measure(
+        features,
+        labels,
+        true_labels,
+        weights,
+        bias=bias,
+        test_features=test_features,
+        test_labels=test_labels,
+        loss=loss,
+        weight_decay=weight_decay,
+        feature_decay=feature_decay,
+    )
+    return found.margin
+
+
 CALLS = {
     "UFM": (
         mdt.UFM,
@@ -370,6 +403,8 @@ CALLS = {
             "noise_matrix": [[0.9, 0.2], [0.1, 0.8]],
         },
     ),
+    "measure": (measured_margin, NETWORK),
+    "compare": (mdt.compare, {"measurement": mdt.measure(**NETWORK), "nonnegative": False}),
     "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
     "bound_over_shapes": (
         lambda solution, target, most_cells: mdt.bound_over_shapes(solution, target=target, most_cells=most_cells),
@@ -552,7 +587,8 @@ def test_the_table_holds_every_public_function_and_every_parameter():
     answers = {
         name
         for name in public
-        if name.endswith(("Solution", "Optimum", "Measures")) or name in ("Certificate", "Enclosure", "ShapeBound")
+        if name.endswith(("Solution", "Optimum", "Measures"))
+        or name in ("Certificate", "Enclosure", "ShapeBound", "Measurement", "Comparison")
     }
     assert public - answers - ELSEWHERE - GIVEN_BY_OTHERS - {"Status", "Verdict"} <= set(CALLS)
     for module in (mdt.conventions, mdt.asymptotics, special):

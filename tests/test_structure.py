@@ -22,7 +22,7 @@ ORDER = (
     {"models.features"},
     {"models.dilation", "models.max_margin", "models.joint"},
     {"models.registry"},
-    {"symbolic", "questions"},
+    {"symbolic", "questions", "networks"},
     {"sweeps", "drawing"},
     {"phase", "claims"},
     {"mdtheory"},

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mdtheory.command.arguments import add_problem, part_from, problem_from, refuse_foreign
+from mdtheory.command.measuring import measure_file, measurement_page, measurement_text
 from mdtheory.command.phase import add_arguments, run
 from mdtheory.command.report import Setting, describe_setting, summary, to_json, write_report
 from mdtheory.command.tables import describe, solution_text
@@ -191,10 +192,24 @@ def _phase(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _measure(arguments: argparse.Namespace) -> int:
+    found = measure_file(
+        arguments.file,
+        smoothing=arguments.smoothing,
+        weight_decay=arguments.weight_decay,
+        feature_decay=arguments.feature_decay,
+    )
+    if arguments.output is not None:
+        arguments.output.write_text(measurement_page(found, arguments.file.name), encoding="utf-8")
+    print(found.to_json() if arguments.json else measurement_text(found))
+    return 0
+
+
 _COMMANDS = {
     "report": _report,
     "solve": _solve,
     "phase": _phase,
+    "measure": _measure,
     "verify": _verify,
     "check": _check,
     "claims": _claims,
@@ -225,6 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     phase = commands.add_parser("phase", help="draw a phase diagram", allow_abbrev=False)
     add_arguments(phase)
     add_problem(phase, registry.MODELS)
+    _add_measure(commands.add_parser("measure", help="measure a trained network", allow_abbrev=False))
     verify = commands.add_parser("verify", help="check a saved certificate without a solver", allow_abbrev=False)
     verify.add_argument("file", metavar="FILE", type=Path, help="written by: mdtheory solve ufm --certificate FILE")
     verify.add_argument("--rigorous", action="store_true", help="prove the bounds in ball arithmetic")
@@ -233,6 +249,16 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--json", action="store_true", help="print JSON")
     claims.add_argument("--topic", metavar="NAME", help="one topic only")
     return parser
+
+
+def _add_measure(parser: argparse.ArgumentParser) -> None:
+    arrays = "features, labels, true_labels, weights, and if there are any bias, test_features, test_labels"
+    parser.add_argument("file", metavar="FILE", type=Path, help=f".npz file with the arrays {arrays}")
+    parser.add_argument("--smoothing", type=float, metavar="X", default=0.0, help="of the cross-entropy (default: 0)")
+    parser.add_argument("--weight-decay", type=float, metavar="X", help="of the classifier, times ||W||^2")
+    parser.add_argument("--feature-decay", type=float, metavar="X", help="of the features, times the mean of ||h||^2")
+    parser.add_argument(*("-o", "--output"), type=Path, metavar="FILE", help="write an HTML page")
+    _add_json(parser)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:

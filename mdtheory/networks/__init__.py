@@ -1,0 +1,1 @@
+"""From the features of a trained network to the quantities of the theory."""
