@@ -44,6 +44,7 @@ from mdtheory.models.solution import Solution
 from mdtheory.models.solving import solve
 from mdtheory.models.status import Status
 from mdtheory.networks.comparing import Comparison, compare
+from mdtheory.networks.fitting import SlopeFit, fit_slope
 from mdtheory.networks.measurement import Measurement
 from mdtheory.networks.measuring import measure
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
@@ -107,6 +108,7 @@ __all__ = [
     "RegressionOptimum",
     "Report",
     "ShapeBound",
+    "SlopeFit",
     "Solution",
     "SolverError",
     "Sphere",
@@ -130,6 +132,7 @@ __all__ = [
     "equal_dilation_slope",
     "exchangeable_optimum",
     "falsify",
+    "fit_slope",
     "giving_up_noise",
     "giving_up_slope",
     "is_exchangeable",

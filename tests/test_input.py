@@ -335,6 +335,16 @@ NETWORK = {
 }
 
 
+RUNS = {
+    "noise": np.tile([0.0, 0.1, 0.2], 5),
+    "memorization": np.linspace(1.0, 2.0, 15),
+    "mean_distance": np.full(15, 2.0),
+    "dilation": np.linspace(0.1, 0.3, 15),
+    "drift": np.tile([0.01, 0.1, 0.2], 5),
+    "seed": np.repeat(np.arange(5), 3),
+}
+
+
 def measured_margin(
     features, labels, true_labels, weights, bias, test_features, test_labels, loss, weight_decay, feature_decay
 ):
@@ -404,6 +414,12 @@ CALLS = {
         },
     ),
     "measure": (measured_margin, NETWORK),
+    "fit_slope": (
+        lambda runs, law, confidence, resamples, random_seed: (
+            mdt.fit_slope(runs, law, confidence=confidence, resamples=resamples, random_seed=random_seed).pooled
+        ),
+        {"runs": RUNS, "law": "transport", "confidence": 0.9, "resamples": 100, "random_seed": 3},
+    ),
     "compare": (mdt.compare, {"measurement": mdt.measure(**NETWORK), "nonnegative": False}),
     "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
     "bound_over_shapes": (
@@ -588,7 +604,7 @@ def test_the_table_holds_every_public_function_and_every_parameter():
         name
         for name in public
         if name.endswith(("Solution", "Optimum", "Measures"))
-        or name in ("Certificate", "Enclosure", "ShapeBound", "Measurement", "Comparison")
+        or name in ("Certificate", "Enclosure", "ShapeBound", "Measurement", "Comparison", "SlopeFit")
     }
     assert public - answers - ELSEWHERE - GIVEN_BY_OTHERS - {"Status", "Verdict"} <= set(CALLS)
     for module in (mdt.conventions, mdt.asymptotics, special):
