@@ -47,6 +47,7 @@ from mdtheory.networks.comparing import Comparison, compare
 from mdtheory.networks.fitting import SlopeFit, fit_slope
 from mdtheory.networks.measurement import Measurement
 from mdtheory.networks.measuring import measure
+from mdtheory.networks.training import TrainedNetwork, train_network
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
 from mdtheory.questions.imbalance import (
     class_collapse_threshold,
@@ -115,6 +116,7 @@ __all__ = [
     "Spread",
     "SquaredHinge",
     "Status",
+    "TrainedNetwork",
     "TwoPoint",
     "UFMSolution",
     "UniformBall",
@@ -153,6 +155,7 @@ __all__ = [
     "solve",
     "sweep",
     "symmetry_breaking_slope",
+    "train_network",
     "worst_slope",
     "zero_collapse_threshold",
 ]

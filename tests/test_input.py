@@ -414,6 +414,36 @@ CALLS = {
         },
     ),
     "measure": (measured_margin, NETWORK),
+    "train_network": (
+        lambda inputs, labels, loss, num_classes, widths, weight_decay, feature_decay, hidden_decay, seed, adam_steps, steps: (
+            mdt.train_network(
+                inputs,
+                labels,
+                loss,
+                num_classes=num_classes,
+                widths=widths,
+                weight_decay=weight_decay,
+                feature_decay=feature_decay,
+                hidden_decay=hidden_decay,
+                seed=seed,
+                adam_steps=adam_steps,
+                steps=steps,
+            ).objective
+        ),
+        {
+            "inputs": NETWORK["features"],
+            "labels": NETWORK["labels"],
+            "loss": CE,
+            "num_classes": 2,
+            "widths": (3,),
+            "weight_decay": 1e-3,
+            "feature_decay": 1e-3,
+            "hidden_decay": 1e-3,
+            "seed": 0,
+            "adam_steps": 3,
+            "steps": 3,
+        },
+    ),
     "fit_slope": (
         lambda runs, law, confidence, resamples, random_seed: (
             mdt.fit_slope(runs, law, confidence=confidence, resamples=resamples, random_seed=random_seed).pooled
@@ -604,7 +634,7 @@ def test_the_table_holds_every_public_function_and_every_parameter():
         name
         for name in public
         if name.endswith(("Solution", "Optimum", "Measures"))
-        or name in ("Certificate", "Enclosure", "ShapeBound", "Measurement", "Comparison", "SlopeFit")
+        or name in ("Certificate", "Enclosure", "ShapeBound", "Measurement", "Comparison", "SlopeFit", "TrainedNetwork")
     }
     assert public - answers - ELSEWHERE - GIVEN_BY_OTHERS - {"Status", "Verdict"} <= set(CALLS)
     for module in (mdt.conventions, mdt.asymptotics, special):
