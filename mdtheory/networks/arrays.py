@@ -131,3 +131,8 @@ def _labels(name: str, value: ArrayLike, count: int, classes: int) -> NDArray[np
         hint = f"; these start at 1: pass {name} - 1" if low == 1 and high == classes else ""
         raise fail(name, high if high >= classes else low, f"{wanted}, the rows of weights{hint}")
     return array.astype(np.intp)
+
+
+def distances(points: FloatArray) -> FloatArray:
+    """Between the rows (N, N), from differences."""
+    return np.stack([np.linalg.norm(points - point, axis=1) for point in points])

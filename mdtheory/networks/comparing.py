@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mdtheory.foundation.frozen import Frozen
-from mdtheory.foundation.validation import FloatArray, fail, flag, instance
+from mdtheory.foundation.validation import fail, flag, instance
 from mdtheory.models.features.problem import UFM
 from mdtheory.models.solving import solve
+from mdtheory.networks.arrays import distances
 from mdtheory.networks.measurement import Measurement
 
 # What is left of an identity, from which on a comparison is doubtful; shares of classes that are equal to this are balanced.
@@ -105,8 +106,8 @@ def compare(measurement: Measurement, *, nonnegative: bool = True) -> Comparison
     pairs = ~np.eye(measurement.num_classes, dtype=bool)
     predicted = {
         "margin": float(np.mean(sol.margin)),
-        "mean_distance": float(_apart(means.T)[pairs].mean()),
-        "weight_distance": float(_apart(weights)[pairs].mean()),
+        "mean_distance": float(distances(means.T)[pairs].mean()),
+        "weight_distance": float(distances(weights)[pairs].mean()),
         "class_mean_norm": float(np.sqrt(np.mean(np.sum(means**2, axis=0)))),
         "weight_norm": float(np.linalg.norm(weights)),
     }
@@ -143,7 +144,3 @@ def _doubts(m: Measurement, nonnegative: bool) -> list[str]:
             "class means have negative entries: compare with nonnegative=False, unless an offset came after the nonlinearity"
         )
     return doubts
-
-
-def _apart(points: FloatArray) -> FloatArray:
-    return np.stack([np.linalg.norm(points - point, axis=1) for point in points])

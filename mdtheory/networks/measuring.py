@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdtheory.foundation.validation import FloatArray, fail, instance, one_number, positive
 from mdtheory.losses import CrossEntropy, Loss
-from mdtheory.networks.arrays import NetworkArrays, network_arrays
+from mdtheory.networks.arrays import NetworkArrays, distances, network_arrays
 from mdtheory.networks.measurement import QUANTILES, Measurement
 from mdtheory.neural_collapse.measures import collapse_measures
 
@@ -135,9 +135,9 @@ class _Configuration:
             present, starts = np.unique(classes[order], return_index=True)
             total[present] += np.add.reduceat(block[order], starts, axis=0)
         means = total / counts[:, None]
-        if np.any(_apart(means)[~np.eye(n, dtype=bool)] == 0.0):
+        if np.any(distances(means)[~np.eye(n, dtype=bool)] == 0.0):
             raise fail("features", "equal class means", "must have class means that differ: distances are divided by")
-        return cls(means, means @ data.weights.T + data.bias, _apart(means), _apart(data.weights))
+        return cls(means, means @ data.weights.T + data.bias, distances(means), distances(data.weights))
 
     @property
     def pairs(self) -> NDArray[np.bool_]:
@@ -347,8 +347,3 @@ def _margins(logits: FloatArray, labels: NDArray[np.intp]) -> FloatArray:
     others = np.array(logits)
     others[rows, labels] = -np.inf
     return np.asarray(logits[rows, labels] - others.max(axis=1))
-
-
-def _apart(points: FloatArray) -> FloatArray:
-    """Distances (N, N), from differences."""
-    return np.stack([np.linalg.norm(points - point, axis=1) for point in points])
