@@ -45,6 +45,7 @@ from mdtheory.models.solving import solve
 from mdtheory.models.status import Status
 from mdtheory.networks.comparing import Comparison, compare
 from mdtheory.networks.fitting import SlopeFit, fit_slope
+from mdtheory.networks.hypotheses import RunsReport, check_runs
 from mdtheory.networks.measurement import Measurement
 from mdtheory.networks.measuring import measure
 from mdtheory.networks.training import TrainedNetwork, train_network
@@ -108,6 +109,7 @@ __all__ = [
     "Quantity",
     "RegressionOptimum",
     "Report",
+    "RunsReport",
     "ShapeBound",
     "SlopeFit",
     "Solution",
@@ -125,6 +127,7 @@ __all__ = [
     "bound_over_shapes",
     "certify",
     "check",
+    "check_runs",
     "class_collapse_threshold",
     "collapse_measures",
     "collapse_threshold",

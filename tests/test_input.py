@@ -345,6 +345,13 @@ RUNS = {
 }
 
 
+COMPARED_RUNS = {name: np.tile(column, 2) for name, column in RUNS.items()} | {
+    "loss": np.repeat(["a", "b"], 15),
+    "test_error": np.linspace(0.1, 0.2, 30),
+    "level": np.tile(RUNS["noise"], 2),
+}
+
+
 def measured_margin(
     features, labels, true_labels, weights, bias, test_features, test_labels, loss, weight_decay, feature_decay
 ):
@@ -442,6 +449,19 @@ CALLS = {
             "seed": 0,
             "adam_steps": 3,
             "steps": 3,
+        },
+    ),
+    "check_runs": (
+        lambda runs, baseline, target, confidence, resamples, random_seed: str(
+            mdt.check_runs(runs, baseline, target, confidence=confidence, resamples=resamples, random_seed=random_seed)
+        ),
+        {
+            "runs": COMPARED_RUNS,
+            "baseline": "a",
+            "target": "b",
+            "confidence": 0.9,
+            "resamples": 100,
+            "random_seed": 3,
         },
     ),
     "fit_slope": (
@@ -634,7 +654,17 @@ def test_the_table_holds_every_public_function_and_every_parameter():
         name
         for name in public
         if name.endswith(("Solution", "Optimum", "Measures"))
-        or name in ("Certificate", "Enclosure", "ShapeBound", "Measurement", "Comparison", "SlopeFit", "TrainedNetwork")
+        or name
+        in (
+            "Certificate",
+            "Enclosure",
+            "ShapeBound",
+            "Measurement",
+            "Comparison",
+            "SlopeFit",
+            "RunsReport",
+            "TrainedNetwork",
+        )
     }
     assert public - answers - ELSEWHERE - GIVEN_BY_OTHERS - {"Status", "Verdict"} <= set(CALLS)
     for module in (mdt.conventions, mdt.asymptotics, special):

@@ -17,18 +17,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from mdtheory.foundation.frozen import Frozen
-from mdtheory.foundation.validation import FloatArray, choice, fail, one_integer, one_number, real_array, unit_interval
+from mdtheory.foundation.validation import FloatArray, choice, fail
+from mdtheory.networks.run_table import FEWEST_SEEDS, Interval, Resamples, RunTable
 
 Law = Literal["linear-relative", "linear-absolute", "copy", "transport"]
-Interval = tuple[float, float]
-
-# Fewer clusters say too little of how they scatter.
-FEWEST_SEEDS = 5
-# Products of a few are doubles.
-_LARGEST = 1e50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +59,7 @@ class SlopeFit(Frozen):
         Of all runs.
     groups : dict of str to GroupFit
         Of each loss.
-    exponent : float
+    exponent, exponent_interval : float, and tuple of float or None
         b of the best ``log y = b log x``, with an offset of its own for each loss: 1 if the law is right. NaN where fewer than two runs have x, y > 0.
     ratios : dict of str to tuple
         For each loss but the first its coefficient over that of the first, and the interval of the ratio or None.
@@ -79,6 +73,7 @@ class SlopeFit(Frozen):
     pooled: GroupFit
     groups: dict[str, GroupFit]
     exponent: float
+    exponent_interval: Interval | None
     ratios: dict[str, tuple[float, Interval | None]]
     same_for_every_loss: str
     baseline: bool
@@ -146,114 +141,53 @@ def fit_slope(
     (0.5, 1.0, 1.0)
     """
     choice("law", law, get_args(Law))
-    level = one_number("confidence", confidence, unit_interval)
-    if not 0.0 < level < 1.0:
-        raise fail("confidence", confidence, "must be above 0 and below 1")
-    draws = one_integer("resamples", resamples, 100, 10**6)
-    start = one_integer("random_seed", random_seed, 0, 2**31)
-    table = _Table.of(runs, law)
-    x, y, complete = table.sides(law)
+    resampled = Resamples.checked(confidence, resamples, random_seed)
+    table = RunTable.of(runs, "drift" if law == "transport" else "dilation")
+    x, y, complete = _sides(table, law)
     noisy = table.noise > 0.0
     x, y, loss, seed = x[noisy], y[noisy], table.loss[noisy], table.seed[noisy]
     clusters = np.unique(seed)
-    # How often each seed is drawn.
-    drawn = np.random.default_rng(start).multinomial(clusters.size, np.full(clusters.size, 1 / clusters.size), draws)
-    counts = drawn.astype(np.float64)
+    counts = resampled.counts(clusters.size)
     names = list(dict.fromkeys(loss.tolist()))
     sums = {name: _Sums.of(x, y, seed, clusters, loss == name) for name in names}
     for name, part in sums.items():
         if part.seeds == 0:
             raise fail("memorization", 0.0, f"must be positive in some run with noise of {name}")
     everything = _Sums.of(x, y, seed, clusters, np.ones(x.size, dtype=bool))
-    ratios = {name: _ratio(sums[name], sums[names[0]], counts, level) for name in names[1:]}
+    ratios = {name: _ratio(sums[name], sums[names[0]], counts, resampled) for name in names[1:]}
+    exponent, between = _exponent(x, y, loss, seed, clusters, resampled)
     return SlopeFit(
         law=law,
-        pooled=_fit(x, y, everything, counts, level),
-        groups={name: _fit(x[loss == name], y[loss == name], sums[name], counts, level) for name in names},
-        exponent=_exponent(x, y, loss, names),
+        pooled=_fit(x, y, everything, counts, resampled),
+        groups={name: _fit(x[loss == name], y[loss == name], sums[name], counts, resampled) for name in names},
+        exponent=exponent,
+        exponent_interval=between,
         ratios=ratios,
         same_for_every_loss=_verdict(ratios),
         baseline=complete,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    """The columns that are needed, as arrays."""
-
-    noise: FloatArray
-    memorization: FloatArray
-    distance: FloatArray
-    response: FloatArray
-    loss: NDArray[Any]
-    seed: NDArray[Any]
-
-    @classmethod
-    def of(cls, runs: Any, law: Law) -> "_Table":
-        if not hasattr(runs, "keys"):
-            raise fail("runs", runs, "must be a DataFrame, a Dataset or a mapping of columns")
-        if hasattr(runs, "to_dataframe"):
-            runs = runs.to_dataframe().reset_index()
-        names = {str(name) for name in runs.keys()}  # noqa: SIM118
-        response = "drift" if law == "transport" else "dilation"
-        columns = {}
-        for name in ("noise", "memorization", "mean_distance", response):
-            if name not in names:
-                raise fail("runs", sorted(names), f"must have a column {name!r}")
-            columns[name] = np.atleast_1d(real_array(name, np.asarray(runs[name])))
-        count = columns["noise"].size
-        labels = {
-            "loss": np.asarray(runs["loss"]).astype(str) if "loss" in names else np.full(count, "all runs"),
-            "seed": np.asarray(runs["seed"]).astype(str) if "seed" in names else np.arange(count).astype(str),
-        }
-        for name, column in {**columns, **labels}.items():
-            if column.shape != (count,):
-                raise fail(name, column.shape, f"must have one entry for each of the {count} runs")
-        noisy = columns["noise"] > 0.0
-        if not np.all(columns["noise"] >= 0.0):
-            raise fail("noise", float(np.min(columns["noise"])), "must not be negative, nor NaN")
-        if not np.any(noisy):
-            raise fail("noise", 0.0, "must be positive in some runs")
-        for name, column in columns.items():
-            # Without noise nothing is memorised.
-            needed = noisy if name == "memorization" else np.ones(count, dtype=bool)
-            if np.any(np.abs(column[needed]) > _LARGEST):
-                raise fail(name, float(np.max(np.abs(column[needed]))), f"must not exceed {_LARGEST:g} in size")
-            if not np.all(np.isfinite(column[needed])):
-                raise fail(
-                    name, "not finite", f"must be known in every run{' with noise' if name == 'memorization' else ''}"
-                )
-        if not np.all(columns["mean_distance"] > 0.0):
-            raise fail("mean_distance", float(np.min(columns["mean_distance"])), "must be positive")
-        return cls(
-            noise=columns["noise"],
-            memorization=columns["memorization"],
-            distance=columns["mean_distance"],
-            response=columns[response],
-            loss=labels["loss"],
-            seed=labels["seed"],
-        )
-
-    def sides(self, law: Law) -> tuple[FloatArray, FloatArray, bool]:
-        """x and y of all runs, and whether every loss has a baseline."""
-        share = self.noise / (1.0 + self.noise)
-        moved = self.memorization / self.distance
-        x = {
-            "linear-relative": self.noise * self.memorization,
-            "linear-absolute": self.noise * self.memorization * self.distance,
-            "copy": share * moved**2,
-            "transport": share * moved,
-        }[law]
-        y = (self.response / self.distance) ** 2 if law == "copy" else self.response
-        below, complete = np.zeros(y.size), True
-        for name in np.unique(self.loss):
-            own = self.loss == name
-            quiet = own & (self.noise == 0.0)
-            if np.any(quiet):
-                below[own] = y[quiet].mean()
-            else:
-                complete = False
-        return x, y - below, complete
+def _sides(table: RunTable, law: Law) -> tuple[FloatArray, FloatArray, bool]:
+    """x and y of all runs, and whether every loss has a baseline."""
+    share = table.noise / (1.0 + table.noise)
+    moved = table.memorization / table.distance
+    x = {
+        "linear-relative": table.noise * table.memorization,
+        "linear-absolute": table.noise * table.memorization * table.distance,
+        "copy": share * moved**2,
+        "transport": share * moved,
+    }[law]
+    y = (table.response / table.distance) ** 2 if law == "copy" else table.response
+    below, complete = np.zeros(y.size), True
+    for name in np.unique(table.loss):
+        own = table.loss == name
+        quiet = own & (table.noise == 0.0)
+        if np.any(quiet):
+            below[own] = y[quiet].mean()
+        else:
+            complete = False
+    return x, y - below, complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,12 +219,12 @@ class _Sums:
             return np.asarray((counts @ self.products) / (counts @ self.squares))
 
 
-def _fit(x: FloatArray, y: FloatArray, sums: _Sums, counts: FloatArray, level: float) -> GroupFit:
+def _fit(x: FloatArray, y: FloatArray, sums: _Sums, counts: FloatArray, resampled: Resamples) -> GroupFit:
     found = float(sums.coefficients(np.ones((1, counts.shape[1])))[0])
     scatter = float(np.sum((y - y.mean()) ** 2))
     interval = None
     if sums.seeds >= FEWEST_SEEDS:
-        reach = _reach(sums.coefficients(counts), sums.seeds, level)
+        reach = resampled.reach(sums.coefficients(counts), sums.seeds)
         interval = found - reach, found + reach
     return GroupFit(
         coefficient=found,
@@ -301,7 +235,7 @@ def _fit(x: FloatArray, y: FloatArray, sums: _Sums, counts: FloatArray, level: f
     )
 
 
-def _ratio(own: _Sums, other: _Sums, counts: FloatArray, level: float) -> tuple[float, Interval | None]:
+def _ratio(own: _Sums, other: _Sums, counts: FloatArray, resampled: Resamples) -> tuple[float, Interval | None]:
     """Of two coefficients; seeds are drawn for both at once, so that what they share cancels."""
     once = np.ones((1, counts.shape[1]))
     a, b = float(own.coefficients(once)[0]), float(other.coefficients(once)[0])
@@ -309,25 +243,34 @@ def _ratio(own: _Sums, other: _Sums, counts: FloatArray, level: float) -> tuple[
     if seeds < FEWEST_SEEDS or not (a > 0.0 and b > 0.0):
         return a / b if b else float("nan"), None
     with np.errstate(divide="ignore", invalid="ignore"):
-        reach = _reach(np.log(own.coefficients(counts) / other.coefficients(counts)), seeds, level)
+        reach = resampled.reach(np.log(own.coefficients(counts) / other.coefficients(counts)), seeds)
     return a / b, (a / b * float(np.exp(-reach)), a / b * float(np.exp(reach)))
 
 
-def _reach(drawn: FloatArray, seeds: int, level: float) -> float:
-    """Half an interval: Student's quantile times the standard deviation of the resamples, as of a sample of so many seeds."""
-    error = float(np.std(drawn[np.isfinite(drawn)])) * float(np.sqrt(seeds / (seeds - 1.0)))
-    return float(stdtrit(seeds - 1.0, 0.5 * (1.0 + level))) * error
-
-
-def _exponent(x: FloatArray, y: FloatArray, loss: NDArray[Any], names: list[str]) -> float:
-    squares, products = 0.0, 0.0
-    for name in names:
+def _exponent(
+    x: FloatArray, y: FloatArray, loss: NDArray[Any], seed: NDArray[Any], clusters: NDArray[Any], resampled: Resamples
+) -> tuple[float, Interval | None]:
+    """Of the best power law with an offset for each loss, and its interval."""
+    once, many = np.ones((1, clusters.size)), resampled.counts(clusters.size)
+    parts = [np.zeros((2, len(counts))) for counts in (once, many)]
+    seeds: set[Any] = set()
+    for name in np.unique(loss):
         some = (loss == name) & (x > 0.0) & (y > 0.0)
-        if np.sum(some) > 1:
-            a, b = np.log(x[some]), np.log(y[some])
-            squares += float(np.sum((a - a.mean()) ** 2))
-            products += float(np.sum((a - a.mean()) * (b - b.mean())))
-    return products / squares if squares > 0.0 else float("nan")
+        if np.sum(some) < 2:
+            continue
+        seeds |= set(seed[some].tolist())
+        a, b, place = np.log(x[some]), np.log(y[some]), np.searchsorted(clusters, seed[some])
+        terms = np.stack([np.bincount(place, v, clusters.size) for v in (a**0, a, b, a**2, a * b)], axis=1)
+        for part, counts in zip(parts, (once, many), strict=True):
+            n, sum_a, sum_b, squares, products = (counts @ terms).T
+            n = np.maximum(n, 1.0)
+            part += np.stack([squares - sum_a**2 / n, products - sum_a * sum_b / n])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        (found,), drawn = (part[1] / part[0] for part in parts)
+    if len(seeds) < FEWEST_SEEDS or not np.isfinite(found):
+        return float(found), None
+    reach = resampled.reach(drawn, len(seeds))
+    return float(found), (float(found) - reach, float(found) + reach)
 
 
 def _verdict(ratios: dict[str, tuple[float, Interval | None]]) -> str:

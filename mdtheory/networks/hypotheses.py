@@ -1,0 +1,213 @@
+"""The hypotheses of the theory of noisy labels, each as a statement on measured runs: supported, undecided or contradicted, never more than they carry."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdtheory.foundation.frozen import Frozen
+from mdtheory.foundation.validation import fail, instance
+from mdtheory.networks.fitting import fit_slope
+from mdtheory.networks.run_table import Interval, Resamples, RunTable
+
+# A power law with an exponent this close to one is called proportional.
+_PROPORTIONAL = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """A statement and what the runs say of it.
+
+    Attributes
+    ----------
+    statement : str
+    effect : float
+        An exponent; or a mean over pairs of runs: of the logarithm of a ratio, or the difference of error rates.
+    interval : tuple of float or None
+        Of the effect, by a bootstrap over seeds; None below five of them.
+    share : float
+        Of pairs that agree with the statement; NaN for a statement on laws.
+    pairs : int
+    verdict : {"supported", "undecided", "contradicted"}
+    """
+
+    statement: str
+    effect: float
+    interval: Interval | None
+    share: float
+    pairs: int
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunsReport(Frozen):
+    """All hypotheses; see `check_runs`."""
+
+    hypotheses: dict[str, Hypothesis]
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        lines = []
+        for entry in self.hypotheses.values():
+            said = "no interval" if entry.interval is None else f"[{entry.interval[0]:.3g}, {entry.interval[1]:.3g}]"
+            pairs = "" if np.isnan(entry.share) else f", {entry.share:.0%} of {entry.pairs} pairs"
+            lines.append(f"{entry.verdict:12} {entry.statement}: effect {entry.effect:.3g} {said}{pairs}")
+        return "\n".join(lines)
+
+
+def check_runs(
+    runs: Any,
+    baseline: str = "cross-entropy",
+    target: str | None = None,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    random_seed: int = 0,
+) -> RunsReport:
+    """What measured trainings say of each hypothesis of the theory.
+
+    Two say that memorising and dilation are proportional, with either scaling of the constraint: the exponent of the best power law, with an offset for each loss. Two say
+    that the slope is one for all losses. The others compare pairs of runs with a target loss and with the baseline, that agree in the columns "setting", "level" (or "noise") and
+    "seed": the target memorises, dilates and errs less, and does so relative to the distance of the class means.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame, xarray.Dataset or mapping of str to array
+        As for `fit_slope`, with the columns "loss", "seed" and "test_error" too. Runs of one setting, or of several that are to be judged together.
+    baseline, target : str
+        Entries of "loss"; if the target is omitted, the only other one.
+    confidence, resamples, random_seed
+        Of the bootstrap over seeds.
+
+    Returns
+    -------
+    RunsReport
+        A statement is supported where the whole interval of its effect agrees with it, contradicted where none of it does, undecided otherwise and below five
+        seeds. Proportional means an exponent within 10 % of one.
+
+    Raises
+    ------
+    AssumptionError
+        If a column is missing, a loss does not occur, or no runs pair up.
+
+    Examples
+    --------
+    >>> from mdtheory.networks.protocol import measured_runs
+    >>> report = check_runs(measured_runs())
+    >>> for name in ("memorizes less", "memorizes less, relative", "dilates less, relative"):
+    ...     print(name, report.hypotheses[name].verdict)
+    memorizes less supported
+    memorizes less, relative contradicted
+    dilates less, relative undecided
+    """
+    table = RunTable.of(runs, "dilation", compared=True)
+    losses = list(dict.fromkeys(table.loss.tolist()))
+    instance("baseline", baseline, str, "the name of a loss")
+    if target is not None:
+        instance("target", target, str, "the name of a loss")
+    if baseline not in losses:
+        raise fail("baseline", baseline, f"must be among the losses of the runs: {', '.join(losses)}")
+    others = [name for name in losses if name != baseline]
+    if target is None and len(others) != 1:
+        raise fail("target", target, f"must be named among {', '.join(others) or 'other losses, and there are none'}")
+    goal = others[0] if target is None else target
+    if goal not in others:
+        raise fail("target", target, f"must be among {', '.join(others) or 'other losses, and there are none'}")
+    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "random_seed": random_seed}
+    found: dict[str, Hypothesis] = {}
+    for law in ("linear-absolute", "linear-relative"):
+        fit = fit_slope(runs, law, **options)
+        found[f"proportional, {law}"] = Hypothesis(
+            statement=f"memorization and dilation are proportional ({law})",
+            effect=fit.exponent,
+            interval=fit.exponent_interval,
+            share=float("nan"),
+            pairs=0,
+            verdict=_near(fit.exponent_interval, 1.0 - _PROPORTIONAL, 1.0 + _PROPORTIONAL),
+        )
+        found[f"one slope, {law}"] = Hypothesis(
+            statement=f"the slope does not depend on the loss ({law}; ratio of coefficients)",
+            effect=fit.groups[goal].coefficient / fit.groups[baseline].coefficient,
+            interval=_ratio_interval(fit.ratios, goal, baseline),
+            share=float("nan"),
+            pairs=0,
+            verdict=fit.same_for_every_loss,
+        )
+    return RunsReport(hypotheses=found | _comparisons(table, baseline, goal, Resamples.checked(**options)))
+
+
+def _ratio_interval(ratios: dict[str, tuple[float, Interval | None]], goal: str, baseline: str) -> Interval | None:
+    """Of the target over the baseline, where one of them is what others are compared with."""
+    if goal in ratios and baseline not in ratios:
+        return ratios[goal][1]
+    if baseline in ratios and goal not in ratios and ratios[baseline][1] is not None:
+        low, high = ratios[baseline][1] or (np.nan, np.nan)
+        return 1.0 / high, 1.0 / low
+    return None
+
+
+def _near(interval: Interval | None, low: float, high: float) -> str:
+    if interval is None:
+        return "undecided"
+    if low <= interval[0] and interval[1] <= high:
+        return "supported"
+    return "contradicted" if interval[1] < low or interval[0] > high else "undecided"
+
+
+def _comparisons(table: RunTable, baseline: str, target: str, resamples: Resamples) -> dict[str, Hypothesis]:
+    own, other = _pairs(table, baseline, target)
+    seed = table.seed[own]
+    quantities = {
+        "memorizes less": (table.memorization, True),
+        "memorizes less, relative": (table.memorization / table.distance, True),
+        "dilates less": (table.response, True),
+        "dilates less, relative": (table.response / table.distance, True),
+        "errs less": (table.test_error, False),
+    }
+    found = {}
+    for name, (values, logarithm) in quantities.items():
+        verb, _, relative = name.partition(", ")
+        pair = values[other], values[own]
+        if logarithm and not (np.all(pair[0] > 0.0) and np.all(pair[1] > 0.0)):
+            raise fail(name.split()[0], 0.0, "must compare numbers above zero in every pair of runs with noise")
+        change = np.log(pair[0] / pair[1]) if logarithm else pair[0] - pair[1]
+        effect = float(change.mean())
+        interval = resamples.of_mean(change, seed)
+        found[name] = Hypothesis(
+            statement=f"{target} {verb} than {baseline}{', relative to the distance of the class means' if relative else ''}",
+            effect=effect,
+            interval=interval,
+            share=float(np.mean(change < 0.0)),
+            pairs=change.size,
+            verdict=_below_zero(interval),
+        )
+    return found
+
+
+def _below_zero(interval: Interval | None) -> str:
+    if interval is None or interval[0] <= 0.0 <= interval[1]:
+        return "undecided"
+    return "supported" if interval[1] < 0.0 else "contradicted"
+
+
+def _pairs(table: RunTable, baseline: str, target: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Runs of the baseline, and those of the target that agree with them."""
+    noisy = np.flatnonzero(table.noise > 0.0)
+    keys = {int(i): table.key(int(i)) for i in noisy}
+    goals = {key: i for i, key in keys.items() if table.loss[i] == target}
+    if len(goals) < sum(table.loss[i] == target for i in noisy):
+        raise fail(
+            "runs",
+            target,
+            "must have one run for each setting, noise and seed; give a column that tells them apart as setting",
+        )
+    matched = [(i, goals[key]) for i, key in keys.items() if table.loss[i] == baseline and key in goals]
+    if not matched:
+        raise fail(
+            "runs", "no pairs", f"must have runs of {baseline} and {target} that agree in setting, noise and seed"
+        )
+    own, other = np.array(matched, dtype=np.intp).T
+    return own, other
