@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from mdtheory.foundation.validation import FloatArray, fail, finite, one_number
 from mdtheory.losses import CrossEntropy
 from mdtheory.networks.measuring import measure
-from mdtheory.networks.training import train_network
+from mdtheory.networks.training import TrainedNetwork, train_network
 
 _KEY = ("setting", "smoothing", "level", "seed")
 
@@ -90,17 +90,7 @@ def digits(first: Sequence[int] = (3,), second: Sequence[int] = (8,)) -> tuple[F
 def one_run(split: Split, setting: Setting, smoothing: float, noise: float, seed: int) -> dict[str, float]:
     """Train one network, and measure it: numbers of `Measurement`, with the objective and the largest entry of its gradient."""
     loss = CrossEntropy(smoothing)
-    observed = split.flipped(noise, np.random.default_rng([seed, 1]))
-    net = train_network(
-        split.inputs,
-        observed,
-        loss,
-        widths=setting.widths,
-        weight_decay=setting.weight_decay,
-        feature_decay=setting.feature_decay,
-        hidden_decay=setting.hidden_decay,
-        seed=seed,
-    )
+    net, observed = _trained(split, setting, smoothing, noise, seed)
     found = measure(
         net.features(split.inputs),
         observed,
@@ -113,6 +103,39 @@ def one_run(split: Split, setting: Setting, smoothing: float, noise: float, seed
         feature_decay=setting.feature_decay or None,
     )
     return {**found.numbers(), "objective": net.objective, "gradient_norm": net.gradient_norm}
+
+
+def _trained(
+    split: Split, setting: Setting, smoothing: float, noise: float, seed: int
+) -> tuple[TrainedNetwork, NDArray[np.intp]]:
+    """A network, and the labels that it has seen."""
+    observed = split.flipped(noise, np.random.default_rng([seed, 1]))
+    net = train_network(
+        split.inputs,
+        observed,
+        CrossEntropy(smoothing),
+        widths=setting.widths,
+        weight_decay=setting.weight_decay,
+        feature_decay=setting.feature_decay,
+        hidden_decay=setting.hidden_decay,
+        seed=seed,
+    )
+    return net, observed
+
+
+def trained_arrays(
+    split: Split, setting: Setting, smoothing: float, noise: float, seed: int
+) -> dict[str, NDArray[Any]]:
+    """Train one network of the protocol, and return the arrays that `measure` takes."""
+    net, observed = _trained(split, setting, smoothing, noise, seed)
+    return {
+        "features": net.features(split.inputs),
+        "labels": observed,
+        "true_labels": split.labels,
+        "weights": net.weights,
+        "test_features": net.features(split.test_inputs),
+        "test_labels": split.test_labels,
+    }
 
 
 def run_protocol(
@@ -200,6 +223,22 @@ def measured_runs() -> Any:
     import pandas
 
     return pandas.read_csv(Path(__file__).parent / "data" / "digits_3_8.csv")
+
+
+def example_path(name: str) -> Path:
+    """A file of arrays for `mdtheory measure`: "clean" (setting free) or "noisy" (setting strong, noise .2), cross-entropy, digits 3 and 8, seed 0.
+
+    Examples
+    --------
+    >>> import mdtheory as mdt
+    >>> with np.load(example_path("noisy")) as arrays:
+    ...     found = mdt.measure(**arrays, weight_decay=5e-3, feature_decay=5e-3)
+    >>> round(found.noise, 2), round(found.memorized_share, 2)
+    (0.2, 1.0)
+    """
+    if name not in ("clean", "noisy"):
+        raise fail("name", name, "must be 'clean' or 'noisy'")
+    return Path(__file__).parent / "data" / f"digits_{name}.npz"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

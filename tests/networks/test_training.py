@@ -185,3 +185,19 @@ def test_smoothing_memorises_and_dilates_less_in_every_pair_but_not_relative_to_
     assert (ls.dilation < ce.dilation).mean() > 0.95
     share = (ls.normalized_dilation < ce.normalized_dilation).mean()
     assert 0.2 < share < 0.8
+
+
+def test_the_files_of_features_are_those_of_the_runs(runs):
+    for name, setting, level in (("clean", "free", 0.0), ("noisy", "strong", 0.2)):
+        with np.load(protocol.example_path(name)) as arrays:
+            found = mdt.measure(**arrays, weight_decay=5e-3, feature_decay=5e-3)
+        assert protocol.example_path(name).stat().st_size < 60_000
+        (row,) = runs[
+            (runs.setting == setting) & (runs.smoothing == 0) & (runs.level == level) & (runs.seed == 0)
+        ].itertuples()
+        assert found.noise == pytest.approx(row.noise)
+        # Features are stored in single precision, and trained by another machine's arithmetic.
+        assert found.margin == pytest.approx(row.margin, rel=0.05)
+        assert found.normalized_dilation == pytest.approx(row.normalized_dilation, rel=0.2)
+    with pytest.raises(mdt.AssumptionError, match="name"):
+        protocol.example_path("other")
