@@ -141,8 +141,12 @@ def fit_slope(
     (0.5, 1.0, 1.0)
     """
     choice("law", law, get_args(Law))
-    resampled = Resamples.checked(confidence, resamples, random_seed)
     table = RunTable.of(runs, "drift" if law == "transport" else "dilation")
+    return fit_table(table, law, Resamples.checked(confidence, resamples, random_seed))
+
+
+def fit_table(table: RunTable, law: Law, resampled: Resamples) -> SlopeFit:
+    """A law fitted to a table whose response is what the law is about."""
     x, y, complete = _sides(table, law)
     noisy = table.noise > 0.0
     x, y, loss, seed = x[noisy], y[noisy], table.loss[noisy], table.seed[noisy]

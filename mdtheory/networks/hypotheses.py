@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.validation import fail, instance
-from mdtheory.networks.fitting import fit_slope
+from mdtheory.networks.fitting import Law, fit_table
 from mdtheory.networks.run_table import Interval, Resamples, RunTable
 
 # A power law with an exponent this close to one is called proportional.
@@ -78,7 +78,7 @@ def check_runs(
     runs : pandas.DataFrame, xarray.Dataset or mapping of str to array
         As for `fit_slope`, with the columns "loss", "seed" and "test_error" too. Runs of one setting, or of several that are to be judged together.
     baseline, target : str
-        Entries of "loss"; if the target is omitted, the only other one.
+        Entries of "loss"; if the target is omitted, the only other one. Runs of other losses are left out.
     confidence, resamples, random_seed
         Of the bootstrap over seeds.
 
@@ -116,10 +116,12 @@ def check_runs(
     goal = others[0] if target is None else target
     if goal not in others:
         raise fail("target", target, f"must be among {', '.join(others) or 'other losses, and there are none'}")
-    options: dict[str, Any] = {"confidence": confidence, "resamples": resamples, "random_seed": random_seed}
+    table, resampled = table.of_losses(baseline, goal), Resamples.checked(confidence, resamples, random_seed)
     found: dict[str, Hypothesis] = {}
-    for law in ("linear-absolute", "linear-relative"):
-        fit = fit_slope(runs, law, **options)
+    laws: tuple[Law, ...] = ("linear-absolute", "linear-relative")
+    for law in laws:
+        fit = fit_table(table, law, resampled)
+        ratio, interval = fit.ratios[goal]
         found[f"proportional, {law}"] = Hypothesis(
             statement=f"memorization and dilation are proportional ({law})",
             effect=fit.exponent,
@@ -130,23 +132,13 @@ def check_runs(
         )
         found[f"one slope, {law}"] = Hypothesis(
             statement=f"the slope does not depend on the loss ({law}; ratio of coefficients)",
-            effect=fit.groups[goal].coefficient / fit.groups[baseline].coefficient,
-            interval=_ratio_interval(fit.ratios, goal, baseline),
+            effect=ratio,
+            interval=interval,
             share=float("nan"),
             pairs=0,
             verdict=fit.same_for_every_loss,
         )
-    return RunsReport(hypotheses=found | _comparisons(table, baseline, goal, Resamples.checked(**options)))
-
-
-def _ratio_interval(ratios: dict[str, tuple[float, Interval | None]], goal: str, baseline: str) -> Interval | None:
-    """Of the target over the baseline, where one of them is what others are compared with."""
-    if goal in ratios and baseline not in ratios:
-        return ratios[goal][1]
-    if baseline in ratios and goal not in ratios and ratios[baseline][1] is not None:
-        low, high = ratios[baseline][1] or (np.nan, np.nan)
-        return 1.0 / high, 1.0 / low
-    return None
+    return RunsReport(hypotheses=found | _comparisons(table, baseline, goal, resampled))
 
 
 def _near(interval: Interval | None, low: float, high: float) -> str:

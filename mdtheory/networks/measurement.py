@@ -14,6 +14,7 @@ from mdtheory.losses import Loss
 from mdtheory.neural_collapse.measures import CollapseMeasures
 
 if TYPE_CHECKING:
+    # It has no stubs of its own.
     import pandas  # type: ignore[import-untyped]
     import xarray
 

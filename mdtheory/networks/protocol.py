@@ -80,6 +80,7 @@ class Split:
 
 def digits(first: Sequence[int] = (3,), second: Sequence[int] = (8,)) -> tuple[FloatArray, NDArray[np.intp]]:
     """scikit-learn's digits of two groups: inputs (n, 64), and labels 0 and 1."""
+    # An extra, which need not be there, and has no stubs.
     from sklearn.datasets import load_digits  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     data, target = load_digits(return_X_y=True)
@@ -180,6 +181,7 @@ def run_protocol(
     AssumptionError
         If a setting is unknown, or a number outside its domain.
     """
+    # It has no stubs of its own.
     import pandas  # type: ignore[import-untyped]
 
     for name in settings:

@@ -1,6 +1,6 @@
 """Measurements of many trainings as columns, and resamples of their seeds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class RunTable:
             raise fail("runs", runs, "must be a DataFrame, a Dataset or a mapping of columns")
         if hasattr(runs, "to_dataframe"):
             runs = runs.to_dataframe().reset_index()
-        names = {str(name) for name in runs.keys()}  # noqa: SIM118
+        names = {str(name) for name in runs}
         needed = (
             "noise",
             "memorization",
@@ -76,6 +76,11 @@ class RunTable:
             setting=labels["setting"],
             noise_asked_for=level,
         )
+
+    def of_losses(self, first: str, second: str) -> "RunTable":
+        """The runs of two losses, those of the first before the others."""
+        which = np.concatenate([np.flatnonzero(self.loss == name) for name in (first, second)])
+        return RunTable(**{part.name: getattr(self, part.name)[which] for part in fields(self)})
 
     def key(self, run: int) -> tuple[str, float, str]:
         """What runs that are compared have in common."""

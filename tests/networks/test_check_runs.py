@@ -86,6 +86,13 @@ def test_intervals_of_a_mean_are_those_of_student_for_one_run_a_seed():
     assert Resamples.checked(0.95, 200, 0).of_mean(values, np.arange(12) % 4) is None
 
 
+def test_runs_of_a_third_loss_change_nothing():
+    runs = drawn(rho=0.8)
+    third = drawn(slope=2.0, rng=1).query("loss == 'ls'").assign(loss="hinge")
+    both = mdt.check_runs(pd.concat([third, runs], ignore_index=True), "ce", "ls")
+    assert str(both) == str(mdt.check_runs(runs, "ce"))
+
+
 def test_below_five_seeds_nothing_is_decided():
     report = mdt.check_runs(drawn(seeds=4, rho=0.5), "ce")
     assert {entry.verdict for entry in report.hypotheses.values()} == {"undecided"}

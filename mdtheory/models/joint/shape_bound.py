@@ -134,9 +134,9 @@ def bound_over_shapes(
     goal, count = (1.0 - target) * upper, 0
     waiting = _first(setting, problem.classes_alike)
     while waiting.bound.size and count < most_cells:
-        order = np.argsort(waiting.bound, kind="stable")
-        batch, later = waiting.take(order[:_BATCH]), waiting.take(order[_BATCH:])
         try:
+            order = np.argsort(waiting.bound, kind="stable")
+            batch, later = waiting.take(order[:_BATCH]), waiting.take(order[_BATCH:])
             bound, logits = _bounds(setting, batch, upper, goal)
             below = np.maximum(batch.bound, bound)
             still = _Cells(batch.radius, batch.angle, below, logits).take(below < goal)
