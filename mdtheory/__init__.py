@@ -19,7 +19,7 @@ from mdtheory.losses import (
     SquaredHinge,
 )
 from mdtheory.models.dilation.many_classes import ClassMDSolution
-from mdtheory.models.dilation.problem import MemorizationDilation
+from mdtheory.models.dilation.problem import Configuration, MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.features.certificate import Certificate, Enclosure, certify, logits_error
 from mdtheory.models.features.logits_solution import FactorsSolution, LogitsSolution
@@ -67,7 +67,7 @@ from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
 from mdtheory.questions.symmetry import symmetry_breaking_slope
 from mdtheory.questions.thresholds import collapse_threshold, critical_noise
-from mdtheory.spreads import Gaussian, Sphere, Spread, TwoPoint, UniformBall
+from mdtheory.spreads import EmpiricalSpread, Gaussian, Sphere, Spread, TwoPoint, UniformBall
 
 if TYPE_CHECKING:
     from mdtheory import phase
@@ -85,7 +85,9 @@ __all__ = [
     "ClassMDSolution",
     "CollapseMeasures",
     "Comparison",
+    "Configuration",
     "CrossEntropy",
+    "EmpiricalSpread",
     "Enclosure",
     "ExchangeableOptimum",
     "FactorsSolution",

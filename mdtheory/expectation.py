@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mdtheory.foundation.validation import FloatArray
 from mdtheory.losses import Loss
-from mdtheory.spreads import Spread
+from mdtheory.spreads import EmpiricalSpread, Spread
 
 _BLOCK = 4096
 _PIECE = 256
@@ -61,6 +61,9 @@ def slopes(
 
     For one block: one-dimensional arrays, and loss parameters that are scalars or arrays of the same length.
     """
+    if isinstance(spread, EmpiricalSpread):
+        found = _over_sample(loss, spread, centre, scale, room)
+        return found[1], found[2]
     room = _room(loss, centre, room)
     position, inside = _split_positions(loss, spread, centre, scale, room)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
@@ -165,6 +168,8 @@ def flatten(loss: Loss, shape: tuple[int, ...]) -> Loss:
 def _mean_loss(
     loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None
 ) -> FloatArray:
+    if isinstance(spread, EmpiricalSpread):
+        return _over_sample(loss, spread, centre, scale, room)[0]
     room = _room(loss, centre, room)
     position, inside = _split_positions(loss, spread, centre, scale, room)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
@@ -184,6 +189,26 @@ def _mean_loss(
             at = part.before_minimizer(room[pick][:, None] - offset)
         value[pick] = np.sum(weights * at, axis=-1)
     return value
+
+
+def _over_sample(
+    loss: Loss, spread: EmpiricalSpread, centre: FloatArray, scale: FloatArray, room: FloatArray | None
+) -> FloatArray:
+    """``E phi``, ``E zeta phi'`` and ``E zeta^2 phi''`` (3, K) at ``centre + scale zeta``, zeta minus the coordinates: sums over all of them."""
+    room = _room(loss, centre, room)
+    found = np.zeros((3, *centre.shape))
+    together = max(_TOGETHER // max(centre.size, 1), 1)
+    for start in range(0, spread.coordinates.size, together):
+        zeta = -spread.coordinates[start : start + together, None]
+        if room is None:
+            at = centre + scale * zeta
+            value, (slope, curvature) = loss.profile(at), loss.slope_and_curvature(at)
+        else:
+            distance = room - scale * zeta
+            value, (slope, curvature) = loss.before_minimizer(distance), loss.slopes_before_minimizer(distance)
+        for target, term in zip(found, (value, zeta * slope, zeta**2 * curvature), strict=True):
+            target += np.sum(term, axis=0)
+    return found / spread.coordinates.size
 
 
 def _room(loss: Loss, centre: FloatArray, room: FloatArray | None) -> FloatArray | None:

@@ -18,7 +18,7 @@ from scipy import special
 
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.parameter import Parameter, field_names
-from mdtheory.foundation.validation import FloatArray, Real, fail, one_integer, real, scalar_or_array
+from mdtheory.foundation.validation import FloatArray, Real, fail, one_integer, real, real_array, same_fields, scalar_or_array
 from mdtheory.foundation.wording import hyphenated, in_short
 from mdtheory.numerics.means_in_balls import (
     GAUSSIAN_REACH,
@@ -56,6 +56,8 @@ class Spread(Frozen, ABC):
     dim: int
 
     #: How each parameter is written on an axis and given in the shell; one without an entry goes by its name.
+    #: Whether zeta and -zeta have one law; else zeta counts towards the other class.
+    is_symmetric: ClassVar[bool] = True
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("dim", "d", "dimension of the spread", log=True, default=8, kind="count"),
     )
@@ -323,6 +325,99 @@ class TwoPoint(Spread):
     def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
         shape = (*np.shape(kink), 2)
         return np.broadcast_to(np.array([-self.radius, self.radius]), shape), np.full(shape, 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class EmpiricalSpread(Spread):
+    r"""A law of zeta as it was measured: so many coordinates towards the other class mean, each as likely as the others.
+
+    It need not be symmetric: with the mean b of the coordinates above zero unseen examples drift towards the other class. The mean square of the
+    coordinates is one over the effective dimension. All expectations are finite sums.
+
+    Parameters
+    ----------
+    dim : int
+        The dimension of the features; no answer depends on it.
+    coordinates : array (K,)
+        Of clean examples, from their class mean towards the other one, over the root mean square distance r to the class mean:
+        `Measurement.spread_law`. At least two that are not all zero, with mean square 1 at most.
+
+    Raises
+    ------
+    AssumptionError
+        If the coordinates are not such numbers.
+
+    Examples
+    --------
+    >>> one_sided = EmpiricalSpread(8, [-0.2, -0.1, 0.0, 0.3, 0.8])
+    >>> round(one_sided.drift, 3), round(one_sided.effective_dim, 3), one_sided.test_error(1.0)
+    (0.16, 6.41, 0.2)
+    """
+
+    coordinates: FloatArray
+
+    is_symmetric: ClassVar[bool] = False
+
+    if TYPE_CHECKING:
+
+        def __init__(self, dim: int, coordinates: ArrayLike) -> None: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        values = np.sort(real_array("coordinates", self.coordinates).ravel())
+        if np.ndim(self.coordinates) != 1 or values.size < 2 or not np.all(np.isfinite(values)):
+            raise fail("coordinates", np.shape(self.coordinates), "must be at least two finite numbers in one row")
+        square = float(np.mean(values**2))
+        if not 0.0 < square <= 1.0 + 1e-9:
+            raise fail("coordinates", square, "must have a mean square above 0, and at most 1: divide by the distance r")
+        object.__setattr__(self, "coordinates", values)
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other, ("dim", "coordinates"))
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.dim, self.coordinates.tobytes()))
+
+    @property
+    def label(self) -> str:
+        return f"empirical, {self.coordinates.size} coordinates"
+
+    @property
+    def drift(self) -> float:
+        """The mean coordinate, over r: positive towards the other class."""
+        return float(self.coordinates.mean())
+
+    @property
+    def effective_dim(self) -> float:
+        """One over the mean square."""
+        return float(1.0 / np.mean(self.coordinates**2))
+
+    @property
+    def radius(self) -> float:
+        return float(np.max(np.abs(self.coordinates)))
+
+    @property
+    def mean_absolute(self) -> float:
+        return float(np.mean(np.abs(self.coordinates)))
+
+    @property
+    def wide_scale(self) -> float:
+        return np.inf
+
+    def tail(self, x: ArrayLike) -> Real:
+        above = self.coordinates.size - np.searchsorted(self.coordinates, _not_negative("x", x), side="right")
+        return scalar_or_array(above / self.coordinates.size)
+
+    def second_moment(self, reach: FloatArray) -> FloatArray:
+        size = np.sort(np.abs(self.coordinates))
+        below = np.concatenate([[0.0], np.cumsum(size**2)])
+        return np.asarray(below[np.searchsorted(size, reach, side="right")] / below[-1])
+
+    def smooth_rule(self, centre: FloatArray, scale: FloatArray, strip: float) -> tuple[FloatArray, FloatArray]:
+        raise fail("spread", self.label, "must be symmetric here: an empirical law is for `MemorizationDilation`")
+
+    def split_rule(self, kink: FloatArray, scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return self.smooth_rule(kink, scale, 0.0)
 
 
 #: The spreads by name.

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdtheory.foundation.frozen import Frozen
-from mdtheory.foundation.validation import FloatArray
+from mdtheory.foundation.validation import FloatArray, fail
 from mdtheory.losses import Loss
+from mdtheory.models.dilation.problem import Configuration
 from mdtheory.neural_collapse.measures import CollapseMeasures
+from mdtheory.spreads import EmpiricalSpread
 
 if TYPE_CHECKING:
     # It has no stubs of its own.
@@ -65,6 +67,9 @@ class Measurement(Frozen):
         r^2 over the mean square of those coordinates, as lengths: d of an isotropic spread.
     spread_quantiles : array (7,)
         Quantiles of those coordinates, as lengths over r, at `QUANTILES`.
+    spread_law : array (L,)
+        The same law with up to 2,000 points of equal weight, each the mean of a part of the sorted coordinates: what `EmpiricalSpread` takes. Empty
+        where there are no unseen examples.
     paid_share : float
         What clean training examples lose by their dilation, over what mislabelled ones gain by leaving the mean of their right class; in loss, summed over examples.
     mean_square_feature : float
@@ -109,6 +114,7 @@ class Measurement(Frozen):
     drift: float
     effective_dim: float
     spread_quantiles: FloatArray
+    spread_law: FloatArray
     paid_share: float
     mean_square_feature: float
     effective_feature_decay: float
@@ -125,6 +131,34 @@ class Measurement(Frozen):
         """All fields that are one number."""
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in named if isinstance(value, float)}
+
+    def configuration(self) -> Configuration:
+        """Class means and classifier of two classes, for `MemorizationDilation`.
+
+        Raises
+        ------
+        AssumptionError
+            Unless there are two classes with a positive margin.
+        """
+        if self.num_classes != 2:
+            raise fail("num_classes", self.num_classes, "must be 2 for a configuration")
+        return Configuration.given(
+            margin=self.margin,
+            mean_distance=self.mean_distance,
+            centre_norm=float(np.linalg.norm(self.class_means.mean(axis=1))),
+        )
+
+    def spread(self) -> EmpiricalSpread:
+        """The law of the unseen examples' coordinates, for `MemorizationDilation`.
+
+        Raises
+        ------
+        AssumptionError
+            Without unseen examples off their class means.
+        """
+        if self.spread_law.size < 2:
+            raise fail("test_features", None, "must have been given, and differ from the class means, for a spread")
+        return EmpiricalSpread(len(self.class_means), self.spread_law)
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """One row: what is one number, and the collapse measures."""
@@ -148,7 +182,7 @@ class Measurement(Frozen):
         return xarray.Dataset(variables, coords=coordinates, attrs={"missing": json.dumps(dict(self.missing))})
 
     def to_json(self) -> str:
-        """All fields but the class means; NaN as null."""
+        """All fields but class means and the law in full; NaN as null."""
         arrays = ("class_margin", "class_dilation", "class_test_error", "spread_quantiles")
         pairs = ("pair_distance", "pair_counts", "pair_memorization", "pair_noisy_margin")
         record = {

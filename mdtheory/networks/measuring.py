@@ -18,6 +18,7 @@ from mdtheory.neural_collapse.measures import collapse_measures
 
 # Numbers in a block: 16 MiB.
 _BLOCK = 2**21
+_PARTS = 2000
 _NO_NOISE = "no example is mislabelled: labels and true_labels are the same"
 _NO_TEST = "test_features and test_labels were not given"
 
@@ -224,6 +225,7 @@ def _of_unseen(configuration: _Configuration, unseen: _Cluster | None) -> dict[s
             "class_dilation": nothing,
             "class_test_error": nothing,
             "spread_quantiles": np.full(len(QUANTILES), np.nan),
+            "spread_law": np.zeros(0),
         }
     r = unseen.dilation
     along, relative = unseen.coordinates
@@ -241,7 +243,13 @@ def _of_unseen(configuration: _Configuration, unseen: _Cluster | None) -> dict[s
         "class_dilation": class_dilation,
         "class_test_error": class_error,
         "spread_quantiles": np.quantile(along / r, QUANTILES) if r > 0.0 else np.zeros(len(QUANTILES)),
+        "spread_law": _in_parts(along / r) if square > 0.0 else np.zeros(0),
     }
+
+
+def _in_parts(values: FloatArray) -> FloatArray:
+    """Means of up to so many parts of the sorted values, of equal size but for the rounding: their own mean is close to that of all."""
+    return np.array([part.mean() for part in np.array_split(np.sort(values), min(values.size, _PARTS))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def regions(
     """
     if not isinstance(problem, MemorizationDilation):
         raise fail("problem", problem, "must be a MemorizationDilation")
-    problem.check_two_classes()
+    problem.check_by_formula()
     if problem.shape != ():
         raise fail("problem", problem.shape, "must be one point: the axes supply the arrays")
     grid = _Grid.of(problem, axes)

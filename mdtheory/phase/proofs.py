@@ -46,6 +46,8 @@ def can_certify(problem: MemorizationDilation, axes: tuple[str, ...]) -> str:
     loss = problem.ufm.loss
     if problem.ufm.num_classes != 2:
         return f"only two classes have their phases proved, not {problem.ufm.num_classes}"
+    if problem.given_configuration is not None:
+        return "a given configuration has no proof here"
     if not isinstance(loss, CrossEntropy):
         return f"only cross-entropy has its phases proved, not {type(loss).__name__}"
     if not isinstance(problem.spread, (Sphere, TwoPoint)):

@@ -130,7 +130,7 @@ def _force_imbalance(points: Points, level: FloatArray) -> FloatArray:
 
 def error_level(problem: MemorizationDilation, level: float) -> float:
     """The normalised dilation at which the error rate of unseen clean examples reaches `level`; zero: leaves zero."""
-    problem.check_two_classes()
+    problem.check_by_formula()
     spread = problem.spread
     if not 0.0 <= level < 0.5:
         raise fail("level", level, "must lie in [0, 1/2): the test error reaches no more")
@@ -160,7 +160,7 @@ def slope_response(problem: MemorizationDilation) -> FloatArray:
     dilation is extremal in C where :math:`\nu\rho(\nu)^2` is in nu. Returned is its elasticity,
     :math:`1 + 2\,d\log\rho/d\log\nu`, in [-1, 1].
     """
-    problem.check_two_classes()
+    problem.check_by_formula()
     loss = problem.ufm.loss
     if not loss.is_convex or not loss.smooth_slope:
         raise fail("loss", loss, "must be convex with a continuous slope for a smooth dependence on the slope C")
@@ -186,7 +186,7 @@ def smoothing_response(problem: MemorizationDilation) -> FloatArray:
     five points, a thousandth of e apart or less; where those would leave alpha >= 0 they are moved inside. Cross-entropy
     and squared error, which collapse alike.
     """
-    problem.check_two_classes()
+    problem.check_by_formula()
     loss = problem.ufm.loss
     if not isinstance(loss, (CrossEntropy, MeanSquaredError)):
         raise fail("loss", loss, "must be CrossEntropy or MeanSquaredError: it needs a smoothing")
@@ -211,7 +211,7 @@ def small_noise_ratio(problem: MemorizationDilation, kappa: ArrayLike) -> FloatA
 
     With h(e) = e (1-e) log((1-e)/e), the difference :math:`(\log h(\alpha/2+\kappa) - \log h(\kappa))/\alpha`.
     """
-    problem.check_two_classes()
+    problem.check_by_formula()
     loss = problem.ufm.loss
     if not isinstance(loss, CrossEntropy):
         raise fail("loss", loss, "must be CrossEntropy for the boundary of small noise")

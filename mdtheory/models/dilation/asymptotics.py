@@ -124,7 +124,7 @@ def cross_entropy_small_noise(problem: MemorizationDilation) -> Real:
     True
     """
     instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
-    problem.check_two_classes()
+    problem.check_by_formula()
     loss, c = problem.ufm.loss, problem.configuration
     if not isinstance(loss, CrossEntropy) or np.any(np.asarray(loss.smoothing) > 0):
         raise fail("loss", loss, "must be CrossEntropy(smoothing=0)")
@@ -191,7 +191,7 @@ def _clean_curvature(problem: MemorizationDilation) -> FloatArray:
 
 def _needs_smooth_convex(problem: MemorizationDilation) -> None:
     instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
-    problem.check_two_classes()
+    problem.check_by_formula()
     loss = problem.ufm.loss
     if not loss.smooth_slope or not loss.is_convex:
         raise fail("loss", loss, "must be convex with a continuous slope")

@@ -240,14 +240,20 @@ def _tangent(
     with np.errstate(over="ignore"):
         force = (c.weight_distance * stiffness) * (scale / problem.slope) + 2.0 * floor * (dilation / problem.slope)
         force = force * (c.mean_distance if problem.scaling == "absolute" else 1.0)
+    if not problem.spread.is_symmetric:
+        # Where F falls, no multiplier pushes r up: the tangent is taken of all but the decay, whose parabola is kept.
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            pull = 2.0 * force * (problem.slope / (c.mean_distance if problem.scaling == "absolute" else 1.0))
+            falling = _clean_part(problem, dilation, mean) - np.where(pull < 0, pull**2 / (8.0 * problem.decay), 0.0)
+        clean, force = np.where(force < 0, falling, clean), np.maximum(force, 0.0)
     return np.where(unknown, -np.inf, clean), np.minimum(force, _LARGEST_FORCE)
 
 
 def _scale(problem: MemorizationDilation, loss: Loss, dilation: FloatArray) -> FloatArray:
     """``kap r``, at which the clean loss is expanded."""
     scale = np.asarray(problem.configuration.weight_distance * dilation)
-    # With the margin on the kink F' is constant near r = 0+, where ``r F'/r`` would vanish.
-    return scale if loss.smooth_slope else np.maximum(scale, 1e-12)
+    # With the margin on the kink, or a drift, F' is constant near r = 0+, where ``r F'/r`` would vanish.
+    return scale if loss.smooth_slope and problem.spread.is_symmetric else np.maximum(scale, 1e-12)
 
 
 def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -262,7 +268,7 @@ def _dilation_of_pull(problem: MemorizationDilation, loss: Loss, pull: FloatArra
 
 
 def _room(problem: MemorizationDilation, loss: Loss) -> FloatArray | None:
-    return loss.room(problem.configuration.margin, np.asarray(problem.ufm.kappa))
+    return loss.room(problem.configuration.margin, problem.margin_cost)
 
 
 def _dual_vector(

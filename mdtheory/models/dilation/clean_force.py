@@ -56,7 +56,7 @@ def expansion_error(problem: MemorizationDilation, dilation: FloatArray, *, expa
     expanded : bool
         Whether it is the expansion's own, or exact.
     """
-    problem.check_two_classes()
+    problem.check_by_formula()
     if not problem.ufm.loss.is_convex:
         return np.full(problem.shape, np.inf)
     if not problem.ufm.loss.smooth_slope:

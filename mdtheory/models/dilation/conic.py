@@ -92,6 +92,8 @@ def md_programme(problem: MemorizationDilation) -> MDAnswer:
     ``v_1 = (u_1 - h_2)/D``; the objective is divided by eta after its value at r = 0 is taken off the clean part.
     """
     one_point(problem.shape, "method 'convex' takes one point at a time")
+    if not problem.spread.is_symmetric:
+        raise fail("spread", problem.spread.label, "must be symmetric for the conic programme")
     if problem.noise == 0:
         raise fail("noise", 0.0, "must be positive for the conic programme")
     loss, kap = problem.ufm.loss, float(problem.configuration.weight_distance)

@@ -136,7 +136,7 @@ def block_of_points(problem: MemorizationDilation, c: Configuration, index: Inde
     loss = loss.with_parameters(
         **{n: take_block(getattr(loss, n), problem.shape, index) for n in loss.parameter_names()}
     )
-    room = problem.ufm.loss.room(c.margin, np.asarray(problem.ufm.kappa))
+    room = problem.ufm.loss.room(c.margin, problem.margin_cost)
     with np.errstate(divide="ignore", over="ignore"):
         rate, log_noise = problem.rate_of(c), np.log(problem.noise)
     return Points(

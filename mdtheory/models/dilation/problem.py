@@ -62,13 +62,17 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
     slope : float or array
         Memorization-dilation slope C > 0.
     spread : Spread, default ``Sphere(8)``
-        The isotropic law of xi.
+        The isotropic law of xi; or an `EmpiricalSpread`, the measured law of the coordinate that the loss sees (two classes; a
+        convex loss with a continuous slope that no shift of the logits changes).
     scaling : {"absolute", "relative"}
         q = 1 (memorisation in absolute units, the paper's) or q = 0 (scale free).
     noisy_feature_decay : float or array, optional
         lambda >= 0; ``ufm.feature_decay`` if omitted.
     nonnegative_noisy_features : bool, default False
         Whether also u_n >= 0 is required; only with nonnegative features.
+    given_configuration : Configuration, optional
+        Class means and classifier to pose the problem on, as measured on a network or of any other origin, in the place of
+        those of `ufm`, which then says loss and decays alone. Two classes; no hinge, whose solver has the margin on the kink.
 
     Numerical parameters broadcast against each other and against those of `ufm`.
 
@@ -99,6 +103,7 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
     scaling: str = "absolute"
     noisy_feature_decay: Real | None = None
     nonnegative_noisy_features: bool = False
+    given_configuration: "Configuration | None" = None
 
     if TYPE_CHECKING:
         # Given as anything NumPy takes; the fields hold clean numbers and arrays.
@@ -112,6 +117,7 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             scaling: Literal["absolute", "relative"] = "absolute",
             noisy_feature_decay: ArrayLike | None = None,
             nonnegative_noisy_features: bool = False,
+            given_configuration: "Configuration | None" = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -129,6 +135,8 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             )
         if not isinstance(self.spread, Spread):
             raise fail("spread", self.spread, "must be a Spread, for example Sphere(dim=8)")
+        if not self.spread.is_symmetric:
+            self._check_skew()
         noise = real("noise", self.noise, lambda x: (x >= 0) & (x <= 1), "lie in [0, 1]")
         object.__setattr__(self, "noise", noise)
         object.__setattr__(self, "slope", positive("slope", self.slope))
@@ -139,6 +147,8 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
         if self.noisy_feature_decay is not None:
             decay = nonnegative("noisy_feature_decay", self.noisy_feature_decay)
             object.__setattr__(self, "noisy_feature_decay", decay)
+        if self.given_configuration is not None:
+            self._check_given(self.given_configuration)
         if np.any(np.not_equal(self.ufm.num_classes, 2)):
             self._check_many_classes()
         self.shape  # noqa: B018  raises where the shapes do not broadcast
@@ -158,12 +168,20 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             noise=self.noise,
             slope=self.slope,
             noisy_feature_decay=self.decay,
+            given_configuration=0.0 if self.given_configuration is None else self.given_configuration.margin,
         )
 
     @cached_property
     def configuration(self) -> "Configuration":
         """The neural-collapse configuration the problem is posed on."""
-        return Configuration.of(self.ufm)
+        return Configuration.of(self.ufm) if self.given_configuration is None else self.given_configuration
+
+    @property
+    def margin_cost(self) -> FloatArray:
+        """What a unit of margin saves at the class means, ``-phi'(s)``: kappa of the features model at its own configuration."""
+        if self.given_configuration is None:
+            return np.asarray(self.ufm.kappa)
+        return np.asarray(-self.ufm.loss.profile_derivative(self.configuration.margin))
 
     @property
     def decay(self) -> FloatArray:
@@ -195,6 +213,20 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
                 "num_classes", self.ufm.num_classes, "must be 2 here: of more classes there is the answer of `solve`"
             )
 
+    def check_by_formula(self) -> None:
+        """Raise unless a formula for two classes on their own configuration, with a symmetric spread, covers the problem.
+
+        Raises
+        ------
+        AssumptionError
+            For more than two classes, a given configuration or an empirical spread.
+        """
+        self.check_two_classes()
+        if self.given_configuration is not None:
+            raise fail("given_configuration", "given", "must be omitted here: of it there is the answer of `solve`")
+        if not self.spread.is_symmetric:
+            raise fail("spread", self.spread.label, "must be symmetric here: of it there is the answer of `solve`")
+
     def _check_many_classes(self) -> None:
         n, ufm = self.ufm.num_classes, self.ufm
         if not isinstance(n, int):
@@ -215,7 +247,41 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             raise fail("noisy_feature_decay", self.noisy_feature_decay, "must be positive for more than two classes")
         class_loss(ufm.loss, n, self.spread)
 
+    def _check_given(self, given: object) -> None:
+        if not isinstance(given, Configuration):
+            raise fail(
+                "given_configuration", given, "must be a Configuration, for example Configuration.given(margin=4, ...)"
+            )
+        loss = self.ufm.loss
+        if np.any(np.not_equal(self.ufm.num_classes, 2)):
+            raise fail("num_classes", self.ufm.num_classes, "must be 2 with a given_configuration")
+        if not loss.smooth_slope:
+            raise fail("loss", loss, "must have a continuous slope with a given_configuration")
+        if loss.kinks() is not None or loss.room(given.margin, self.margin_cost) is not None:
+            least = np.broadcast_to(loss.profile_minimizer(), np.broadcast_shapes(loss.shape, given.margin.shape))
+            if np.any(given.margin >= least):
+                raise fail(
+                    "given_configuration.margin", given.margin, f"must lie below the minimiser {float(least.min()):.6g} of the loss"
+                )
+        if self.nonnegative_noisy_features and not np.allclose(2.0 * given.centre_norm, given.mean_distance, rtol=1e-12):
+            raise fail(
+                "given_configuration.centre_norm",
+                given.centre_norm,
+                "must be half the mean_distance, as of orthogonal class means, with nonnegative_noisy_features",
+            )
+
+    def _check_skew(self) -> None:
+        loss = self.ufm.loss
+        if np.any(np.not_equal(self.ufm.num_classes, 2)):
+            raise fail("num_classes", self.ufm.num_classes, "must be 2 with an empirical spread")
+        if not (loss.is_convex and loss.smooth_slope and loss.shift_invariant):
+            raise fail(
+                "loss", loss, "must be convex, with a continuous slope, and blind to shifts of the logits, with an empirical spread"
+            )
+
     def _check_not_collapsed(self) -> None:
+        if self.given_configuration is not None:
+            return
         margin = np.broadcast_to(self.configuration.margin, self.ufm.shape)
         if np.any(margin <= 0):
             critical = self.ufm.loss.critical_cost(self.ufm.num_classes)
@@ -229,9 +295,11 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             raise CollapsedError(str(error), margin > 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Configuration(Frozen):
     """Class means and classifier of two classes, up to rotation.
+
+    Made by `Configuration.of` for a features model, and by `Configuration.given` from numbers.
 
     Attributes
     ----------
@@ -254,6 +322,84 @@ class Configuration(Frozen):
     weight_distance: FloatArray
     centre_norm: FloatArray
     weight_sum: FloatArray
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other, tuple(f.name for f in fields(self)))
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.margin.tobytes()))
+
+    @classmethod
+    def given(
+        cls,
+        *,
+        margin: ArrayLike,
+        mean_distance: ArrayLike,
+        centre_norm: ArrayLike = 0.0,
+        mean_margin: ArrayLike = 0.0,
+    ) -> "Configuration":
+        r"""A configuration from what was measured, or is supposed.
+
+        Parameters
+        ----------
+        margin : float or array
+            s > 0, the own logit minus the other at a class mean.
+        mean_distance : float or array
+            D > 0. The classifiers differ by :math:`\kappa = 2s/D` along the class means: what they have in other directions moves no
+            logit of a point between the means.
+        centre_norm : float or array, default 0
+            ``||(h_1 + h_2)/2|| >= 0``; D/2 for orthogonal class means. Taken to be orthogonal to ``h_1 - h_2``.
+        mean_margin : float or array, default 0
+            ``z_1 + z_2`` at a class mean in [0, 1], which the squared error alone looks at; it needs a centre.
+
+        Returns
+        -------
+        Configuration
+
+        Raises
+        ------
+        AssumptionError
+            If a number is outside its domain, or the shapes do not broadcast.
+
+        Examples
+        --------
+        Class means and margin as measured on a network, at 10 % noise:
+
+        >>> import mdtheory as mdt
+        >>> ufm = mdt.UFM(mdt.CrossEntropy(), num_classes=2, weight_decay=5e-3, feature_decay=5e-3)
+        >>> seen = mdt.Configuration.given(margin=4.6, mean_distance=3.03, centre_norm=1.5)
+        >>> md = mdt.MemorizationDilation(ufm, noise=0.1, slope=1.0, given_configuration=seen)
+        >>> found = mdt.solve(md)
+        >>> round(found.normalized_dilation, 4), str(found.status)
+        (0.2763, 'OPTIMAL')
+        """
+        clean = {
+            "margin": positive("margin", margin),
+            "mean_distance": positive("mean_distance", mean_distance),
+            "centre_norm": nonnegative("centre_norm", centre_norm),
+            "mean_margin": real("mean_margin", mean_margin, lambda x: (x >= 0) & (x <= 1), "lie in [0, 1]"),
+        }
+        shape = common_shape(**{name: np.asarray(value) for name, value in clean.items()})
+        s, distance, centre, total = (np.array(np.broadcast_to(value, shape)) for value in clean.values())
+        if np.any((total > 0) & (centre == 0)):
+            raise fail("centre_norm", centre_norm, "must be positive where mean_margin is")
+        return cls(
+            margin=s,
+            mean_margin=total,
+            mean_shortfall=1.0 - total,
+            mean_distance=distance,
+            weight_distance=2.0 * s / distance,
+            centre_norm=centre,
+            weight_sum=total / np.where(centre > 0, centre, 1.0),
+        )
+
+    def class_means(self, dim: int) -> FloatArray:
+        """H (..., dim, 2): in the plane of the first two coordinates, either the mirror image of the other at its diagonal."""
+        return _two_columns(self.mean_distance, self.centre_norm, dim)
+
+    def weights(self, dim: int) -> FloatArray:
+        """W (..., 2, dim) in the same coordinates."""
+        return np.swapaxes(_two_columns(self.weight_distance, 0.5 * self.weight_sum, dim), -1, -2)
 
     @classmethod
     def of(cls, ufm: UFM) -> "Configuration":
@@ -286,3 +432,12 @@ class Configuration(Frozen):
             centre_norm=centre,
             weight_sum=weight_sum,
         )
+
+
+def _two_columns(distance: FloatArray, centre: FloatArray, dim: int) -> FloatArray:
+    """Two vectors (..., dim, 2) at a distance, with a centre orthogonal to their difference."""
+    large, small = (centre + 0.5 * distance) / np.sqrt(2.0), (centre - 0.5 * distance) / np.sqrt(2.0)
+    columns = np.zeros((*np.shape(distance), dim, 2))
+    columns[..., 0, 0] = columns[..., 1, 1] = large
+    columns[..., 0, 1] = columns[..., 1, 0] = small
+    return columns

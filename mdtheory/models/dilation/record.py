@@ -17,6 +17,7 @@ from mdtheory.models.records import plain, values
 from mdtheory.spreads import SPREADS, Spread
 
 _ANSWER = ("dilation", "normalized_dilation", "memorization", "noisy_margin")
+_ALL = (*_ANSWER, "noisy_level", "test_error", "expansion_parameter", *BOUNDS)
 
 
 def _solve(problem: MemorizationDilation, method: str, options: Options) -> MDSolution:
@@ -32,9 +33,12 @@ def _solve(problem: MemorizationDilation, method: str, options: Options) -> MDSo
 
 
 def _describe(solution: MDSolution) -> Record:
+    if solution.problem.given_configuration is not None:
+        record = {"geometry": "given", "margin": plain(solution.problem.configuration.margin)}
+        return record | values(solution, _ALL)
     frame = solution.configuration
     record = {"geometry": plain(frame.geometry), "margin": plain(frame.margin)}
-    record |= values(solution, (*_ANSWER, "noisy_level", "test_error", "expansion_parameter", *BOUNDS))
+    record |= values(solution, _ALL)
     finite = bool(np.all(np.isfinite(solution.noisy_margin)))
     return record | features.frame(frame) | {"noisy_features": plain(solution.noisy_features) if finite else None}
 

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from mdtheory.foundation.validation import FloatArray, scalar_or_array
+from mdtheory.foundation.validation import FloatArray, fail, real, scalar_or_array
 from mdtheory.models.dilation import bounds as dilation_dual
 from mdtheory.models.dilation import global_bound as dilation_bound
 from mdtheory.models.dilation.clean_force import expansion_error
@@ -68,6 +69,33 @@ class MDSolution(Solution):
         error = self.problem.spread.test_error(np.where(known, dilation, 0.0))
         return scalar_or_array(np.where(known, error, np.nan))
 
+    def with_baseline(self, normalized_dilation: ArrayLike) -> tuple[Number, Number]:
+        r"""Normalised dilation and test error where clusters have a spread of their own, added in quadrature.
+
+        The theory's clusters are points without noise; those of a network are not. That what memorising adds is independent of what was
+        there, :math:`ND^2 = ND_0^2 + (r/D)^2`, is a modelling choice outside the theory: the optimum is that without a baseline.
+
+        Parameters
+        ----------
+        normalized_dilation : float or array
+            :math:`ND_0 \ge 0`, as measured without noise.
+
+        Returns
+        -------
+        tuple of float or array
+            ND, and the error rate of the problem's spread at it.
+
+        Raises
+        ------
+        AssumptionError
+            If the baseline is negative or not a number.
+        """
+        below = real("normalized_dilation", normalized_dilation, lambda x: x >= 0, "be nonnegative")
+        total = np.hypot(np.asarray(self.normalized_dilation), below)
+        known = ~np.isnan(total)
+        error = self.problem.spread.test_error(np.where(known, total, 0.0))
+        return scalar_or_array(total), scalar_or_array(np.where(known, error, np.nan))
+
     @property
     def expansion_parameter(self) -> Number:
         """kap r, the spread of the clean margins: for a smooth loss the expansion's relative error is O((kap r)^2).
@@ -112,18 +140,34 @@ class MDSolution(Solution):
 
     @cached_property
     def configuration(self) -> MarginSolution:
-        """The neural-collapse configuration of the clean class means."""
+        """The neural-collapse configuration of the clean class means.
+
+        Raises
+        ------
+        AssumptionError
+            If the configuration was given: it is no features model's then, and the problem has it.
+        """
+        if self.problem.given_configuration is not None:
+            raise fail(
+                "given_configuration", self.problem.given_configuration, "is no features model's: see problem.configuration"
+            )
         return MarginSolution(self.problem.ufm, scalar_or_array(self.problem.configuration.margin), "closed-form")
 
     @property
     def class_means(self) -> FloatArray:
         """H (..., M, 2): the clean class means h_1, h_2 as columns."""
-        return self.configuration.class_means
+        given = self.problem.given_configuration
+        return self.configuration.class_means if given is None else given.class_means(self._dim)
 
     @property
     def weights(self) -> FloatArray:
         """W (..., 2, M)."""
-        return self.configuration.weights
+        given = self.problem.given_configuration
+        return self.configuration.weights if given is None else given.weights(self._dim)
+
+    @property
+    def _dim(self) -> int:
+        return self.problem.ufm.feature_dim or 2
 
     @property
     def noisy_features(self) -> FloatArray:

@@ -19,6 +19,7 @@ from mdtheory.models.dilation.newton import expansion_points, newton_points, res
 from mdtheory.models.dilation.points import Points, Position, block_of_points
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.dilation.scan import scan_points
+from mdtheory.models.dilation.skew import skew_points
 from mdtheory.models.dilation.solution import MD_TOLERANCE, MDSolution
 from mdtheory.models.status import Status
 
@@ -35,12 +36,16 @@ Kernel = Callable[[Points], tuple[FloatArray, ...]]
 def solve_reduced(problem: MemorizationDilation) -> MDSolution:
     """Solve by the exact reduction: vectorised, with closed forms for the squared error and the hinge."""
     loss = problem.ufm.loss
+    if not problem.spread.is_symmetric:
+        return assemble(problem, skew_points, "reduced", Status.INACCURATE)
     return assemble(problem, kernel(loss), "reduced", Status.INACCURATE if loss.is_convex else Status.OBSERVED)
 
 
 def solve_expansion(problem: MemorizationDilation) -> MDSolution:
     """Second-order expansion of the clean loss in the dilation; exact for the squared error and the hinge."""
     loss = problem.ufm.loss
+    if not problem.spread.is_symmetric:
+        raise fail("method", "expansion", "needs a symmetric spread: a drift is of first order in the dilation")
     if not loss.is_convex:
         raise fail(
             "method", "expansion", "needs a convex loss: the response of the noisy feature is its proximal operator"

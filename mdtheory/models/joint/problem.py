@@ -148,6 +148,8 @@ class LimitedExpressivity(Problem["JointSolution", JointMethod]):
     def __post_init__(self) -> None:
         instance("loss", self.loss, Loss, "a Loss, for example CrossEntropy()")
         instance("spread", self.spread, Spread, "a Spread, for example Sphere(dim=8)")
+        if not self.spread.is_symmetric:
+            raise fail("spread", self.spread.label, "must be symmetric where class means are solved for")
         n = one_integer("num_classes", self.num_classes, 2, MAX_CLASSES)
         object.__setattr__(self, "num_classes", n)
         self._set_noise()
