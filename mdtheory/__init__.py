@@ -48,6 +48,7 @@ from mdtheory.networks.fitting import SlopeFit, fit_slope
 from mdtheory.networks.hypotheses import RunsReport, check_runs
 from mdtheory.networks.measurement import Measurement
 from mdtheory.networks.measuring import measure
+from mdtheory.networks.predicting import Prediction, predict
 from mdtheory.networks.training import TrainedNetwork, train_network
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
 from mdtheory.questions.imbalance import (
@@ -108,6 +109,7 @@ __all__ = [
     "Measurement",
     "MemorizationDilation",
     "MultilabelOptimum",
+    "Prediction",
     "Quantity",
     "RegressionOptimum",
     "Report",
@@ -151,6 +153,7 @@ __all__ = [
     "multilabel_optimum",
     "phase",
     "pick_all_labels",
+    "predict",
     "rank_bounds",
     "rank_threshold",
     "regression_optimum",

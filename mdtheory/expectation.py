@@ -169,7 +169,7 @@ def _mean_loss(
     loss: Loss, spread: Spread, centre: FloatArray, scale: FloatArray, room: FloatArray | None
 ) -> FloatArray:
     if isinstance(spread, EmpiricalSpread):
-        return _over_sample(loss, spread, centre, scale, room)[0]
+        return np.asarray(_over_sample(loss, spread, centre, scale, room)[0])
     room = _room(loss, centre, room)
     position, inside = _split_positions(loss, spread, centre, scale, room)
     nodes, weights = spread.smooth_rule(centre, np.where(inside, 0.0, scale), loss.analytic_strip)
@@ -208,7 +208,7 @@ def _over_sample(
             value, (slope, curvature) = loss.before_minimizer(distance), loss.slopes_before_minimizer(distance)
         for target, term in zip(found, (value, zeta * slope, zeta**2 * curvature), strict=True):
             target += np.sum(term, axis=0)
-    return found / spread.coordinates.size
+    return np.asarray(found / spread.coordinates.size)
 
 
 def _room(loss: Loss, centre: FloatArray, room: FloatArray | None) -> FloatArray | None:

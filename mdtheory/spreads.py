@@ -18,7 +18,16 @@ from scipy import special
 
 from mdtheory.foundation.frozen import Frozen
 from mdtheory.foundation.parameter import Parameter, field_names
-from mdtheory.foundation.validation import FloatArray, Real, fail, one_integer, real, real_array, same_fields, scalar_or_array
+from mdtheory.foundation.validation import (
+    FloatArray,
+    Real,
+    fail,
+    one_integer,
+    real,
+    real_array,
+    same_fields,
+    scalar_or_array,
+)
 from mdtheory.foundation.wording import hyphenated, in_short
 from mdtheory.numerics.means_in_balls import (
     GAUSSIAN_REACH,
@@ -369,7 +378,9 @@ class EmpiricalSpread(Spread):
             raise fail("coordinates", np.shape(self.coordinates), "must be at least two finite numbers in one row")
         square = float(np.mean(values**2))
         if not 0.0 < square <= 1.0 + 1e-9:
-            raise fail("coordinates", square, "must have a mean square above 0, and at most 1: divide by the distance r")
+            raise fail(
+                "coordinates", square, "must have a mean square above 0, and at most 1: divide by the distance r"
+            )
         object.__setattr__(self, "coordinates", values)
 
     def __eq__(self, other: object) -> bool:

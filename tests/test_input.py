@@ -352,6 +352,15 @@ COMPARED_RUNS = {name: np.tile(column, 2) for name, column in RUNS.items()} | {
 }
 
 
+PREDICTED_RUNS = COMPARED_RUNS | {
+    "margin": np.full(30, 4.0),
+    "noisy_margin": np.full(30, 2.0),
+    "train_dilation": np.full(30, 0.1),
+    "weight_decay": np.full(30, 5e-3),
+    "effective_feature_decay": np.full(30, 5e-3),
+}
+
+
 def measured_margin(
     features, labels, true_labels, weights, bias, test_features, test_labels, loss, weight_decay, feature_decay
 ):
@@ -400,8 +409,14 @@ CALLS = {
             "scaling": "absolute",
             "noisy_feature_decay": 1e-4,
             "nonnegative_noisy_features": False,
+            "given_configuration": mdt.Configuration.given(margin=4.0, mean_distance=3.0),
         },
     ),
+    "Configuration": (
+        mdt.Configuration.given,
+        {"margin": 4.0, "mean_distance": 3.0, "centre_norm": 1.0, "mean_margin": 0.5},
+    ),
+    "EmpiricalSpread": (mdt.EmpiricalSpread, {"dim": 3, "coordinates": [0.1, -0.2, 0.4]}),
     "LimitedExpressivity": (
         mdt.LimitedExpressivity,
         {
@@ -469,6 +484,34 @@ CALLS = {
             mdt.fit_slope(runs, law, confidence=confidence, resamples=resamples, random_seed=random_seed).pooled
         ),
         {"runs": RUNS, "law": "transport", "confidence": 0.9, "resamples": 100, "random_seed": 3},
+    ),
+    "predict": (
+        lambda runs, train, target, law, losses, configuration, nonnegative, confidence, resamples, random_seed: str(
+            mdt.predict(
+                runs,
+                train,
+                target,
+                law,
+                losses=losses,
+                configuration=configuration,
+                nonnegative=nonnegative,
+                confidence=confidence,
+                resamples=resamples,
+                random_seed=random_seed,
+            )
+        ),
+        {
+            "runs": PREDICTED_RUNS,
+            "train": "a",
+            "target": "b",
+            "law": "copy",
+            "losses": {"a": CE, "b": CE},
+            "configuration": "measured",
+            "nonnegative": True,
+            "confidence": 0.9,
+            "resamples": 100,
+            "random_seed": 3,
+        },
     ),
     "compare": (mdt.compare, {"measurement": mdt.measure(**NETWORK), "nonnegative": False}),
     "worst_slope": (mdt.worst_slope, {"problem": JOINT}),
@@ -662,6 +705,7 @@ def test_the_table_holds_every_public_function_and_every_parameter():
             "Measurement",
             "Comparison",
             "SlopeFit",
+            "Prediction",
             "RunsReport",
             "TrainedNetwork",
         )

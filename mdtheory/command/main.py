@@ -68,7 +68,12 @@ def _report(arguments: argparse.Namespace) -> int:
         spread=part_from(registry.model_called("md"), "spread", vars(arguments)),
         scaling=arguments.scaling,
     )
-    written = write_report(arguments.output, setting, lambda line: print(f"mdtheory: {line}", file=sys.stderr))
+    network = arguments.features and measure_file(
+        arguments.features, weight_decay=arguments.weight_decay, feature_decay=arguments.feature_decay
+    )
+    written = write_report(
+        arguments.output, setting, lambda line: print(f"mdtheory: {line}", file=sys.stderr), network=network
+    )
     if arguments.json:
         sys.stdout.write(to_json(describe_setting(setting), written.solutions))
     else:
@@ -305,6 +310,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
         help="directory of the report, created if need be (default: ./mdtheory-report)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--features", type=Path, metavar="FILE", help="a trained network too, arrays as for `measure`")
     add_problem(parser, [registry.model_called("md")], _REPORT)
 
 

@@ -49,15 +49,21 @@ convex, are not covered, nor is the squared error without a bias.</p>
 """
 
 
-def render(parameters: Record, table: Table, solutions: Sequence[Record], figures: Sequence[tuple[bytes, str]]) -> str:
-    """The page as a string; figures are PNG images with their captions."""
+def render(
+    parameters: Record,
+    solved: Table,
+    solutions: Sequence[Record],
+    figures: Sequence[tuple[bytes, str]],
+    sections: Sequence[str] = (),
+) -> str:
+    """The page as a string; figures are PNG images with their captions, sections HTML of their own."""
     body = [
         "<h1>Memorization and dilation under label noise</h1>",
         _INTRODUCTION,
         "<h2>Parameters</h2>",
-        _table(("parameter", "value"), [(name, number(value)) for name, value in parameters.items()], (False, False)),
+        table(("parameter", "value"), [(name, number(value)) for name, value in parameters.items()], (False, False)),
         "<h2>Solutions</h2>",
-        _table(*table),
+        table(*solved),
         _legend(solutions),
         "<h2>Figures</h2>",
         *(_figure(image, caption) for image, caption in figures),
@@ -65,6 +71,7 @@ def render(parameters: Record, table: Table, solutions: Sequence[Record], figure
         "<p>Columns are h<sub>1</sub>, h<sub>2</sub> and u<sub>1</sub>, u<sub>2</sub>; u<sub>n</sub> is the feature of "
         "an example labelled n that looks like the other class. Up to rotation.</p>",
         _matrices(solutions),
+        *sections,
     ]
     return document("mdtheory report", body)
 
@@ -80,7 +87,8 @@ def document(title: str, body: Sequence[str]) -> str:
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+    """An HTML table; columns of numbers stand to the right."""
     kinds = [' class="number"' if r else "" for r in right]
     head = "".join(f"<th{kind}>{escape(cell)}</th>" for cell, kind in zip(header, kinds, strict=True))
     lines = (
@@ -106,7 +114,7 @@ def _matrices(solutions: Sequence[Record]) -> str:
     rows = [
         [record["label"], *_columns(record["class_means"]), *_columns(record["noisy_features"])] for record in solutions
     ]
-    return _table(header, rows, (False, False, False, False, False))
+    return table(header, rows, (False, False, False, False, False))
 
 
 def _columns(matrix: list[list[float]] | None) -> list[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -26,6 +27,8 @@ from mdtheory.models.joint.problem import LimitedExpressivity
 from mdtheory.models.model import Record
 from mdtheory.models.records import plain
 from mdtheory.models.solving import solve
+from mdtheory.networks.comparing import compare
+from mdtheory.networks.measurement import Measurement
 from mdtheory.phase.boundaries import boundary
 from mdtheory.spreads import Sphere, Spread
 from mdtheory.sweeps.sweeping import sweep
@@ -136,8 +139,14 @@ def default_losses() -> tuple[Loss, ...]:
     )
 
 
-def write_report(directory: Path, setting: Setting, progress: Callable[[str], None] = lambda _: None) -> Written:
-    """Write the report into `directory`, created if need be.
+def write_report(
+    directory: Path,
+    setting: Setting,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    network: Measurement | None = None,
+) -> Written:
+    """Write the report into `directory`, created if need be; of a network too, measured with the decays of the setting.
 
     Raises
     ------
@@ -165,12 +174,45 @@ def write_report(directory: Path, setting: Setting, progress: Callable[[str], No
     _save_curves(directory / "dilation.csv", curves, losses)
     dilation_png = _save_figure(directory / "dilation", _draw_curves(curves, setting))
     figures = [(phase_png, phase_caption(diagram, setting)), (dilation_png, page.DILATION_CAPTION)]
-    html = page.render(parameters, (HEADER, [_cells(record) for record in solutions], _RIGHT), solutions, figures)
+    sections = [] if network is None else _of_network(directory, setting, losses, network)
+    table = HEADER, [_cells(record) for record in solutions], _RIGHT
+    html = page.render(parameters, table, solutions, figures, sections)
     (directory / "index.html").write_text(html, encoding="utf-8")
     record = manifest({**parameters, "phase_slope": diagram.slope}, time.perf_counter() - started)
     (directory / "manifest.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     progress(f"wrote {directory / 'index.html'} in {record['wall_time_seconds']:.1f} s")
     return Written(solutions=solutions, diagram=diagram)
+
+
+def _of_network(directory: Path, setting: Setting, losses: Sequence[Loss], network: Measurement) -> list[str]:
+    """What was measured, beside the features model; and what memorising would do to each loss with the network's class means and spread."""
+    (directory / "network.json").write_text(network.to_json() + "\n", encoding="utf-8")
+    sections = ["<h2>A measured network</h2>", network._repr_html_()]
+    if not np.isnan(network.weight_decay):
+        sections += [
+            "<h3>Beside the features model</h3>",
+            compare(network, nonnegative=setting.nonnegative)._repr_html_(),
+        ]
+    try:
+        seen, spread = network.configuration(), network.spread()
+    except AssumptionError as reason:
+        return [*sections, f"<p>{escape(str(reason))}</p>"]
+    rows = []
+    for loss in losses:
+        try:
+            problem = replace(setting.problem(loss), given_configuration=seen, spread=spread)
+        except AssumptionError:
+            continue
+        found = solve(problem)
+        numbers = (found.normalized_dilation, found.noisy_margin, found.test_error)
+        rows.append((loss.label, *(number(value) for value in numbers), str(found.status).lower()))
+    header = ("loss", "ND", "noisy margin", "test error", "status")
+    caption = (
+        f"<h3>Losses on the class means and the spread of this network</h3><p>Noise {number(setting.noise)} and slope {number(setting.slope)}: "
+        "margin, distance and the law of unseen examples are the network's for every loss. Losses that are not convex, have a kink, have their minimum "
+        "below the margin measured, or look at shifts of the logits are left out.</p>"
+    )
+    return [*sections, caption, page.table(header, rows, (False, True, True, True, False))]
 
 
 def solve_and_check(problem: MemorizationDilation) -> Record:

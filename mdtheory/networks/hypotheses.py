@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mdtheory.foundation.frozen import Frozen
-from mdtheory.foundation.validation import fail, instance
+from mdtheory.foundation.validation import fail
 from mdtheory.networks.fitting import Law, fit_table
 from mdtheory.networks.run_table import Interval, Resamples, RunTable
 
@@ -104,18 +103,7 @@ def check_runs(
     dilates less, relative undecided
     """
     table = RunTable.of(runs, "dilation", compared=True)
-    losses = list(dict.fromkeys(table.loss.tolist()))
-    instance("baseline", baseline, str, "the name of a loss")
-    if target is not None:
-        instance("target", target, str, "the name of a loss")
-    if baseline not in losses:
-        raise fail("baseline", baseline, f"must be among the losses of the runs: {', '.join(losses)}")
-    others = [name for name in losses if name != baseline]
-    if target is None and len(others) != 1:
-        raise fail("target", target, f"must be named among {', '.join(others) or 'other losses, and there are none'}")
-    goal = others[0] if target is None else target
-    if goal not in others:
-        raise fail("target", target, f"must be among {', '.join(others) or 'other losses, and there are none'}")
+    goal = table.other_loss(baseline, target, called="baseline")
     table, resampled = table.of_losses(baseline, goal), Resamples.checked(confidence, resamples, random_seed)
     found: dict[str, Hypothesis] = {}
     laws: tuple[Law, ...] = ("linear-absolute", "linear-relative")
@@ -150,7 +138,7 @@ def _near(interval: Interval | None, low: float, high: float) -> str:
 
 
 def _comparisons(table: RunTable, baseline: str, target: str, resamples: Resamples) -> dict[str, Hypothesis]:
-    own, other = _pairs(table, baseline, target)
+    own, other = table.pairs(baseline, target)
     seed = table.seed[own]
     quantities = {
         "memorizes less": (table.memorization, True),
@@ -183,23 +171,3 @@ def _below_zero(interval: Interval | None) -> str:
     if interval is None or interval[0] <= 0.0 <= interval[1]:
         return "undecided"
     return "supported" if interval[1] < 0.0 else "contradicted"
-
-
-def _pairs(table: RunTable, baseline: str, target: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Runs of the baseline, and those of the target that agree with them."""
-    noisy = np.flatnonzero(table.noise > 0.0)
-    keys = {int(i): table.key(int(i)) for i in noisy}
-    goals = {key: i for i, key in keys.items() if table.loss[i] == target}
-    if len(goals) < sum(table.loss[i] == target for i in noisy):
-        raise fail(
-            "runs",
-            target,
-            "must have one run for each setting, noise and seed; give a column that tells them apart as setting",
-        )
-    matched = [(i, goals[key]) for i, key in keys.items() if table.loss[i] == baseline and key in goals]
-    if not matched:
-        raise fail(
-            "runs", "no pairs", f"must have runs of {baseline} and {target} that agree in setting, noise and seed"
-        )
-    own, other = np.array(matched, dtype=np.intp).T
-    return own, other

@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from mdtheory.foundation.validation import FloatArray, fail, one_integer, one_number, real_array, unit_interval
+from mdtheory.foundation.validation import (
+    FloatArray,
+    fail,
+    instance,
+    one_integer,
+    one_number,
+    real_array,
+    unit_interval,
+)
 
 Interval = tuple[float, float]
 
@@ -77,9 +85,48 @@ class RunTable:
             noise_asked_for=level,
         )
 
+    def other_loss(self, first: str, second: str | None, *, called: str) -> str:
+        """The second of two losses that are compared: the only other one if it is not named; the first is `called` so in the call."""
+        losses = list(dict.fromkeys(self.loss.tolist()))
+        for name, value in ((called, first), ("target", second)):
+            if value is not None:
+                instance(name, value, str, "the name of a loss")
+        if first not in losses:
+            raise fail(called, first, f"must be among the losses of the runs: {', '.join(losses)}")
+        others = [name for name in losses if name != first]
+        if second is None and len(others) != 1:
+            raise fail(
+                "target", second, f"must be named among {', '.join(others) or 'other losses, and there are none'}"
+            )
+        if second is not None and second not in others:
+            raise fail("target", second, f"must be among {', '.join(others) or 'other losses, and there are none'}")
+        return others[0] if second is None else second
+
+    def pairs(self, first: str, second: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Runs of one loss with noise, and those of another that agree with them."""
+        noisy = np.flatnonzero(self.noise > 0.0)
+        keys = {int(i): self.key(int(i)) for i in noisy}
+        goals = {key: i for i, key in keys.items() if self.loss[i] == second}
+        if len(goals) < sum(self.loss[i] == second for i in noisy):
+            raise fail(
+                "runs",
+                second,
+                "must have one run for each setting, noise and seed; give a column that tells them apart as setting",
+            )
+        matched = [(i, goals[key]) for i, key in keys.items() if self.loss[i] == first and key in goals]
+        if not matched:
+            raise fail(
+                "runs", "no pairs", f"must have runs of {first} and {second} that agree in setting, noise and seed"
+            )
+        own, other = np.array(matched, dtype=np.intp).T
+        return own, other
+
     def of_losses(self, first: str, second: str) -> "RunTable":
         """The runs of two losses, those of the first before the others."""
-        which = np.concatenate([np.flatnonzero(self.loss == name) for name in (first, second)])
+        return self.at(np.concatenate([np.flatnonzero(self.loss == name) for name in (first, second)]))
+
+    def at(self, which: NDArray[Any]) -> "RunTable":
+        """Some of the runs."""
         return RunTable(**{part.name: getattr(self, part.name)[which] for part in fields(self)})
 
     def key(self, run: int) -> tuple[str, float, str]:

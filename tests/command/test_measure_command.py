@@ -22,6 +22,21 @@ def arrays():
     }
 
 
+@pytest.mark.slow
+def test_the_report_takes_a_network(arrays, tmp_path, capsys):
+    path = tmp_path / "net.npz"
+    np.savez(path, **arrays)
+    assert main(["report", "-o", str(tmp_path / "report"), "--features", str(path)]) == 0
+    capsys.readouterr()
+    said = (tmp_path / "report" / "index.html").read_text()
+    assert "A measured network" in said
+    assert "Beside the features model" in said
+    measured = mdt.measure(**arrays, weight_decay=5e-3, feature_decay=5e-3)
+    assert (tmp_path / "report" / "network.json").read_text() == measured.to_json() + "\n"
+    assert main(["report", "-o", str(tmp_path / "report"), "--features", str(tmp_path / "none.npz")]) == 2
+    assert "none.npz" in capsys.readouterr().err
+
+
 def test_the_command_prints_what_python_measures(arrays, tmp_path, capsys):
     path, page = tmp_path / "net.npz", tmp_path / "net.html"
     np.savez(path, **arrays)

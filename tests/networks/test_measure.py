@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 import mdtheory as mdt
+from mdtheory.networks.protocol import measured_runs
 
 CE = mdt.CrossEntropy()
 
@@ -108,6 +109,71 @@ def test_pairs_and_classes_pool_to_the_numbers():
     assert np.all(np.diag(found.pair_counts) == 0)
     assert found.margin == pytest.approx(found.class_margin.mean())
     assert np.all(np.diff(found.spread_quantiles) > 0)
+
+
+def test_the_law_of_unseen_examples_is_that_of_their_coordinates():
+    data = network(2)
+    found = mdt.measure(**data)
+    law = found.spread()
+    assert law.drift == pytest.approx(found.drift * found.mean_distance / found.dilation, rel=1e-12)
+    assert law.effective_dim == pytest.approx(found.effective_dim, rel=1e-12)
+    # Two classifiers that differ along the class means alone: an example is wrong beyond the middle.
+    axis = found.class_means[:, 0] - found.class_means[:, 1]
+    middle = found.class_means.mean(axis=1)
+    other = mdt.measure(**data | {"weights": np.stack([axis, -axis]), "bias": [-axis @ middle, axis @ middle]})
+    assert law.test_error(found.normalized_dilation) == pytest.approx(other.test_error)
+    c = other.configuration()
+    assert float(c.margin) == other.margin
+    assert float(c.weight_distance) == pytest.approx(2 * np.linalg.norm(axis), rel=1e-9)
+
+
+def test_long_laws_are_kept_in_parts_with_the_same_mean():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 4000)
+    h = 3.0 * np.eye(3)[labels] + rng.gamma(1.0, size=(8000, 3))
+    data = {"features": h, "labels": labels, "true_labels": labels, "weights": np.eye(3)[:2]}
+    found = mdt.measure(**data, test_features=h, test_labels=labels)
+    assert found.spread_law.shape == (2000,)
+    assert found.spread().drift == pytest.approx(found.drift * found.mean_distance / found.dilation, abs=1e-12)
+    assert found.spread().effective_dim == pytest.approx(found.effective_dim, rel=1e-3)
+
+
+def test_no_configuration_of_three_classes_and_no_law_without_unseen_examples():
+    found = mdt.measure(**network(3))
+    with pytest.raises(mdt.AssumptionError, match="num_classes"):
+        found.configuration()
+    without = {name: value for name, value in network(2).items() if not name.startswith("test")}
+    with pytest.raises(mdt.AssumptionError, match="test_features"):
+        mdt.measure(**without).spread()
+
+
+def test_many_runs_beside_the_features_model():
+    runs = measured_runs()
+    found = mdt.compare(runs)
+    for index in (0, 60, 130, 249):
+        row = runs.iloc[index]
+        ufm = mdt.UFM(
+            mdt.CrossEntropy(row.smoothing),
+            num_classes=2,
+            weight_decay=row.weight_decay,
+            feature_decay=row.effective_feature_decay,
+            nonnegative=True,
+        )
+        sol = mdt.solve(ufm)
+        h = np.asarray(sol.class_means)
+        assert found.quantities["margin"].predicted[index] == pytest.approx(sol.margin, rel=1e-12)
+        assert found.quantities["mean_distance"].predicted[index] == pytest.approx(np.linalg.norm(h[:, 0] - h[:, 1]))
+        assert found.quantities["margin"].deviation[index] == pytest.approx(row.margin / sol.margin - 1)
+    assert any("200 of 250 runs have noisy labels" in doubt for doubt in found.doubts)
+    assert "<td>margin</td>" in found._repr_html_()
+    for change, message in (
+        (runs.drop(columns="effective_feature_decay"), "effective_feature_decay"),
+        (runs.drop(columns="smoothing"), "smoothing"),
+        (runs.assign(weight_decay=-1.0), "weight_decay"),
+        ({"margin": [1.0, 2.0]}, "mean_distance"),
+    ):
+        with pytest.raises(mdt.AssumptionError, match=message):
+            mdt.compare(change)
 
 
 @pytest.mark.parametrize("dim", [8, 40])

@@ -261,9 +261,13 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             least = np.broadcast_to(loss.profile_minimizer(), np.broadcast_shapes(loss.shape, given.margin.shape))
             if np.any(given.margin >= least):
                 raise fail(
-                    "given_configuration.margin", given.margin, f"must lie below the minimiser {float(least.min()):.6g} of the loss"
+                    "given_configuration.margin",
+                    given.margin,
+                    f"must lie below the minimiser {float(least.min()):.6g} of the loss",
                 )
-        if self.nonnegative_noisy_features and not np.allclose(2.0 * given.centre_norm, given.mean_distance, rtol=1e-12):
+        if self.nonnegative_noisy_features and not np.allclose(
+            2.0 * given.centre_norm, given.mean_distance, rtol=1e-12
+        ):
             raise fail(
                 "given_configuration.centre_norm",
                 given.centre_norm,
@@ -276,7 +280,9 @@ class MemorizationDilation(Problem["MDSolution", MDMethod]):
             raise fail("num_classes", self.ufm.num_classes, "must be 2 with an empirical spread")
         if not (loss.is_convex and loss.smooth_slope and loss.shift_invariant):
             raise fail(
-                "loss", loss, "must be convex, with a continuous slope, and blind to shifts of the logits, with an empirical spread"
+                "loss",
+                loss,
+                "must be convex, with a continuous slope, and blind to shifts of the logits, with an empirical spread",
             )
 
     def _check_not_collapsed(self) -> None:

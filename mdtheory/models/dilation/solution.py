@@ -149,7 +149,9 @@ class MDSolution(Solution):
         """
         if self.problem.given_configuration is not None:
             raise fail(
-                "given_configuration", self.problem.given_configuration, "is no features model's: see problem.configuration"
+                "given_configuration",
+                self.problem.given_configuration,
+                "is no features model's: see problem.configuration",
             )
         return MarginSolution(self.problem.ufm, scalar_or_array(self.problem.configuration.margin), "closed-form")
 

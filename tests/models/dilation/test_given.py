@@ -120,9 +120,7 @@ def test_the_own_configuration_when_given_changes_nothing(loss, nonnegative):
     np.testing.assert_allclose(b.lower_bound, a.lower_bound, rtol=1e-12)
     for left, right in ((a, b),):
         np.testing.assert_allclose(left.weights @ left.class_means, right.weights @ right.class_means, atol=1e-12)
-        np.testing.assert_allclose(
-            left.weights @ left.noisy_features, right.weights @ right.noisy_features, atol=1e-9
-        )
+        np.testing.assert_allclose(left.weights @ left.noisy_features, right.weights @ right.noisy_features, atol=1e-9)
         np.testing.assert_allclose(
             np.linalg.norm(left.class_means, axis=-2), np.linalg.norm(right.class_means, axis=-2), rtol=1e-12
         )
