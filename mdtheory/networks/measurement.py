@@ -4,22 +4,22 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mdtheory.foundation.frozen import Frozen
-from mdtheory.foundation.validation import FloatArray, fail
+from mdtheory.foundation.validation import FloatArray, choice, fail
 from mdtheory.losses import Loss
 from mdtheory.models.dilation.problem import Configuration
 from mdtheory.neural_collapse.measures import CollapseMeasures
 from mdtheory.spreads import EmpiricalSpread
 
 if TYPE_CHECKING:
-    # It has no stubs of its own.
-    import pandas  # type: ignore[import-untyped]
+    import pandas  # type: ignore[import-untyped]  # it has no stubs of its own
     import xarray
 
+_PER_CLASS = ("class_noise", "class_margin", "class_dilation", "class_test_error")
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 """Of the coordinates of unseen examples towards other class means."""
 
@@ -48,7 +48,7 @@ class Measurement(Frozen):
     mean_distance, weight_distance : float
         D and kappa: mean distance of two class means, and of two classifiers; `pair_distance` of each pair of class means.
     noise : float
-        Mislabelled over clean training examples.
+        Mislabelled over clean training examples; `class_noise` of each right class.
     memorization : float
         rho: mean distance of a mislabelled feature to the mean of its right class; `pair_memorization`.
     noisy_margin : float
@@ -99,6 +99,7 @@ class Measurement(Frozen):
     mean_distance: float
     weight_distance: float
     noise: float
+    class_noise: FloatArray
     pair_counts: FloatArray
     pair_memorization: FloatArray
     pair_noisy_margin: FloatArray
@@ -160,11 +161,33 @@ class Measurement(Frozen):
             raise fail("test_features", None, "must have been given, and differ from the class means, for a spread")
         return EmpiricalSpread(len(self.class_means), self.spread_law)
 
-    def to_dataframe(self) -> "pandas.DataFrame":
-        """One row: what is one number, and the collapse measures."""
+    def to_dataframe(self, by: Literal["network", "class"] = "network") -> "pandas.DataFrame":
+        """One row: what is one number, and the collapse measures. Or one for each class, for `fit_slope`.
+
+        Of class m: its noise, margin, mean distance to the others, dilation and test error; memorization and noisy margin are means over its
+        mislabelled examples, whatever their label: the constraint of several classes is on their sum.
+        """
         import pandas
 
+        choice("by", by, ("network", "class"))
+        if by == "class":
+            return pandas.DataFrame(self._of_classes())
         return pandas.DataFrame([{"num_classes": self.num_classes} | self.numbers() | self._of_collapse()])
+
+    def _of_classes(self) -> dict[str, Any]:
+        counts, others = self.pair_counts.sum(axis=0), self.num_classes - 1
+        shares = self.pair_counts / np.where(counts > 0.0, counts, np.nan)
+        return {
+            "class": np.arange(self.num_classes),
+            "noise": self.class_noise,
+            "margin": self.class_margin,
+            "mean_distance": self.pair_distance.sum(axis=0) / others,
+            "memorization": np.sum(shares * np.nan_to_num(self.pair_memorization), axis=0),
+            "noisy_margin": np.sum(shares * np.nan_to_num(self.pair_noisy_margin), axis=0),
+            "dilation": self.class_dilation,
+            "normalized_dilation": self.class_dilation * others / self.pair_distance.sum(axis=0),
+            "test_error": self.class_test_error,
+        }
 
     def to_xarray(self) -> "xarray.Dataset":
         """Numbers as scalars; what belongs to classes and pairs with the dimensions "class", "label" and "quantile"."""
@@ -172,9 +195,7 @@ class Measurement(Frozen):
 
         classes = np.arange(self.num_classes)
         variables: dict[str, Any] = {**self.numbers(), **self._of_collapse()}
-        variables |= {
-            name: ("class", getattr(self, name)) for name in ("class_margin", "class_dilation", "class_test_error")
-        }
+        variables |= {name: ("class", getattr(self, name)) for name in _PER_CLASS}
         pairs = ("pair_distance", "pair_counts", "pair_memorization", "pair_noisy_margin")
         variables |= {name: (("label", "class"), getattr(self, name)) for name in pairs}
         variables["spread_quantiles"] = ("quantile", self.spread_quantiles)
@@ -183,7 +204,7 @@ class Measurement(Frozen):
 
     def to_json(self) -> str:
         """All fields but class means and the law in full; NaN as null."""
-        arrays = ("class_margin", "class_dilation", "class_test_error", "spread_quantiles")
+        arrays = (*_PER_CLASS, "spread_quantiles")
         pairs = ("pair_distance", "pair_counts", "pair_memorization", "pair_noisy_margin")
         record = {
             "num_classes": self.num_classes,

@@ -257,6 +257,7 @@ class _Noisy:
     """Mislabelled examples by pairs (N, N) of label and class: counts, sums of distances and of margins for the label; shares, and the loss gained."""
 
     noise: float
+    class_noise: FloatArray
     counts: FloatArray
     distances: FloatArray
     margins: FloatArray
@@ -269,6 +270,7 @@ class _Noisy:
             pair_distance, pair_margin = self.distances / self.counts, self.margins / self.counts
         return {
             "noise": self.noise,
+            "class_noise": self.class_noise,
             "pair_counts": self.counts,
             "pair_memorization": pair_distance,
             "pair_noisy_margin": pair_margin,
@@ -295,7 +297,8 @@ def _noisy(configuration: _Configuration, data: NetworkArrays, loss: Loss, missi
         gain += float(np.sum(loss.value(configuration.logits[true], label) - loss.value(logits, label)))
     if not np.any(flipped):
         missing |= dict.fromkeys(("memorization", "noisy_margin", "memorized_share", "paid_share"), _NO_NOISE)
-    return _Noisy(float(flipped.sum() / (~flipped).sum()), counts, distances, margins, memorized, gain)
+    class_noise = counts.sum(axis=0) / np.bincount(data.true_labels[~flipped], minlength=n)
+    return _Noisy(float(flipped.sum() / (~flipped).sum()), class_noise, counts, distances, margins, memorized, gain)
 
 
 def _paid(train: _Cluster, noisy: _Noisy, missing: dict[str, str]) -> dict[str, Any]:

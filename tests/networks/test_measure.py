@@ -127,6 +127,27 @@ def test_the_law_of_unseen_examples_is_that_of_their_coordinates():
     assert float(c.weight_distance) == pytest.approx(2 * np.linalg.norm(axis), rel=1e-9)
 
 
+def test_rows_for_classes_pool_the_pairs_of_each():
+    data = network(4)
+    found = mdt.measure(**data)
+    rows = found.to_dataframe(by="class")
+    h, y, true = data["features"], data["labels"], data["true_labels"]
+    for m in range(4):
+        wrong, clean = (true == m) & (y != m), (true == m) & (y == m)
+        mean = h[clean].mean(axis=0)
+        assert rows.noise[m] == pytest.approx(wrong.sum() / clean.sum())
+        assert rows.memorization[m] == pytest.approx(np.linalg.norm(h[wrong] - mean, axis=1).mean())
+        means = [h[(true == k) & (y == k)].mean(axis=0) for k in range(4) if k != m]
+        assert rows.mean_distance[m] == pytest.approx(np.mean([np.linalg.norm(k - mean) for k in means]))
+        unseen = data["test_features"][data["test_labels"] == m]
+        assert rows.dilation[m] == pytest.approx(np.sqrt(np.mean(np.sum((unseen - mean) ** 2, axis=1))))
+    assert mdt.fit_slope(rows).pooled.runs == 4
+    clean = mdt.measure(**data | {"labels": true}).to_dataframe(by="class")
+    assert np.all(np.isnan(clean.memorization))
+    with pytest.raises(mdt.AssumptionError, match="by"):
+        found.to_dataframe(by="pair")
+
+
 def test_long_laws_are_kept_in_parts_with_the_same_mean():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 4000)
