@@ -19,6 +19,8 @@ from mdtheory.losses import (
     SquaredHinge,
 )
 from mdtheory.models.dilation.many_classes import ClassMDSolution
+from mdtheory.models.deep.problem import DeepUFM
+from mdtheory.models.deep.solution import DeepSolution
 from mdtheory.models.dilation.problem import Configuration, MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.features.certificate import Certificate, Enclosure, certify, logits_error
@@ -88,6 +90,8 @@ __all__ = [
     "Comparison",
     "Configuration",
     "CrossEntropy",
+    "DeepSolution",
+    "DeepUFM",
     "EmpiricalSpread",
     "Enclosure",
     "ExchangeableOptimum",

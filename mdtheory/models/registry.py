@@ -3,13 +3,14 @@
 from typing import Any, TypeVar
 
 from mdtheory.foundation.validation import fail
+from mdtheory.models.deep import record as deep
 from mdtheory.models.dilation import record as dilation
 from mdtheory.models.features import record as features
 from mdtheory.models.joint import record as joint
 from mdtheory.models.max_margin import record as max_margin
 from mdtheory.models.model import Model, Problem
 
-MODELS: tuple[Model[Any], ...] = (features.MODEL, dilation.MODEL, max_margin.MODEL, joint.MODEL)
+MODELS: tuple[Model[Any], ...] = (features.MODEL, dilation.MODEL, max_margin.MODEL, joint.MODEL, deep.MODEL)
 """A new problem type of the package is one line here and one import above; one of your own is added by `register`."""
 
 P = TypeVar("P", bound=Problem[Any, Any])
@@ -97,7 +98,7 @@ def a_problem(*others: str) -> str:
     Examples
     --------
     >>> a_problem("a callable that returns one")
-    'a UFM, a MemorizationDilation, a MaxMargin, a LimitedExpressivity or a callable that returns one'
+    'a UFM, a MemorizationDilation, a MaxMargin, a LimitedExpressivity, a DeepUFM or a callable that returns one'
     """
     *most, last = [*(f"a {model.problem.__name__}" for model in MODELS), *others]
     return f"{', '.join(most)} or {last}"
