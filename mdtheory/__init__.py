@@ -18,9 +18,9 @@ from mdtheory.losses import (
     MeanSquaredError,
     SquaredHinge,
 )
-from mdtheory.models.dilation.many_classes import ClassMDSolution
 from mdtheory.models.deep.problem import DeepUFM
 from mdtheory.models.deep.solution import DeepSolution
+from mdtheory.models.dilation.many_classes import ClassMDSolution
 from mdtheory.models.dilation.problem import Configuration, MemorizationDilation
 from mdtheory.models.dilation.solution import MDSolution
 from mdtheory.models.features.certificate import Certificate, Enclosure, certify, logits_error
@@ -53,6 +53,13 @@ from mdtheory.networks.measuring import measure
 from mdtheory.networks.predicting import Prediction, predict
 from mdtheory.networks.training import TrainedNetwork, train_network
 from mdtheory.neural_collapse import CollapseMeasures, arrangement, collapse_measures
+from mdtheory.questions.depth import (
+    etf_certified_decay,
+    etf_stability_decay,
+    etf_stability_margin,
+    structure_crossing,
+    structure_value,
+)
 from mdtheory.questions.imbalance import (
     class_collapse_threshold,
     merge_threshold,
@@ -143,6 +150,9 @@ __all__ = [
     "critical_noise",
     "direction_distance",
     "equal_dilation_slope",
+    "etf_certified_decay",
+    "etf_stability_decay",
+    "etf_stability_margin",
     "exchangeable_optimum",
     "falsify",
     "fit_slope",
@@ -165,6 +175,8 @@ __all__ = [
     "required_width",
     "soft_label_limit",
     "solve",
+    "structure_crossing",
+    "structure_value",
     "sweep",
     "symmetry_breaking_slope",
     "train_network",

@@ -39,7 +39,12 @@ def lower_bound(problem: DeepUFM, value: float) -> float:
     if problem.is_squared_error:
         return squared_error(problem)[0]
     bound = _chord(problem, value)
-    if problem.balanced and isinstance(problem.loss, CrossEntropy) and float(problem.loss.smoothing) > 0 and problem.num_classes > 2:
+    if (
+        problem.balanced
+        and isinstance(problem.loss, CrossEntropy)
+        and float(problem.loss.smoothing) > 0
+        and problem.num_classes > 2
+    ):
         bound = max(bound, column_bound(problem, value))
     return bound
 

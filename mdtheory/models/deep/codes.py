@@ -175,7 +175,7 @@ def _named(sizes: tuple[int, ...]) -> str:
     said = []
     for size in sorted(set(sizes), reverse=True):
         count, name = sizes.count(size), _SIMPLICES.get(size, f"simplex of {size}")
-        plural = {"apex": "apices", **{f"simplex of {size}": f"simplices of {size}"}}.get(name, f"{name}s")
+        plural = {"apex": "apices", f"simplex of {size}": f"simplices of {size}"}.get(name, f"{name}s")
         said.append(name if count == 1 else f"{count} {plural}")
     return " + ".join(said)
 
@@ -190,7 +190,10 @@ def _layered(n: int) -> Iterator[Code]:
             angle = 2.0 * np.pi * np.arange(corners) / corners
             other = angle + np.pi / corners if turned else angle
             height = 0.5
-            points = [np.stack([np.cos(a), np.sin(a), np.full(corners, h)], axis=1) for a, h in ((angle, height), (other, -height))]
+            points = [
+                np.stack([np.cos(a), np.sin(a), np.full(corners, h)], axis=1)
+                for a, h in ((angle, height), (other, -height))
+            ]
             ends = [np.array([[0.0, 0.0, 1.0]]), np.array([[0.0, 0.0, -1.0]])][:caps]
             vectors = np.concatenate([*points, *ends])
             vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -215,7 +218,9 @@ def _schemes(n: int) -> Iterator[Code]:
             yield from _eigenspaces(f"Hamming H({length},{letters})", distance)
     for points in range(4, 64):
         if comb(points, 2) == n:
-            chosen = np.array([[i in (a, b) for i in range(points)] for a in range(points) for b in range(a + 1, points)], dtype=float)
+            chosen = np.array(
+                [[i in (a, b) for i in range(points)] for a in range(points) for b in range(a + 1, points)], dtype=float
+            )
             yield from _eigenspaces(f"Johnson J({points},2)", np.rint(2.0 - chosen @ chosen.T).astype(int))
 
 

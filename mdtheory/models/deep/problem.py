@@ -134,7 +134,9 @@ class DeepUFM(Problem["DeepSolution", DeepMethod]):
             raise fail("class_weights", self.class_weights.shape, "must have one axis")
         for name in self.loss.parameter_names():
             if np.ndim(getattr(self.loss, name)):
-                raise fail(f"loss.{name}", np.shape(getattr(self.loss, name)), "must be one number; loop over the points")
+                raise fail(
+                    f"loss.{name}", np.shape(getattr(self.loss, name)), "must be one number; loop over the points"
+                )
         object.__setattr__(self, "_inner", inner)
 
     def __eq__(self, other: object) -> bool:
@@ -203,5 +205,7 @@ class DeepUFM(Problem["DeepSolution", DeepMethod]):
         if np.ndim(value) == 0:
             return float(value)
         if np.shape(value) != (self.layers,):
-            raise fail("weight_decay", np.shape(value), f"must be one number, or one for each of the {self.layers} layers")
+            raise fail(
+                "weight_decay", np.shape(value), f"must be one number, or one for each of the {self.layers} layers"
+            )
         return np.asarray(value)

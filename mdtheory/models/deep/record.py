@@ -67,9 +67,7 @@ MODEL = Model(
     default_outputs=lambda _problem, _names: ("rank", "objective", "gap"),
     quantity="rank",
     describe=_describe,
-    parts={
-        "loss": Part(base=Loss, kinds=LOSSES, default="cross-entropy", help="loss of the logits")
-    },
+    parts={"loss": Part(base=Loss, kinds=LOSSES, default="cross-entropy", help="loss of the logits")},
     aliases={"decay": ("weight_decay", "feature_decay")},
     completed=_completed,
 )

@@ -96,9 +96,7 @@ class Landscape:
         return value, np.concatenate([part.ravel() for part in gradient])
 
 
-def search(
-    problem: DeepUFM, *, starts: int, seed: int, progress: Callable[[str], object] | None = None
-) -> Found:
+def search(problem: DeepUFM, *, starts: int, seed: int, progress: Callable[[str], object] | None = None) -> Found:
     """The best of searches from arrangements with a name, then from random logits of each low rank."""
     landscape = Landscape(problem)
     shape = problem.labels.shape
@@ -108,7 +106,9 @@ def search(
     looked: list[tuple[float, FloatArray, int]] = []
     for index, (name, logits, rank, code) in enumerate(_starts(landscape, starts, rng)):
         if progress is not None:
-            progress(f"start {index + 1}, {name or 'random'}: best so far {best.objective:.9g} ({best.name or 'no name'})")
+            progress(
+                f"start {index + 1}, {name or 'random'}: best so far {best.objective:.9g} ({best.name or 'no name'})"
+            )
         best = _better(landscape, best, logits, code) if code is not None else best
         nudged = logits + _NUDGE * float(np.max(np.abs(logits))) * rng.normal(size=shape)
         answer = landscape.descend(nudged, rank, steps)
