@@ -61,7 +61,6 @@ MODEL = Model(
     ),
     outputs=(
         Parameter("rank", "", "rank of the logits"),
-        Parameter("structure", "", "arrangement of the classes"),
         *EVERY_OUTPUT,
     ),
     default_outputs=lambda _problem, _names: ("rank", "objective", "gap"),

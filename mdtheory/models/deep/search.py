@@ -43,7 +43,7 @@ class Landscape:
 
     def objective(self, logits: FloatArray) -> float:
         """Mean loss plus what the singular values of X cost."""
-        values = np.linalg.svd(logits * self.root, compute_uv=False)
+        values: FloatArray = np.asarray(np.linalg.svd(logits * self.root, compute_uv=False))
         return self.loss.value(logits) + self.penalty(values)
 
     def penalty(self, values: FloatArray) -> float:
@@ -61,9 +61,12 @@ class Landscape:
         middle = np.diag(s ** (1.0 / count))
         factors = [u[:, :rank] @ middle, *(middle,) * (count - 2), middle @ vt[:rank]]
         shapes = [factor.shape for factor in factors]
-        start = np.concatenate([factor.ravel() for factor in factors])
+        start: FloatArray = np.concatenate([factor.ravel() for factor in factors])
+        def value(flat: FloatArray) -> tuple[float, FloatArray]:
+            return self._of_weights(_cut(flat, shapes))
+
         found = minimize(
-            lambda flat: self._of_weights(_cut(flat, shapes)),
+            value,
             start,
             jac=True,
             method="L-BFGS-B",
@@ -159,9 +162,9 @@ def _starts(
             yield code.name, logits, _rank(code.logits), code if problem.balanced else None
     target = problem.labels - problem.labels.mean(axis=0)
     top = min(n - 1, k, max(_MOST_RANDOM_RANK, n // 4))
-    ranks = np.unique(np.rint(np.geomspace(1, top, starts)).astype(int)) if starts else []
+    ranks: list[int] = np.unique(np.rint(np.geomspace(1, top, starts)).astype(int)).tolist() if starts else []
     for index in range(starts):
-        rank = int(ranks[::-1][index % len(ranks)])
+        rank = ranks[::-1][index % len(ranks)]
         logits = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, k)) / np.sqrt(rank)
         logits = logits - logits.mean(axis=0) if index else target
         yield "", _best_scale(landscape, logits), rank, None
@@ -169,7 +172,7 @@ def _starts(
 
 def _best_scale(landscape: Landscape, logits: FloatArray) -> FloatArray:
     """The multiple with the least objective."""
-    values = np.linalg.svd(logits * landscape.root, compute_uv=False)
+    values: FloatArray = np.asarray(np.linalg.svd(logits * landscape.root, compute_uv=False))
     penalty, p = landscape.penalty(values), landscape.problem.exponent
     costs = [landscape.loss.value(scale * logits) + penalty * scale**p for scale in _SCALES]
     scale = float(_SCALES[int(np.argmin(costs))])

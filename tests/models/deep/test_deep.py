@@ -217,8 +217,8 @@ def test_the_function_of_one_column_has_its_least_value_where_wrong_logits_agree
     rng = np.random.default_rng(0)
     assert column(margin * (np.eye(n)[0] - 1 / n)) == pytest.approx(etf, rel=1e-12)
     tight, met = np.inf, 0
-    for scale in np.repeat([0.5, 2.0, 5.0, 10.0, 20.0, 40.0], 2000):
-        z = scale * rng.normal(size=n)
+    for scale in np.repeat([0.3, 1.0, 2.0, 4.0, 8.0, 16.0], 4000):
+        z = 2.0 * margin * rng.uniform() * np.eye(n)[0] + scale * rng.normal(size=n)
         z -= z.mean()
         if loss(z) / n + beta * (z @ z / n) ** (p / 2) <= budget:
             met += 1
@@ -238,7 +238,6 @@ def test_bounds_lie_below_every_point(n, layers, beta, smoothing):
     for value in (best, 1.5 * best, np.log(n)):
         bound = bounds.lower_bound(problem, max(value, best))
         assert bound <= best * (1 + 1e-12)
-    assert bounds.lower_bound(problem, np.log(n)) <= bounds.lower_bound(problem, best) + 1e-12
     for _ in range(300):
         rank = rng.integers(1, n)
         z = rng.uniform(0.1, 4) * rng.normal(size=(n, rank)) @ rng.normal(size=(rank, n))
@@ -288,9 +287,8 @@ def test_progress_starts_and_seeds():
 
 
 def test_sweeps_and_records_know_the_problem():
-    dataset = mdt.sweep(deep(6, 2, 0.02), {"decay": [1e-3, 0.5]}, outputs=["rank", "objective", "structure"])
+    dataset = mdt.sweep(deep(6, 2, 0.02), {"decay": [1e-3, 0.5]}, outputs=["rank", "objective"])
     assert dataset["rank"].values.tolist() == [3, 0]
-    assert dataset["structure"].values.tolist() == ["3 antipodal pairs", "zero"]
 
 
 @pytest.mark.slow

@@ -1,0 +1,44 @@
+"""Which arrangement of six classes is best behind two linear layers, over smoothing and decay, and where the simplex is stable and proved optimal."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+
+import mdtheory as mdt
+from mdtheory import phase
+
+CLASSES, LAYERS = 6, 2
+NAMES = ("simplex", "pairs", "polygon", "zero")
+SHOWN = ("simplex ETF", "3 antipodal pairs", "hexagon", "zero")
+COLOURS = ("#CFE3F1", "#F6DDBB", "#D5E8D0", "#EEEEEE")
+
+
+def main(output: Path, size: int) -> None:
+    """Draw the diagram with `size` cells a side."""
+    smoothing, decay = np.linspace(0.0, 0.5, size), np.geomspace(1e-4, 0.2, size)[:, None]
+    values = [mdt.structure_value(name, CLASSES, LAYERS, decay, smoothing) for name in NAMES[:3]]
+    best = np.argmin([*values, np.full((size, size), np.log(CLASSES))], axis=0)
+    # Zero is the least multiple of every arrangement.
+    best[np.min(values, axis=0) >= np.log(CLASSES) * (1 - 1e-12)] = 3
+    with phase.style():
+        ax = phase.panels(1, 1, width="column", height=2.9)[0][0]
+        ax.pcolormesh(smoothing, decay, best, cmap=ListedColormap(COLOURS), vmin=-0.5, vmax=3.5, rasterized=True)
+        ax.plot(smoothing, mdt.structure_crossing("simplex", "pairs", CLASSES, LAYERS, smoothing), "k-", label="as good as pairs")
+        stable = mdt.etf_stability_decay(CLASSES, LAYERS, smoothing)
+        ax.plot(smoothing, stable, "k--", label="simplex stable below")
+        some = np.linspace(0.01, 0.5, max(6, size // 20))
+        proved = [mdt.etf_certified_decay(CLASSES, LAYERS, float(alpha)) for alpha in some]
+        ax.plot(some, proved, "k:", label="simplex proved optimal below")
+        for name, (x, y) in zip(SHOWN, ((0.32, 3e-4), (0.1, 4.2e-2), (0.17, 9.3e-2), (0.4, 0.14)), strict=True):
+            ax.text(x, y, name, ha="center", va="center")
+        ax.set_yscale("log")
+        ax.set_ylim(decay.min(), decay.max())
+        ax.set_xlabel(r"label smoothing $\alpha$")
+        ax.set_ylabel(r"decay $\Lambda^{1/3}$")
+        ax.legend(loc="lower right")
+        phase.save(ax, output, dpi=220)
+
+
+if __name__ == "__main__":
+    main(Path(__file__).with_suffix(".png"), 400)
