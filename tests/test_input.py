@@ -416,6 +416,30 @@ CALLS = {
         mdt.Configuration.given,
         {"margin": 4.0, "mean_distance": 3.0, "centre_norm": 1.0, "mean_margin": 0.5},
     ),
+    "DeepUFM": (
+        mdt.DeepUFM,
+        {
+            "loss": CE,
+            "num_classes": 3,
+            "layers": 2,
+            "weight_decay": [1e-2, 2e-2],
+            "feature_decay": 1e-2,
+            "class_weights": None,
+            "label_distribution": np.eye(3),
+            "nonnegative": False,
+        },
+    ),
+    "etf_stability_margin": (mdt.etf_stability_margin, {"num_classes": 5, "layers": 2, "smoothing": 0.1}),
+    "etf_stability_decay": (mdt.etf_stability_decay, {"num_classes": 5, "layers": 2, "smoothing": 0.1}),
+    "etf_certified_decay": (mdt.etf_certified_decay, {"num_classes": 3, "layers": 2, "smoothing": 0.5}),
+    "structure_value": (
+        mdt.structure_value,
+        {"structure": "pairs", "num_classes": 6, "layers": 2, "decay": 0.01, "smoothing": 0.1},
+    ),
+    "structure_crossing": (
+        mdt.structure_crossing,
+        {"first": "pairs", "second": "zero", "num_classes": 6, "layers": 2, "smoothing": 0.1},
+    ),
     "EmpiricalSpread": (mdt.EmpiricalSpread, {"dim": 3, "coordinates": [0.1, -0.2, 0.4]}),
     "LimitedExpressivity": (
         mdt.LimitedExpressivity,

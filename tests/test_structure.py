@@ -20,7 +20,7 @@ ORDER = (
     {"class_expectation"},
     {"models"},
     {"models.features"},
-    {"models.dilation", "models.max_margin", "models.joint"},
+    {"models.dilation", "models.max_margin", "models.joint", "models.deep"},
     {"models.registry"},
     {"symbolic", "questions", "networks"},
     {"sweeps", "drawing"},

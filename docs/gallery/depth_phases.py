@@ -21,16 +21,17 @@ def main(output: Path, size: int) -> None:
     best = np.argmin([*values, np.full((size, size), np.log(CLASSES))], axis=0)
     # Zero is the least multiple of every arrangement.
     best[np.min(values, axis=0) >= np.log(CLASSES) * (1 - 1e-12)] = 3
+    line = np.linspace(0.0, 0.5, max(9, size // 8))
     with phase.style():
-        ax = phase.panels(1, 1, width="column", height=2.9)[0][0]
+        ax = phase.panels(1, 1, width="one-column", height=2.9)[0][0]
         ax.pcolormesh(smoothing, decay, best, cmap=ListedColormap(COLOURS), vmin=-0.5, vmax=3.5, rasterized=True)
-        ax.plot(smoothing, mdt.structure_crossing("simplex", "pairs", CLASSES, LAYERS, smoothing), "k-", label="as good as pairs")
-        stable = mdt.etf_stability_decay(CLASSES, LAYERS, smoothing)
-        ax.plot(smoothing, stable, "k--", label="simplex stable below")
-        some = np.linspace(0.01, 0.5, max(6, size // 20))
+        crossing = mdt.structure_crossing("simplex", "pairs", CLASSES, LAYERS, line)
+        ax.plot(line, crossing, "k-", label="as good as pairs")
+        ax.plot(line, mdt.etf_stability_decay(CLASSES, LAYERS, line), "k--", label="simplex stable below")
+        some = np.linspace(0.01, 0.5, max(3, size // 20))
         proved = [mdt.etf_certified_decay(CLASSES, LAYERS, float(alpha)) for alpha in some]
         ax.plot(some, proved, "k:", label="simplex proved optimal below")
-        for name, (x, y) in zip(SHOWN, ((0.32, 3e-4), (0.1, 4.2e-2), (0.17, 9.3e-2), (0.4, 0.14)), strict=True):
+        for name, (x, y) in zip(SHOWN, ((0.33, 2.2e-3), (0.1, 3.6e-2), (0.09, 1.25e-1), (0.4, 0.12)), strict=True):
             ax.text(x, y, name, ha="center", va="center")
         ax.set_yscale("log")
         ax.set_ylim(decay.min(), decay.max())

@@ -165,10 +165,12 @@ def etf_certified_decay(num_classes: int, layers: int, smoothing: float) -> floa
     >>> round(etf_certified_decay(10, 2, 0.1), 5)
     0.00084
     """
-    shape = np.broadcast_shapes(np.shape(num_classes), np.shape(layers), np.shape(smoothing))
-    if shape != ():
-        raise fail("num_classes", shape, "must be one number here, like layers and smoothing; loop over the points")
-    n, depth, alpha = (float(x) for x in _checked(num_classes, layers, smoothing))
+    given = _checked(num_classes, layers, smoothing)
+    if given[0].shape != ():
+        raise fail(
+            "num_classes", given[0].shape, "must be one number here, like layers and smoothing; loop over the points"
+        )
+    n, depth, alpha = (float(x) for x in given)
     if not 3 <= n <= 1000:
         raise fail("num_classes", int(n), "must be from 3 to 1000 here")
     if depth < 2:

@@ -62,6 +62,7 @@ class Landscape:
         factors = [u[:, :rank] @ middle, *(middle,) * (count - 2), middle @ vt[:rank]]
         shapes = [factor.shape for factor in factors]
         start: FloatArray = np.concatenate([factor.ravel() for factor in factors])
+
         def value(flat: FloatArray) -> tuple[float, FloatArray]:
             return self._of_weights(_cut(flat, shapes))
 

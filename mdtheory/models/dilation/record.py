@@ -75,6 +75,7 @@ MODEL = Model(
             kind="flag",
             default=False,
         ),
+        Parameter("given_configuration", "", "given configuration", kind="other"),
     ),
     outputs=(
         Parameter("dilation", "r", "dilation", log=True),
