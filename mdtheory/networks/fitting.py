@@ -12,7 +12,7 @@ transport          drift minus that at zero noise          :math:`p\rho/D`
 =================  ======================================  ==============================================
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -60,13 +60,13 @@ class SlopeFit(Frozen):
     groups : dict of str to GroupFit
         Of each loss.
     exponent, exponent_interval : float, and tuple of float or None
-        b of the best ``log y = b log x``, with an offset of its own for each loss: 1 if the law is right. NaN where fewer than two runs have x, y > 0.
+        b of the best ``log y = b log x``, with an offset of its own for each loss and setting: 1 if the law is right. NaN where fewer than two runs have x, y > 0.
     ratios : dict of str to tuple
-        For each loss but the first its coefficient over that of the first, and the interval of the ratio or None.
+        For each loss but the first its coefficient over that of the first, and the interval of the ratio or None; the intervals hold together (Bonferroni).
     same_for_every_loss : {"supported", "contradicted", "undecided"}
-        Contradicted if an interval of a ratio excludes 1, supported if all lie within 10 % of it.
+        Contradicted if an interval of a ratio excludes 1, supported if all lie within 10 % of it; undecided without a baseline, too.
     baseline : bool
-        Whether every loss had runs without noise to subtract.
+        Whether every loss had runs without noise to subtract, in every setting.
     """
 
     law: Law
@@ -97,7 +97,11 @@ class SlopeFit(Frozen):
             lines.append(
                 f"  {name}: {fit.coefficient:.4g} {said}, R^2 {fit.r_squared:.2f}, {fit.runs} runs, {fit.seeds} seeds"
             )
-        return "\n".join(lines if self.baseline else [*lines, "  no runs without noise: nothing was subtracted"])
+        return "\n".join(
+            lines
+            if self.baseline
+            else [*lines, "  no runs without noise of some loss or setting: nothing was subtracted there"]
+        )
 
 
 def fit_slope(
@@ -110,11 +114,11 @@ def fit_slope(
     runs : pandas.DataFrame, xarray.Dataset or mapping of str to array
         A row for each training, such as those of `Measurement.to_dataframe` under one another, with the columns "noise", "memorization", "mean_distance",
         "dilation" and for "transport" "drift". Further "loss", names of groups, and "seed", what trainings have in common that may make them alike;
-        without it every row counts as a seed of its own. Rows without noise are the baseline of their loss.
+        without it every row counts as a seed of its own. Rows without noise are the baseline of their loss, in their "setting" if there is such a column.
     law : {"linear-relative", "linear-absolute", "copy", "transport"}
         What is fitted, see the head of this module.
     confidence : float, default 0.95
-        Of the intervals: bootstrap over seeds, all runs of a seed drawn together; Student's quantile for so many seeds times the standard
+        Of the intervals: bootstrap over seeds, all runs of a seed drawn together, those of the baseline too; Student's quantile for so many seeds times the standard
         deviation of the resamples.
     resamples, random_seed : int
         Of the bootstrap.
@@ -147,83 +151,128 @@ def fit_slope(
 
 def fit_table(table: RunTable, law: Law, resampled: Resamples) -> SlopeFit:
     """A law fitted to a table whose response is what the law is about."""
-    x, y, complete = _sides(table, law)
+    x, y = _sides(table, law)
+    clusters, place = np.unique(table.seed, return_inverse=True)
+    baseline = _Baseline.of(y, place, table, clusters.size)
     noisy = table.noise > 0.0
-    x, y, loss, seed = x[noisy], y[noisy], table.loss[noisy], table.seed[noisy]
-    clusters = np.unique(seed)
     counts = resampled.counts(clusters.size)
-    names = list(dict.fromkeys(loss.tolist()))
-    sums = {name: _Sums.of(x, y, seed, clusters, loss == name) for name in names}
+    names = list(dict.fromkeys(table.loss[noisy].tolist()))
+    sums = {name: _Sums.of(x, y, place, baseline, noisy & (table.loss == name)) for name in names}
     for name, part in sums.items():
         if part.seeds == 0:
             raise fail("memorization", 0.0, f"must be positive in some run with noise of {name}")
-    everything = _Sums.of(x, y, seed, clusters, np.ones(x.size, dtype=bool))
-    ratios = {name: _ratio(sums[name], sums[names[0]], counts, resampled) for name in names[1:]}
-    exponent, between = _exponent(x, y, loss, seed, clusters, resampled)
+    everything = _Sums.of(x, y, place, baseline, noisy)
+    # Several ratios are judged at once: each interval is as wide as their number asks for.
+    together = replace(resampled, level=1.0 - (1.0 - resampled.level) / max(len(names) - 1, 1))
+    ratios = {name: _ratio(sums[name], sums[names[0]], counts, together) for name in names[1:]}
+    exponent, between = _exponent(x, y, place, baseline, noisy, counts, resampled)
+    above = y - baseline.of_runs(np.ones((1, clusters.size)))[0]
+    groups = {name: _fit(x, above, noisy & (table.loss == name), sums[name], counts, resampled) for name in names}
     return SlopeFit(
         law=law,
-        pooled=_fit(x, y, everything, counts, resampled),
-        groups={name: _fit(x[loss == name], y[loss == name], sums[name], counts, resampled) for name in names},
+        pooled=_fit(x, above, noisy, everything, counts, resampled),
+        groups=groups,
         exponent=exponent,
         exponent_interval=between,
         ratios=ratios,
-        same_for_every_loss=_verdict(ratios),
-        baseline=complete,
+        same_for_every_loss=_verdict(ratios) if baseline.complete else "undecided",
+        baseline=baseline.complete,
     )
 
 
-def _sides(table: RunTable, law: Law) -> tuple[FloatArray, FloatArray, bool]:
-    """x and y of all runs, and whether every loss has a baseline."""
+def _sides(table: RunTable, law: Law) -> tuple[FloatArray, FloatArray]:
+    """x and y of all runs, before a baseline is subtracted; x is zero without noise."""
     share = table.noise / (1.0 + table.noise)
-    moved = table.memorization / table.distance
-    x = {
-        "linear-relative": table.noise * table.memorization,
-        "linear-absolute": table.noise * table.memorization * table.distance,
-        "copy": share * moved**2,
-        "transport": share * moved,
-    }[law]
-    y = (table.response / table.distance) ** 2 if law == "copy" else table.response
-    below, complete = np.zeros(y.size), True
-    for name in np.unique(table.loss):
-        own = table.loss == name
-        quiet = own & (table.noise == 0.0)
-        if np.any(quiet):
-            below[own] = y[quiet].mean()
-        else:
-            complete = False
-    return x, y - below, complete
+    rho = np.where(table.noise > 0.0, table.memorization, 0.0)
+    if law == "linear-relative":
+        return table.noise * rho, table.response
+    if law == "linear-absolute":
+        return table.noise * rho * table.distance, table.response
+    if law == "copy":
+        return share * (rho / table.distance) ** 2, (table.response / table.distance) ** 2
+    return share * (rho / table.distance), table.response
+
+
+@dataclass(frozen=True, slots=True)
+class _Baseline:
+    """The mean of y without noise in each group, a loss in a setting: sums (S, G) over the runs of each seed, and the group (K,) of each run."""
+
+    group: NDArray[np.intp]
+    total: FloatArray
+    count: FloatArray
+
+    @classmethod
+    def of(cls, y: FloatArray, place: NDArray[np.intp], table: RunTable, seeds: int) -> "_Baseline":
+        _, loss = np.unique(table.loss, return_inverse=True)
+        _, setting = np.unique(table.setting, return_inverse=True)
+        _, group = np.unique(np.stack([loss, setting]), axis=1, return_inverse=True)
+        group = group.ravel()
+        quiet = table.noise == 0.0
+        shape = seeds, int(group.max()) + 1
+        total, count = np.zeros(shape), np.zeros(shape)
+        np.add.at(total, (place[quiet], group[quiet]), y[quiet])
+        np.add.at(count, (place[quiet], group[quiet]), 1.0)
+        return cls(group, total, count)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every group had runs without noise."""
+        return bool(np.all(self.count.sum(axis=0) > 0.0))
+
+    def levels(self, counts: FloatArray) -> FloatArray:
+        """The means (R, G) where seeds are drawn so often (R, S); those of all seeds where none with a baseline was drawn, zero where there is none."""
+        known = self.count.sum(axis=0)
+        own = np.where(known > 0.0, self.total.sum(axis=0) / np.where(known > 0.0, known, 1.0), 0.0)
+        drawn = counts @ self.count
+        return np.asarray(np.where(drawn > 0.0, (counts @ self.total) / np.where(drawn > 0.0, drawn, 1.0), own))
+
+    def of_runs(self, counts: FloatArray) -> FloatArray:
+        """The same for each run (R, K)."""
+        return self.levels(counts)[:, self.group]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Of x^2 and x y, for each seed."""
+    """Of x^2 and x y (S,) for each seed, of x (S, G) also for each group, and the baseline of the groups."""
 
     squares: FloatArray
     products: FloatArray
+    sizes: FloatArray
+    baseline: _Baseline
 
     @classmethod
     def of(
-        cls, x: FloatArray, y: FloatArray, seed: NDArray[Any], clusters: NDArray[Any], which: NDArray[np.bool_]
+        cls, x: FloatArray, y: FloatArray, place: NDArray[np.intp], baseline: _Baseline, which: NDArray[np.bool_]
     ) -> "_Sums":
-        place = np.searchsorted(clusters, seed)
-        size = clusters.size
+        seeds = len(baseline.total)
 
         def total(values: FloatArray) -> FloatArray:
-            return np.asarray(np.bincount(place[which], values[which], minlength=size), dtype=np.float64)
+            return np.asarray(np.bincount(place[which], values[which], minlength=seeds), dtype=np.float64)
 
-        return cls(total(x**2), total(x * y))
+        sizes = np.zeros(baseline.total.shape)
+        np.add.at(sizes, (place[which], baseline.group[which]), x[which])
+        return cls(total(x**2), total(x * y), sizes, baseline)
 
     @property
     def seeds(self) -> int:
         return int(np.sum(self.squares > 0.0))
 
     def coefficients(self, counts: FloatArray) -> FloatArray:
-        """One (R,) for each row of counts of the seeds."""
+        """One (R,) for each row of counts of the seeds; runs without noise are drawn with their seed."""
+        below = np.sum((counts @ self.sizes) * self.baseline.levels(counts), axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((counts @ self.products) / (counts @ self.squares))
+            return np.asarray((counts @ self.products - below) / (counts @ self.squares))
 
 
-def _fit(x: FloatArray, y: FloatArray, sums: _Sums, counts: FloatArray, resampled: Resamples) -> GroupFit:
+def _fit(
+    x: FloatArray,
+    y: FloatArray,
+    which: NDArray[np.bool_],
+    sums: _Sums,
+    counts: FloatArray,
+    resampled: Resamples,
+) -> GroupFit:
+    x, y = x[which], y[which]
     found = float(sums.coefficients(np.ones((1, counts.shape[1])))[0])
     scatter = float(np.sum((y - y.mean()) ** 2))
     interval = None
@@ -252,23 +301,31 @@ def _ratio(own: _Sums, other: _Sums, counts: FloatArray, resampled: Resamples) -
 
 
 def _exponent(
-    x: FloatArray, y: FloatArray, loss: NDArray[Any], seed: NDArray[Any], clusters: NDArray[Any], resampled: Resamples
+    x: FloatArray,
+    y: FloatArray,
+    place: NDArray[np.intp],
+    baseline: _Baseline,
+    noisy: NDArray[np.bool_],
+    counts: FloatArray,
+    resampled: Resamples,
 ) -> tuple[float, Interval | None]:
-    """Of the best power law with an offset for each loss, and its interval."""
-    once, many = np.ones((1, clusters.size)), resampled.counts(clusters.size)
-    parts = [np.zeros((2, len(counts))) for counts in (once, many)]
-    seeds: set[Any] = set()
-    for name in np.unique(loss):
-        some = (loss == name) & (x > 0.0) & (y > 0.0)
-        if np.sum(some) < 2:
+    """Of the best power law with an offset for each group, and its interval."""
+    once = np.ones((1, counts.shape[1]))
+    parts, seeds = [np.zeros((2, 1)), np.zeros((2, len(counts)))], set[int]()
+    for group in np.unique(baseline.group):
+        some = np.flatnonzero((baseline.group == group) & noisy & (x > 0.0))
+        above = y[some] - baseline.of_runs(once)[0, some] > 0.0
+        if np.sum(above) < 2:
             continue
-        seeds |= set(seed[some].tolist())
-        a, b, place = np.log(x[some]), np.log(y[some]), np.searchsorted(clusters, seed[some])
-        terms = np.stack([np.bincount(place, v, clusters.size) for v in (a**0, a, b, a**2, a * b)], axis=1)
-        for part, counts in zip(parts, (once, many), strict=True):
-            n, sum_a, sum_b, squares, products = (counts @ terms).T
-            n = np.maximum(n, 1.0)
-            part += np.stack([squares - sum_a**2 / n, products - sum_a * sum_b / n])
+        seeds |= set(place[some[above]].tolist())
+        a = np.log(x[some])
+        for part, drawn in zip(parts, (once, counts), strict=True):
+            rest = y[some] - baseline.of_runs(drawn)[:, some]
+            weight = np.where(rest > 0.0, drawn[:, place[some]], 0.0)
+            b = np.log(np.where(rest > 0.0, rest, 1.0))
+            n = np.maximum(weight.sum(axis=1), 1.0)
+            sum_a, sum_b = weight @ a, np.sum(weight * b, axis=1)
+            part += np.stack([weight @ a**2 - sum_a**2 / n, np.sum(weight * b * a, axis=1) - sum_a * sum_b / n])
     with np.errstate(divide="ignore", invalid="ignore"):
         (found,), drawn = (part[1] / part[0] for part in parts)
     if len(seeds) < FEWEST_SEEDS or not np.isfinite(found):

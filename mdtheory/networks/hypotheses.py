@@ -106,20 +106,23 @@ def check_runs(
     goal = table.other_loss(baseline, target, called="baseline")
     table, resampled = table.of_losses(baseline, goal), Resamples.checked(confidence, resamples, random_seed)
     found: dict[str, Hypothesis] = {}
+    bare = "; undecided, as runs without noise are missing and nothing was subtracted"
     laws: tuple[Law, ...] = ("linear-absolute", "linear-relative")
     for law in laws:
         fit = fit_table(table, law, resampled)
         ratio, interval = fit.ratios[goal]
         found[f"proportional, {law}"] = Hypothesis(
-            statement=f"memorization and dilation are proportional ({law})",
+            statement=f"memorization and dilation are proportional ({law}{'' if fit.baseline else bare})",
             effect=fit.exponent,
             interval=fit.exponent_interval,
             share=float("nan"),
             pairs=0,
-            verdict=_near(fit.exponent_interval, 1.0 - _PROPORTIONAL, 1.0 + _PROPORTIONAL),
+            verdict=_near(fit.exponent_interval, 1.0 - _PROPORTIONAL, 1.0 + _PROPORTIONAL)
+            if fit.baseline
+            else "undecided",
         )
         found[f"one slope, {law}"] = Hypothesis(
-            statement=f"the slope does not depend on the loss ({law}; ratio of coefficients)",
+            statement=f"the slope does not depend on the loss ({law}; ratio of coefficients{'' if fit.baseline else bare})",
             effect=ratio,
             interval=interval,
             share=float("nan"),

@@ -64,15 +64,17 @@ class RunTable:
         }
         count = columns["noise"].size
         labels = {
-            name: np.asarray(runs[name]).astype(str) if name in names else np.full(count, "all runs")
+            name: _named(name, runs[name]) if name in names else np.full(count, "all runs")
             for name in ("loss", "setting")
         }
-        labels["seed"] = (np.asarray(runs["seed"]) if "seed" in names else np.arange(count)).astype(str)
+        labels["seed"] = _named("seed", runs["seed"]) if "seed" in names else np.arange(count).astype(str)
         level = real_array("level", np.asarray(runs["level"])) if "level" in names else columns["noise"]
         for name, column in {**columns, **labels, "level": level}.items():
             if column.shape != (count,):
                 raise fail(name, column.shape, f"must have one entry for each of the {count} runs")
         _check(columns)
+        if not np.all(np.isfinite(level)):
+            raise fail("level", "not finite", "must be known in every run")
         return cls(
             noise=columns["noise"],
             memorization=columns["memorization"],
@@ -106,13 +108,15 @@ class RunTable:
         """Runs of one loss with noise, and those of another that agree with them."""
         noisy = np.flatnonzero(self.noise > 0.0)
         keys = {int(i): self.key(int(i)) for i in noisy}
+        for name in (first, second):
+            own = [key for i, key in keys.items() if self.loss[i] == name]
+            if len(set(own)) < len(own):
+                raise fail(
+                    "runs",
+                    name,
+                    "must have one run for each setting, noise and seed; give a column that tells them apart as setting",
+                )
         goals = {key: i for i, key in keys.items() if self.loss[i] == second}
-        if len(goals) < sum(self.loss[i] == second for i in noisy):
-            raise fail(
-                "runs",
-                second,
-                "must have one run for each setting, noise and seed; give a column that tells them apart as setting",
-            )
         matched = [(i, goals[key]) for i, key in keys.items() if self.loss[i] == first and key in goals]
         if not matched:
             raise fail(
@@ -132,6 +136,14 @@ class RunTable:
     def key(self, run: int) -> tuple[str, float, str]:
         """What runs that are compared have in common."""
         return str(self.setting[run]), float(self.noise_asked_for[run]), str(self.seed[run])
+
+
+def _named(name: str, column: Any) -> NDArray[Any]:
+    """As text; nothing in the place of a name is no name."""
+    values = np.asarray(column)
+    if any(value is None or value != value for value in values.ravel().tolist()):
+        raise fail(name, "missing in some runs", "must be known in every run")
+    return values.astype(str)
 
 
 def _check(columns: dict[str, FloatArray]) -> None:
