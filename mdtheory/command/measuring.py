@@ -1,6 +1,7 @@
 """A trained network from a file of arrays, measured and compared."""
 
 import html
+from difflib import get_close_matches
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -30,14 +31,20 @@ def measure_file(
     """
     try:
         stored = np.load(path, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            raise fail("file", str(path), "must be a .npz file of several arrays")
-        with stored:
-            arrays = {name: stored[name] for name in (*_NEEDED, *_OPTIONAL) if name in stored.files}
+        if not isinstance(stored, np.ndarray):
+            with stored:
+                names = stored.files
+                arrays = {name: stored[name] for name in (*_NEEDED, *_OPTIONAL) if name in names}
     except OSError as error:
         raise fail("file", str(path), f"cannot be read ({error.strerror or 'not an array file'})") from None
     except (ValueError, EOFError, BadZipFile) as error:
         raise fail("file", str(path), f"must be a .npz file of numbers ({shown(str(error))})") from None
+    if isinstance(stored, np.ndarray):
+        raise fail("file", str(path), "must be a .npz file of several arrays")
+    for name in names:
+        near = get_close_matches(name, [*_NEEDED, *_OPTIONAL], 1, 0.8)
+        if name not in arrays and near and near[0] not in arrays:
+            raise fail("file", str(path), f"holds an array {name!r}: did you mean {near[0]!r}?")
     for name, shape in _NEEDED.items():
         if name not in arrays:
             held = ", ".join(sorted(arrays)) or "none of the arrays"

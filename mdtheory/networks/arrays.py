@@ -11,6 +11,8 @@ from mdtheory.foundation.validation import FloatArray, fail, finite, real_array
 
 # The square of a length is a double, with room for a product.
 _LARGEST = 1e75
+# The square of a smaller one is no double.
+_SMALLEST = 1e-100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,9 @@ def network_arrays(
 
 def _numbers(name: str, value: ArrayLike) -> FloatArray:
     array = np.asarray(finite(name, _detached(value)), dtype=np.float64)
-    if array.size and np.max(np.abs(array)) > _LARGEST:
-        raise fail(name, float(np.max(np.abs(array))), f"must not exceed {_LARGEST:g} in size")
+    largest = float(np.max(np.abs(array), initial=0.0))
+    if largest > _LARGEST or 0.0 < largest < _SMALLEST:
+        raise fail(name, largest, f"must be zero, or from {_SMALLEST:g} to {_LARGEST:g} in size: squares are taken")
     return array
 
 
@@ -110,9 +113,9 @@ def _features(name: str, value: ArrayLike) -> NDArray[Any]:
     finite_rows = np.all(np.isfinite(array), axis=1)
     if not np.all(finite_rows):
         raise fail(name, "not finite", f"must be finite; row {int(np.argmin(finite_rows))} is not")
-    largest = float(max(-np.min(array), np.max(array)))
-    if largest > _LARGEST:
-        raise fail(name, largest, f"must not exceed {_LARGEST:g} in size")
+    largest = max(abs(float(np.min(array))), abs(float(np.max(array))))
+    if largest > _LARGEST or 0.0 < largest < _SMALLEST:
+        raise fail(name, largest, f"must be zero, or from {_SMALLEST:g} to {_LARGEST:g} in size: squares are taken")
     return array
 
 

@@ -155,10 +155,14 @@ class Measurement(Frozen):
         Raises
         ------
         AssumptionError
-            Without unseen examples off their class means.
+            Without two coordinates of unseen examples that are not all zero.
         """
         if self.spread_law.size < 2:
-            raise fail("test_features", None, "must have been given, and differ from the class means, for a spread")
+            raise fail(
+                "spread_law",
+                self.spread_law,
+                "must have two coordinates at least, not all zero: measure with test_features off the class means",
+            )
         return EmpiricalSpread(len(self.class_means), self.spread_law)
 
     def to_dataframe(self, by: Literal["network", "class"] = "network") -> "pandas.DataFrame":

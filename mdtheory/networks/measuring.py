@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.foundation.validation import FloatArray, fail, instance, one_number, positive
+from mdtheory.foundation.validation import FloatArray, fail, instance, one_number, real
 from mdtheory.losses import CrossEntropy, Loss
 from mdtheory.networks.arrays import NetworkArrays, distances, network_arrays
 from mdtheory.networks.measurement import QUANTILES, Measurement
@@ -20,6 +20,10 @@ from mdtheory.neural_collapse.measures import collapse_measures
 _BLOCK = 2**21
 _PARTS = 2000
 _NO_NOISE = "no example is mislabelled: labels and true_labels are the same"
+_OF_UNSEEN = (
+    *("dilation", "normalized_dilation", "test_error", "drift", "effective_dim", "spread_quantiles"),
+    *("class_dilation", "class_test_error"),
+)
 _NO_TEST = "test_features and test_labels were not given"
 
 
@@ -85,7 +89,7 @@ def measure(
     if np.shape(loss.value(np.zeros(len(data.weights)), 0)) != ():
         raise fail("loss", loss, "must have one number for each of its parameters")
     decays = {
-        name: None if value is None else one_number(name, value, positive)
+        name: None if value is None else one_number(name, value, _decay)
         for name, value in (("weight_decay", weight_decay), ("feature_decay", feature_decay))
     }
     missing: dict[str, str] = {}
@@ -102,7 +106,7 @@ def measure(
         class_shares=np.bincount(data.labels, minlength=len(data.weights)) / len(data.labels),
         **configuration.fields(),
         **noisy.fields(),
-        **_of_unseen(configuration, unseen),
+        **_of_unseen(configuration, unseen, missing),
         train_dilation=train.dilation,
         **_paid(train, noisy, missing),
         **_balances(data, loss, decays["weight_decay"], decays["feature_decay"], missing),
@@ -115,6 +119,10 @@ def measure(
         ),
         missing=missing,
     )
+
+
+def _decay(name: str, value: ArrayLike) -> Any:
+    return real(name, value, lambda x: (x >= 1e-50) & (x <= 1e50), "lie between 1e-50 and 1e50")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +216,13 @@ def _clean(
 
 def _unseen(configuration: _Configuration, data: NetworkArrays, loss: Loss, missing: dict[str, str]) -> _Cluster | None:
     if data.test_features is None or data.test_labels is None:
-        for name in ("dilation", "normalized_dilation", "test_error", "drift", "effective_dim", "spread_quantiles"):
-            missing[name] = _NO_TEST
+        missing |= dict.fromkeys(_OF_UNSEEN, _NO_TEST)
         return None
     everything = np.ones(len(data.test_labels), dtype=bool)
     return _clean(configuration, data, data.test_features, data.test_labels, everything, loss, towards_others=True)
 
 
-def _of_unseen(configuration: _Configuration, unseen: _Cluster | None) -> dict[str, Any]:
+def _of_unseen(configuration: _Configuration, unseen: _Cluster | None, missing: dict[str, str]) -> dict[str, Any]:
     n = len(configuration.means)
     if unseen is None:
         nothing = np.full(n, np.nan)
@@ -233,7 +240,12 @@ def _of_unseen(configuration: _Configuration, unseen: _Cluster | None) -> dict[s
         counted = unseen.counts > 0
         class_dilation = np.where(counted, np.sqrt(unseen.squares / unseen.counts), np.nan)
         class_error = np.where(counted, unseen.wrong / unseen.counts, np.nan)
+    if not np.all(counted):
+        absent = f"no unseen example is of class {int(np.argmin(counted))}"
+        missing |= {"class_dilation": absent, "class_test_error": absent}
     square = float(np.mean(along**2))
+    if square == 0.0:
+        missing["effective_dim"] = "unseen examples have no part along the differences of class means"
     return {
         "dilation": r,
         "normalized_dilation": r / float(configuration.distances[configuration.pairs].mean()),

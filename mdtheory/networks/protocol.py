@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mdtheory.foundation.validation import FloatArray, fail, finite, one_number
+from mdtheory.foundation.validation import (
+    FloatArray,
+    fail,
+    finite,
+    integer,
+    one_integer,
+    one_number,
+    unit_interval,
+)
 from mdtheory.losses import CrossEntropy
 from mdtheory.networks.measuring import measure
 from mdtheory.networks.training import TrainedNetwork, train_network
@@ -56,7 +64,10 @@ class Split:
     @classmethod
     def of(cls, inputs: ArrayLike, labels: ArrayLike, unseen: float, rng: np.random.Generator) -> "Split":
         """With a share of the smaller class unseen; entries are standardised, clipped at 8 and divided by 8."""
-        x, y = np.asarray(finite("inputs", inputs), dtype=np.float64), np.asarray(labels, dtype=np.intp)
+        x, y = np.asarray(finite("inputs", inputs), dtype=np.float64), np.asarray(integer("labels", labels, 0, 1))
+        if x.ndim != 2 or y.shape != x.shape[:1]:
+            raise fail("labels", y.shape, f"must be a 0 or 1 for each row of inputs, which have shape {x.shape}")
+        y = y.astype(np.intp)
         order = rng.permutation(y.size)
         x, y = x[order], y[order]
         count = int((1.0 - unseen) * np.bincount(y, minlength=2).min())
@@ -70,6 +81,7 @@ class Split:
 
     def flipped(self, noise: float, rng: np.random.Generator) -> NDArray[np.intp]:
         """The labels with as many of each class wrong as a ratio of wrong to right ones says."""
+        one_number("noise", noise, unit_interval)
         observed = self.labels.copy()
         for c in (0, 1):
             own = np.flatnonzero(self.labels == c)
@@ -179,7 +191,11 @@ def run_protocol(
     Raises
     ------
     AssumptionError
-        If a setting is unknown, or a number outside its domain.
+        If a setting is unknown, a number or a label outside its domain, or the file is none of this protocol or cannot be written where it is.
+
+    Notes
+    -----
+    Rows are told apart by setting, smoothing, noise and seed: a file belongs to one data set and one share of unseen examples.
     """
     # It has no stubs of its own.
     import pandas  # type: ignore[import-untyped]
@@ -190,8 +206,20 @@ def run_protocol(
     share = one_number("unseen", unseen)
     if not 0.0 < share < 1.0:
         raise fail("unseen", unseen, "must be above 0 and below 1")
+    one_integer("seeds", seeds, 1, 10**6)
+    for noise in noises:
+        one_number("noises", noise, unit_interval)
+    for smoothing in smoothings:
+        CrossEntropy(one_number("smoothings", smoothing))
     target = Path(path)
-    table = pandas.read_csv(target) if target.exists() else pandas.DataFrame()
+    if not target.parent.is_dir():
+        raise fail("path", str(path), "must lie in a directory that exists")
+    try:
+        table = pandas.read_csv(target) if target.exists() else pandas.DataFrame()
+    except ValueError:
+        raise fail("path", str(path), "must be a CSV file of this protocol, or not exist") from None
+    if len(table.columns) and not {*_KEY} <= set(table.columns):
+        raise fail("path", str(path), f"must have the columns {', '.join(_KEY)}, or not exist")
     known = set(zip(*(table[name] for name in _KEY), strict=True)) if len(table) else set()
     wanted = list(product(range(seeds), settings, smoothings, noises))
     for count, (seed, name, smoothing, noise) in enumerate(wanted):

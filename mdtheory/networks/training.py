@@ -28,6 +28,10 @@ from mdtheory.losses import Loss
 _STEP, _FIRST, _SECOND, _TINY = 3e-3, 0.9, 0.999, 1e-8
 
 
+# Products of a few are doubles.
+_LARGEST = 1e30
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainedNetwork(Frozen):
     """A network, and how it was left.
@@ -51,6 +55,9 @@ class TrainedNetwork(Frozen):
     def features(self, inputs: ArrayLike) -> FloatArray:
         """h (n, M) of inputs (n, P)."""
         h = np.asarray(finite("inputs", inputs), dtype=np.float64)
+        width = len(self.layers[0][0])
+        if h.ndim != 2 or h.shape[1] != width:
+            raise fail("inputs", h.shape, f"must have two dimensions, the second {width}")
         for v, b in self.layers:
             h = np.maximum(h @ v + b, 0.0)
         return h
@@ -119,6 +126,8 @@ def train_network(
     if y.shape != x.shape[:1]:
         raise fail("labels", y.shape, f"must have shape {x.shape[:1]}, a label for each row of inputs")
     instance("loss", loss, Loss, "a Loss")
+    if np.shape(loss.value(np.zeros(count), 0)) != ():
+        raise fail("loss", loss, "must have one number for each of its parameters")
     if not isinstance(widths, tuple) or not widths:
         raise fail("widths", widths, "must be a tuple of one width or more")
     sizes = (x.shape[1], *(one_integer("widths", width, 1, 100_000) for width in widths))
@@ -127,6 +136,9 @@ def train_network(
         one_number("feature_decay", feature_decay, nonnegative),
         one_number("hidden_decay", hidden_decay, nonnegative),
     )
+    for name, size in (("inputs", float(np.max(np.abs(x)))), ("decays", max(decays))):
+        if size > _LARGEST:
+            raise fail(name, size, f"must not exceed {_LARGEST:g} in size")
     net = _Net(x, y, loss, sizes, count, *decays)
     at = net.first(np.random.default_rng(one_integer("seed", seed, 0, 2**31)))
     at = _adam(net, at, one_integer("adam_steps", adam_steps, 0, 10**6), progress)

@@ -74,3 +74,13 @@ def test_files_without_the_arrays_are_refused_in_one_line(arrays, tmp_path, caps
         error = capsys.readouterr().err
         assert words in error
         assert len(error.splitlines()) == 1
+
+
+def test_a_misspelt_array_is_asked_about_and_a_plain_one_named_once(arrays, tmp_path, capsys):
+    path = tmp_path / "net.npz"
+    np.savez(path, **arrays, test_feature=arrays["features"])
+    assert main(["measure", str(path)]) == 2
+    assert "did you mean 'test_features'" in capsys.readouterr().err
+    np.save(tmp_path / "plain.npy", arrays["features"])
+    assert main(["measure", str(tmp_path / "plain.npy")]) == 2
+    assert capsys.readouterr().err.count("must be a .npz file") == 1

@@ -142,3 +142,87 @@ def test_other_tables_are_refused(change, words):
 def test_other_options_are_refused(options, words):
     with pytest.raises(mdt.AssumptionError, match=words):
         mdt.fit_slope(drawn(), **options)
+
+
+def settings_drawn(rng, seeds, spread, levels=(0.0, 0.05, 0.1, 0.2, 0.3), baselines=(0.3,), losses="ab"):
+    """Runs in which r = r_0 + 1.5 eta rho and normal noise, whatever the loss; a baseline for each setting."""
+    rows = [
+        {
+            "noise": noise,
+            "memorization": rho,
+            "mean_distance": 3.0,
+            "loss": loss,
+            "seed": seed,
+            "setting": str(k),
+            "test_error": 0.1,
+            "dilation": base + 1.5 * noise * rho + spread * rng.normal(),
+        }
+        for k, base in enumerate(baselines)
+        for loss in losses
+        for noise in levels
+        for seed in range(seeds)
+        for rho in [1.5 * (1 + 0.1 * rng.normal())]
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_intervals_cover_at_their_rate_as_the_baseline_is_drawn_with_the_seeds(seeds):
+    rng, hits = np.random.default_rng(0), np.zeros(3)
+    for _ in range(200):
+        found = mdt.fit_slope(settings_drawn(rng, seeds, 0.03), resamples=200)
+        intervals = (found.groups["a"].interval, found.ratios["b"][1], found.exponent_interval)
+        hits += [low <= right <= high for (low, high), right in zip(intervals, (1.5, 1.0, 1.0), strict=True)]
+    # 95 % of 200, give or take three standard deviations.
+    assert np.all(hits >= 180)
+
+
+def test_every_setting_has_its_own_baseline():
+    rng, right, wrong = np.random.default_rng(0), 0, 0
+    for _ in range(60):
+        found = mdt.fit_slope(settings_drawn(rng, 8, 0.01, baselines=(0.2, 0.5)), resamples=200)
+        right += found.exponent_interval[0] <= 1.0 <= found.exponent_interval[1]
+        wrong += found.same_for_every_loss == "contradicted"
+    assert right >= 52
+    assert wrong <= 8
+
+
+def test_many_losses_alike_are_rarely_called_different():
+    rng = np.random.default_rng(0)
+    found = [mdt.fit_slope(settings_drawn(rng, 8, 0.01, losses="abcdef"), resamples=500) for _ in range(60)]
+    assert sum(one.same_for_every_loss == "contradicted" for one in found) <= 9
+
+
+def test_without_a_baseline_nothing_is_decided():
+    rng = np.random.default_rng(0)
+    bare = settings_drawn(rng, 8, 1e-4, levels=(0.1, 0.3))
+    assert mdt.fit_slope(bare).same_for_every_loss == "undecided"
+    report = mdt.check_runs(bare, "a", "b").hypotheses
+    for law in ("linear-absolute", "linear-relative"):
+        assert report[f"proportional, {law}"].verdict == report[f"one slope, {law}"].verdict == "undecided"
+        assert "nothing was subtracted" in report[f"proportional, {law}"].statement
+    runs = settings_drawn(rng, 8, 1e-4)
+    keep = (runs["noise"] > 0) | (runs["loss"] == "a")
+    half = mdt.fit_slope({name: column[keep] for name, column in runs.items()})
+    assert half.same_for_every_loss == "undecided"
+    assert "of some loss or setting" in str(half)
+
+
+@pytest.mark.parametrize(("name", "values"), [("seed", np.nan), ("loss", None), ("level", np.nan), ("setting", None)])
+def test_nothing_in_the_place_of_a_name_is_refused(name, values):
+    runs = settings_drawn(np.random.default_rng(0), 5, 0.01)
+    column = np.array(
+        runs.get(name, runs["noise"]), dtype=object if values is None else float if name != "loss" else object
+    )
+    column[3] = values
+    with pytest.raises(mdt.AssumptionError, match=name):
+        mdt.fit_slope(runs | {name: column})
+
+
+def test_doubled_runs_of_either_loss_are_refused():
+    runs = settings_drawn(np.random.default_rng(0), 5, 0.01)
+    for loss in "ab":
+        again = runs["loss"] == loss
+        doubled = {name: np.concatenate([column, column[again]]) for name, column in runs.items()}
+        with pytest.raises(mdt.AssumptionError, match="one run for each"):
+            mdt.check_runs(doubled, "a", "b")

@@ -396,8 +396,8 @@ WRONG = {
     "test width": ({"test_features": lambda x: x[:, 1:]}, "6 columns"),
     "no clean example": ({"labels": lambda x: np.where(x == 1, 2, x)}, "without a clean example"),
     "bias": ({"bias": lambda x: x[:-1]}, "a number for each row"),
-    "huge": ({"features": lambda x: 1e90 * x}, "must not exceed"),
-    "huge weights": ({"weights": lambda x: 1e90 * x}, "must not exceed"),
+    "huge": ({"features": lambda x: 1e90 * x}, "from 1e-100 to 1e+75"),
+    "huge weights": ({"weights": lambda x: 1e90 * x}, "from 1e-100 to 1e+75"),
     "equal means": ({"features": lambda x: 0 * x + 1}, "class means that differ"),
 }
 
@@ -428,3 +428,30 @@ def test_faults_say_in_one_line_what_to_pass(kind):
 def test_other_faults_are_named(changes, name):
     with pytest.raises(mdt.AssumptionError, match=name):
         mdt.measure(**network(2), **changes)
+
+
+def test_integer_features_are_measured_and_tiny_ones_refused():
+    data = network(2)
+    whole = np.rint(20 * (data["features"] - data["features"].min())).astype(np.uint8)
+    plain = {**data, "features": whole, "test_features": whole[:50], "test_labels": data["true_labels"][:50]}
+    assert mdt.measure(**plain).margin == mdt.measure(**plain | {"features": whole.astype(float)}).margin
+    for name in ("features", "weights"):
+        with pytest.raises(mdt.AssumptionError, match=f"{name} = .*squares are taken"):
+            mdt.measure(**data | {name: 1e-170 * data[name]})
+    for decay in (1e-320, 1e300):
+        with pytest.raises(mdt.AssumptionError, match="weight_decay"):
+            mdt.measure(**data, weight_decay=decay)
+
+
+def test_every_quantity_that_is_not_a_number_says_why():
+    h = np.array([[3.0, 1], [3, -1], [-3, 1], [-3, -1], [-1, 0]])
+    plain = (h, [0, 0, 1, 1, 1], [0, 0, 1, 1, 0], [[1.0, 0], [-1, 0]])
+    across = mdt.measure(*plain, test_features=[[3.0, 1], [3.0, 2]], test_labels=[0, 0])
+    assert "no part along" in across.missing["effective_dim"]
+    assert "class 1" in across.missing["class_dilation"]
+    assert "class 1" in across.missing["class_test_error"]
+    with pytest.raises(mdt.AssumptionError, match="two coordinates"):
+        mdt.measure(*plain, test_features=[[2.0, 1]], test_labels=[0]).spread()
+    none = mdt.measure(*plain)
+    for name in ("class_dilation", "class_test_error", "dilation", "paid_share"):
+        assert np.any(np.isnan(getattr(none, name))) == (name in none.missing)

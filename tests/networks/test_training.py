@@ -201,3 +201,51 @@ def test_the_files_of_features_are_those_of_the_runs(runs):
         assert found.normalized_dilation == pytest.approx(row.normalized_dilation, rel=0.2)
     with pytest.raises(mdt.AssumptionError, match="name"):
         protocol.example_path("other")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"noises": (-0.3,)}, "noises"),
+        ({"noises": (np.nan,)}, "noises"),
+        ({"noises": ("a",)}, "noises"),
+        ({"seeds": 1.5}, "seeds"),
+        ({"seeds": 0}, "seeds"),
+        ({"smoothings": (1.5,)}, "smoothing"),
+        ({"labels": np.tile([1, 2], 20)}, "labels"),
+        ({"labels": np.tile([0.5, 1.5], 20)}, "labels"),
+        ({"labels": np.tile([0, 1], 19)}, "labels"),
+        ({"labels": np.tile(["a", "b"], 20)}, "labels"),
+        ({"path": "nowhere/runs.csv"}, "directory"),
+    ],
+)
+def test_a_protocol_of_wrong_numbers_writes_nothing(change, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"path": "runs.csv", "inputs": np.random.default_rng(0).normal(size=(40, 3)), "labels": np.tile([0, 1], 20)}
+    given |= {"settings": ("free",), "noises": (0.1,), "smoothings": (0.0,), "seeds": 1} | change
+    with pytest.raises(mdt.AssumptionError, match=message):
+        protocol.run_protocol(**given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_something_else_is_not_gone_on_with(tmp_path):
+    for text in ("a,b\n1,2\n", ""):
+        (tmp_path / "runs.csv").write_text(text)
+        with pytest.raises(mdt.AssumptionError, match="path"):
+            protocol.run_protocol(tmp_path / "runs.csv", np.eye(4), [0, 1, 0, 1])
+        assert (tmp_path / "runs.csv").read_text() == text
+
+
+def test_training_refuses_what_it_cannot_train():
+    x, y = np.random.default_rng(0).normal(size=(40, 3)), np.tile([0, 1], 20)
+    for loss in (mdt.CrossEntropy(np.array([0.1, 0.2])), mdt.CrossEntropy(np.full(40, 0.1))):
+        with pytest.raises(mdt.AssumptionError, match="one number"):
+            mdt.train_network(x, y, loss)
+    with pytest.raises(mdt.AssumptionError, match="inputs"):
+        mdt.train_network(1e160 * x, y, mdt.CrossEntropy())
+    with pytest.raises(mdt.AssumptionError, match="decay"):
+        mdt.train_network(x, y, mdt.CrossEntropy(), weight_decay=1e300)
+    net = mdt.train_network(x, y, mdt.CrossEntropy(), widths=(3,), adam_steps=2, steps=2)
+    for bad in (x[:, :2], x[0]):
+        with pytest.raises(mdt.AssumptionError, match="inputs"):
+            net.features(bad)
