@@ -23,6 +23,50 @@ and in |z|^2 they agree. (iv) sigma^p >= S^(p-1) sigma for sigma <= S. (v) zero 
 import sympy as sp
 from _check import identity, nonnegative, positive
 
+PROVES = {
+    "deep-etf-stability": {
+        "hypotheses": (
+            "cross-entropy",
+            "linear network",
+            "balanced classes",
+            "free features",
+            "enough features",
+        ),
+        "assumptions": (
+            "num_classes >= 4",
+            "layers >= 2",
+            "margin > 0",
+            "smoothed >= 0",
+        ),
+        "conclusion": ("curvature iff-positive margin - (layers - 1)/(layers + 1)*num_classes*(1 - smoothed)",),
+        "quantities": {
+            "curvature": "the second variation at the simplex frame along a symmetric direction of zero row sums and zero diagonal, over its square",
+        },
+    },
+    "deep-etf-stability-of-three": {
+        "hypotheses": (
+            "cross-entropy",
+            "linear network",
+            "balanced classes",
+            "free features",
+            "enough features",
+        ),
+        "assumptions": (
+            "layers >= 2",
+            "margin > 0",
+            "smoothed >= 0",
+        ),
+        "definitions": {
+            "own": "1/(1 + 2*exp(-margin))",
+            "other": "1/(2 + exp(margin))",
+        },
+        "conclusion": ("curvature == other*(2*own + other) - (layers - 1)/(layers + 1)*3*other*(1 - smoothed)/margin",),
+        "quantities": {
+            "curvature": "the second variation of three classes at the simplex frame along a diagonal of sum zero, over its square",
+        },
+    },
+}
+
 N, s, alpha, own, other = sp.symbols("N s alpha P q", positive=True)
 p, x, sigma, beta = sp.symbols("p x sigma beta", positive=True)
 
