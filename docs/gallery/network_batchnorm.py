@@ -4,8 +4,6 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 import mdtheory as mdt
 from mdtheory import phase
@@ -17,6 +15,9 @@ COLOURS = {0.0: "#1F5F99", 0.1: "#B35C00"}
 
 def trained(split: Split, labels: np.ndarray, smoothing: float, seed: int, epochs: int) -> mdt.Measurement:
     """One network after SGD with momentum and a cosine schedule, measured in evaluation mode."""
+    import torch
+    from torch import nn
+
     torch.manual_seed(seed)
     body = nn.Sequential(
         *(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU()),

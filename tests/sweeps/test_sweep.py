@@ -650,6 +650,7 @@ def test_every_parameter_can_be_replaced_and_has_a_label():
         "scaling": "relative",
         "noisy_feature_decay": 0.0,
         "nonnegative_noisy_features": True,
+        "given_configuration": None,
         "spread.dim": 5,
         "num_classes": 2,
         "weight_decay": 1e-3,

@@ -38,7 +38,11 @@ class ConvexOrder(Programme):
         clean = (points.clean * (1.0 - 1.0 / n))[:, None, None]
         dilated = (points.rate**2)[:, None, None] * np.outer(along, along)
         noisy = NOISY.T @ centred_form(n) @ NOISY
-        return np.asarray(clean * (np.diag([1.0, 0.0, 0.0]) + dilated) + points.flip[:, None, None] * noisy)
+        whole = clean * (np.diag([1.0, 0.0, 0.0]) + dilated) + points.flip[:, None, None] * noisy
+        if n == 2:
+            # Of two classes p + y alone is seen: a price of p - y takes nothing from the optimum, and leaves one.
+            whole = whole + points.flip[:, None, None] * np.outer([0.0, 1.0, -1.0], [0.0, 1.0, -1.0])
+        return np.asarray(whole)
 
     def smooth_part(self, points: Points, x: FloatArray, *, rough: bool = False) -> Derivatives:
         n, clean, flip = points.num_classes, points.clean, points.flip
