@@ -73,6 +73,7 @@ from mdtheory.questions.joint import (
     merging_slope,
     worst_slope,
 )
+from mdtheory.questions.learning_time import learning_times, memorization_time
 from mdtheory.questions.rank import rank_bounds, rank_threshold, required_width
 from mdtheory.questions.regression import RegressionOptimum, regression_optimum, regression_spectrum
 from mdtheory.questions.symmetry import symmetry_breaking_slope
@@ -159,9 +160,11 @@ __all__ = [
     "giving_up_noise",
     "giving_up_slope",
     "is_exchangeable",
+    "learning_times",
     "least_error_smoothing",
     "logits_error",
     "measure",
+    "memorization_time",
     "merge_threshold",
     "merging_slope",
     "multilabel_optimum",

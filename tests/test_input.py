@@ -429,6 +429,18 @@ CALLS = {
             "nonnegative": False,
         },
     ),
+    "learning_times": (
+        mdt.learning_times,
+        {
+            "problem": mdt.UFM(mdt.MeanSquaredError(), num_classes=2, weight_decay=1e-2, feature_decay=1e-2),
+            "start": 1e-3,
+            "rate": 2.0,
+        },
+    ),
+    "memorization_time": (
+        mdt.memorization_time,
+        {"problem": mdt.MemorizationDilation(TWO, noise=0.1, slope=1.0, noisy_feature_decay=0.0), "rate": 2.0},
+    ),
     "etf_stability_margin": (mdt.etf_stability_margin, {"num_classes": 5, "layers": 2, "smoothing": 0.1}),
     "etf_stability_decay": (mdt.etf_stability_decay, {"num_classes": 5, "layers": 2, "smoothing": 0.1}),
     "etf_certified_decay": (mdt.etf_certified_decay, {"num_classes": 3, "layers": 2, "smoothing": 0.5}),

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from mdtheory.foundation.validation import FloatArray, Real, fail, instance, one_number, positive, scalar_or_array
 from mdtheory.losses import MeanSquaredError
-from mdtheory.models.dilation.points import points_of
+from mdtheory.models.dilation.points import Points, points_of
 from mdtheory.models.dilation.problem import MemorizationDilation
 from mdtheory.models.features.problem import UFM
 
@@ -111,34 +111,40 @@ def memorization_time(problem: MemorizationDilation, *, rate: ArrayLike = 1.0) -
     >>> round(time(mdt.CrossEntropy()), 3), round(time(mdt.CrossEntropy(smoothing=0.1)), 3)
     (0.849, 1.014)
     """
-    from scipy.integrate import quad  # slow to import, and needed here only
-
     instance("problem", problem, MemorizationDilation, "a MemorizationDilation")
     problem.check_two_classes()
     if not problem.spread.is_symmetric:
         raise fail("spread", problem.spread.label, "must be symmetric for a memorization time")
     loss = problem.ufm.loss
     if not loss.is_convex or problem.ufm.pays_for_mean:
-        raise fail("loss", loss, "must be convex, and blind to shifts of the logits or with a bias, for a memorization time")
+        raise fail(
+            "loss", loss, "must be convex, and blind to shifts of the logits or with a bias, for a memorization time"
+        )
     if np.any(problem.decay > 0):
         raise fail("noisy_feature_decay", problem.decay, "must be zero for a memorization time")
     speed = np.asarray(positive("rate", rate))
     points = points_of(problem)
-    found = np.empty(points.noise.size)
-    for i in range(found.size):
-        one = points.take(slice(i, i + 1))
-        margin, kappa = float(one.classes.margin[0]), float(one.classes.weight_distance[0])
-
-        def pull(tau: float, one=one, margin=margin, kappa=kappa) -> float:  # type: ignore[no-untyped-def]  # bound at once
-            r = one.noise * one.rate * (tau + margin) / kappa
-            force, _ = one.slope(np.maximum(r, 1e-300))
-            slope, _ = one.loss.slope_and_curvature(np.array([tau]))
-            return float(-slope[0] - 0.5 * one.rate[0] / kappa * force[0])
-
-        if not pull(0.0) > 0.0:
-            found[i] = np.inf
-            continue
-        # Where memorising nearly stops the integrand is a peak at zero: its distance from there is an exponential.
-        total = quad(lambda x: np.exp(-x) * margin / pull(-margin * np.exp(-x)), 0.0, 60.0, epsabs=0.0, epsrel=_TOLERANCE, limit=400)
-        found[i] = total[0] / kappa**2
+    found = np.array([_time_of(points.take(slice(i, i + 1))) for i in range(points.noise.size)])
     return scalar_or_array(found.reshape(problem.shape) / speed)
+
+
+def _time_of(point: Points) -> float:
+    """At the rate one, of a block of one point."""
+    from scipy.integrate import quad  # slow to import, and needed here only
+
+    margin, kappa = float(point.classes.margin[0]), float(point.classes.weight_distance[0])
+
+    def pull(tau: float) -> float:
+        force, _ = point.slope(np.maximum(point.noise * point.rate * (tau + margin) / kappa, 1e-300))
+        slope, _ = point.loss.slope_and_curvature(np.array([tau]))
+        return float(-slope[0] - 0.5 * point.rate[0] / kappa * force[0])
+
+    def moment(x: float) -> float:
+        # Where memorising nearly stops there is a peak at zero: the distance from there is an exponential.
+        left = margin * float(np.exp(-x))
+        return left / pull(-left)
+
+    if not pull(0.0) > 0.0:
+        return float("inf")
+    total, _ = quad(moment, 0.0, 60.0, epsabs=0.0, epsrel=_TOLERANCE, limit=400)
+    return float(total) / kappa**2
