@@ -38,7 +38,10 @@ PROVES = {
             "margin > 0",
             "smoothed >= 0",
         ),
-        "conclusion": ("curvature iff-positive margin - (layers - 1)/(layers + 1)*num_classes*(1 - smoothed)",),
+        "definitions": {
+            "other": "1/(exp(margin) + num_classes - 1)",
+        },
+        "conclusion": ("curvature == other*(1 - (layers - 1)/(layers + 1)*num_classes*(1 - smoothed)/margin)",),
         "quantities": {
             "curvature": "the second variation at the simplex frame along a symmetric direction of zero row sums and zero diagonal, over its square",
         },

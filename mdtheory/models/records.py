@@ -33,6 +33,12 @@ def values(solution: Solution, names: Sequence[str], *, small: bool = True) -> R
     return {name: plain(_or_none(lambda name=name: getattr(solution, name))) if small else None for name in names}  # type: ignore[misc]  # a default argument has no inferred type
 
 
+def counted(given: Record, *names: str) -> Record:
+    """Values from the shell with the number of classes that one of the lists says, two if none does, unless it is given."""
+    sizes = [len(given[name]) for name in names if name in given]
+    return {"num_classes": sizes[0] if sizes else 2, **given}
+
+
 def _or_none(compute: Callable[[], Any]) -> Any:
     try:
         return compute()

@@ -8,7 +8,7 @@ from mdtheory.models.deep.problem import DeepMethod, DeepUFM
 from mdtheory.models.deep.solution import DeepSolution
 from mdtheory.models.deep.solving import solve_deep
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Part, Record
-from mdtheory.models.records import MAX_ENTRIES, values
+from mdtheory.models.records import MAX_ENTRIES, counted, values
 
 
 def _describe(solution: DeepSolution) -> Record:
@@ -20,12 +20,6 @@ def _describe(solution: DeepSolution) -> Record:
 def _options(problem: DeepUFM, method: str) -> frozenset[str]:
     searched = method == "search" or (method == "auto" and problem.layers > 1 and not problem.is_squared_error)
     return frozenset({"tolerance", "starts", "seed", "progress"} if searched else {"tolerance"})
-
-
-def _completed(given: Record) -> Record:
-    """As many classes as the labels or the proportions say, if nobody else does."""
-    sizes = [len(given[name]) for name in ("label_distribution", "class_weights") if name in given]
-    return {"num_classes": sizes[0] if sizes else 2, **given}
 
 
 MODEL = Model(
@@ -68,5 +62,5 @@ MODEL = Model(
     describe=_describe,
     parts={"loss": Part(base=Loss, kinds=LOSSES, default="cross-entropy", help="loss of the logits")},
     aliases={"decay": ("weight_decay", "feature_decay")},
-    completed=_completed,
+    completed=lambda given: counted(given, "label_distribution", "class_weights"),
 )

@@ -16,7 +16,7 @@ from mdtheory.models.features.nonnegative import solve_nonnegative
 from mdtheory.models.features.problem import UFM, UFMMethod
 from mdtheory.models.features.solution import UFMSolution
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Part, Record
-from mdtheory.models.records import MAX_ENTRIES, plain, values
+from mdtheory.models.records import MAX_ENTRIES, counted, plain, values
 
 # What a conic solver reaches, and what closes the gap of a nonnegative problem.
 _CONIC_TOLERANCE = 1e-6
@@ -146,12 +146,6 @@ def _default_outputs(problem: UFM, names: frozenset[str]) -> tuple[str, ...]:
     return ("margin", "objective", "gap") if single else ("objective", "gap")
 
 
-def _completed(given: Record) -> Record:
-    """As many classes as the labels or the proportions say, if nobody else does."""
-    sizes = [len(given[name]) for name in ("label_distribution", "class_weights") if name in given]
-    return {"num_classes": sizes[0] if sizes else 2, **given}
-
-
 MODEL = Model(
     name="ufm",
     title="the unconstrained features model",
@@ -208,6 +202,6 @@ MODEL = Model(
     aliases={"decay": ("weight_decay", "feature_decay")},
     broadcasts=lambda problem: problem.symmetric,
     sweeps_at_once=_sweeps_at_once,
-    completed=_completed,
+    completed=lambda given: counted(given, "label_distribution", "class_weights"),
     certificate=lambda solution: solution.certificate,
 )

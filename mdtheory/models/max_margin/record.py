@@ -6,7 +6,7 @@ from mdtheory.foundation.parameter import Parameter
 from mdtheory.models.max_margin.problem import MaxMargin, MaxMarginMethod
 from mdtheory.models.max_margin.solving import MaxMarginSolution, solve_max_margin
 from mdtheory.models.model import BOUNDS, EVERY_OUTPUT, Model, Options, Record
-from mdtheory.models.records import MAX_ENTRIES, values
+from mdtheory.models.records import MAX_ENTRIES, counted, values
 
 _MATRICES = ("margins", "logits", "class_means", "weights")
 
@@ -18,12 +18,6 @@ def _solve(problem: MaxMargin, method: str, options: Options) -> MaxMarginSoluti
 def _describe(solution: MaxMarginSolution) -> Record:
     small = solution.problem.num_classes**2 <= MAX_ENTRIES
     return values(solution, ("geometry", *BOUNDS)) | values(solution, _MATRICES, small=small)
-
-
-def _completed(given: Record) -> Record:
-    """As many classes as there are proportions or temperatures, if nobody says."""
-    sizes = [len(given[name]) for name in ("class_weights", "label_temperatures") if name in given]
-    return {"num_classes": sizes[0] if sizes else 2, **given}
 
 
 MODEL = Model(
@@ -62,5 +56,5 @@ MODEL = Model(
     default_outputs=lambda _problem, _names: ("objective", "gap"),
     quantity="objective",
     describe=_describe,
-    completed=_completed,
+    completed=lambda given: counted(given, "class_weights", "label_temperatures"),
 )
