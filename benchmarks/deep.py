@@ -46,7 +46,7 @@ def main() -> None:
         own = time.perf_counter() - began
         best, theirs = loop_of_a_user(problem, 12)
         print(
-            f"N {n}, L {layers}, decay {decay:g}, smoothing {smoothing:g}: {found.structure}, {own:.2f} s, 1/{theirs / own:.0f} of "
+            f"N {n}, L {layers}, decay {decay:g}, smoothing {smoothing:g}: {found.structure}, {own:.2f} s against {theirs:.2f} s of "
             f"12 L-BFGS, over theirs {found.objective / best - 1:+.1e}, bound {found.lower_bound / found.objective:.3f}, {found.status}"
         )
     problem = mdt.DeepUFM(mdt.CrossEntropy(), num_classes=100, layers=2, weight_decay=1e-3, feature_decay=1e-3)
