@@ -160,8 +160,8 @@ def _check(columns: dict[str, FloatArray]) -> None:
         if not np.all(np.isfinite(some)):
             where = " with noise" if name == "memorization" else ""
             raise fail(name, "not finite", f"must be known in every run{where}")
-    if not np.all(columns["mean_distance"] > 0.0):
-        raise fail("mean_distance", float(np.min(columns["mean_distance"])), "must be positive")
+    if not np.all(columns["mean_distance"] >= 1.0 / _LARGEST):
+        raise fail("mean_distance", float(np.min(columns["mean_distance"])), f"must be {1.0 / _LARGEST:g} at least")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

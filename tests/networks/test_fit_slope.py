@@ -120,6 +120,7 @@ def test_without_a_baseline_nothing_is_subtracted_and_that_is_said():
             "memorization",
         ),
         (lambda t: t.assign(memorization=0.0), "memorization"),
+        (lambda t: t.assign(mean_distance=1e-200), "mean_distance"),
         (lambda t: t.assign(dilation=1e90), "must not exceed"),
         (lambda t: 3, "runs"),
         (lambda t: t["noise"].to_xarray(), "runs"),
