@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from mdtheory.foundation.validation import FloatArray
-from mdtheory.losses import CrossEntropy
+from mdtheory.losses import CrossEntropy, LabelRelaxation, MeanSquaredError, SquaredHinge
 from mdtheory.losses.label_loss import LabelLoss
 from mdtheory.models.deep.problem import DeepUFM
 
@@ -38,13 +38,12 @@ def lower_bound(problem: DeepUFM, value: float) -> float:
         return float(problem.shallow_solution(problem.cost).lower_bound)
     if problem.is_squared_error:
         return squared_error(problem)[0]
+    if least_loss(problem) == -np.inf:
+        return -np.inf
+    if problem.num_classes == 2 and problem.balanced:
+        return _rank_one(problem, value)
     bound = _chord(problem, value)
-    if (
-        problem.balanced
-        and isinstance(problem.loss, CrossEntropy)
-        and float(problem.loss.smoothing) > 0
-        and problem.num_classes > 2
-    ):
+    if problem.balanced and _smoothing(problem) > 0.0:
         bound = max(bound, column_bound(problem, value))
     return bound
 
@@ -92,9 +91,12 @@ def shrink(y: FloatArray, cost: float, exponent: float) -> FloatArray:
 
 
 def least_loss(problem: DeepUFM) -> float:
-    """Below the loss of any logits: the entropy of the labels for cross-entropy, zero for every other loss."""
+    """Below the loss of any logits: the entropy of the labels for cross-entropy, zero for losses that are never negative.
+
+    Minus infinity for any other loss, of which nothing is known: then there is no bound.
+    """
     if not isinstance(problem.loss, CrossEntropy):
-        return 0.0
+        return 0.0 if isinstance(problem.loss, (LabelRelaxation, SquaredHinge, MeanSquaredError)) else -np.inf
     smoothing, n = float(problem.loss.smoothing), problem.num_classes
     y = (1.0 - smoothing) * problem.labels + smoothing / n
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -103,7 +105,7 @@ def least_loss(problem: DeepUFM) -> float:
 
 
 def _chord(problem: DeepUFM, value: float) -> float:
-    floor, beta, p, n = least_loss(problem), problem.cost, problem.exponent, problem.num_classes
+    floor, beta, p = least_loss(problem), problem.cost, problem.exponent
     largest = (max(value - floor, 0.0) / beta) ** (1.0 / p)
     if largest == 0.0:
         return floor
@@ -114,8 +116,6 @@ def _chord(problem: DeepUFM, value: float) -> float:
     plain = beta * edges[:-1] ** p + np.maximum(signs, floor)
     costs = beta * edges[1:] ** (p - 1.0)
     chord = _shallow_bounds(problem, costs)
-    if n == 2 and problem.loss.shift_invariant:
-        return _rank_one(problem, value)
     return float(np.min(np.maximum(plain, chord)))
 
 
@@ -126,9 +126,13 @@ def _shallow_bounds(problem: DeepUFM, costs: FloatArray) -> FloatArray:
     return np.array([float(problem.shallow_solution(float(cost)).lower_bound) for cost in costs])
 
 
+def _smoothing(problem: DeepUFM) -> float:
+    """Of cross-entropy; not a number for any other loss."""
+    return float(problem.loss.smoothing) if isinstance(problem.loss, CrossEntropy) else float("nan")
+
+
 def _has_sign_lemma(problem: DeepUFM) -> bool:
-    plain = isinstance(problem.loss, CrossEntropy) and float(problem.loss.smoothing) == 0.0
-    return problem.balanced and plain and problem.num_classes > 2
+    return problem.balanced and _smoothing(problem) == 0.0 and problem.num_classes > 2
 
 
 def _second_value_bound(problem: DeepUFM, largest: FloatArray) -> FloatArray:
@@ -148,8 +152,6 @@ def _rank_one(problem: DeepUFM, value: float) -> float:
     largest = (max(value - floor, 0.0) / beta) ** (1.0 / p) * (1.0 + 1e-12)
     loss = LabelLoss(problem.loss, problem.labels, problem.proportions)
     root = np.sqrt(problem.proportions)
-    if not problem.balanced:
-        return float(np.min(np.maximum(_shallow_bounds(problem, np.array([beta * largest ** (p - 1.0)])), floor)))
 
     def at(size: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The loss along the symmetric logits, convex in the singular value and least there, and its slope."""
@@ -238,7 +240,7 @@ def column_bound(problem: DeepUFM, value: float) -> float:
     margin = etf_margin(problem)
     if margin is None or n < 3:
         return -np.inf
-    smoothing, sigma = float(getattr(problem.loss, "smoothing")), margin / np.sqrt(n)  # noqa: B009  of cross-entropy alone
+    smoothing, sigma = _smoothing(problem), margin / np.sqrt(n)
     floor = least_loss(problem)
     column = _Column(
         n,
@@ -309,7 +311,7 @@ def _halved(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
 def etf_margin(problem: DeepUFM) -> float | None:
     """The larger margin at which the ETF is stationary, of balanced cross-entropy; None where it collapses."""
     n, p, decay = problem.num_classes, problem.exponent, problem.decay
-    smoothing = float(getattr(problem.loss, "smoothing"))  # noqa: B009
+    smoothing = _smoothing(problem)
     s = np.linspace(0.0, 1.0, 20_001)[1:] * _largest_margin(n, p, decay, smoothing)
     force = _excess(s, n, smoothing) * s ** (1.0 - p) * n ** (0.5 * p) / 2.0 - decay
     above = np.flatnonzero(force > 0.0)

@@ -40,7 +40,8 @@ class DeepUFM(Problem["DeepSolution", DeepMethod]):
     Parameters
     ----------
     loss : Loss
-        Convex with a continuous slope: cross-entropy with smoothing, the squared error, label relaxation, squared hinge.
+        Convex with a continuous slope: cross-entropy with smoothing, the squared error, label relaxation, squared hinge; of several layers
+        behind a loss of your own no lower bound is known.
     num_classes : int
         N, from 2 to 1000.
     layers : int

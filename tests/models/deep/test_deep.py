@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy.optimize import minimize
 
 import mdtheory as mdt
@@ -184,6 +185,16 @@ def test_two_classes_and_zero_are_proved_optimal():
         assert mdt.solve(deep(2, layers, beta)).status is mdt.Status.OPTIMAL
     for n in (3, 6):
         assert mdt.solve(deep(n, 2, 1.2)).status is mdt.Status.OPTIMAL
+
+
+def test_a_loss_of_which_nothing_is_known_has_no_bound():
+    """It may be negative: no loss of zero lies below it."""
+    t = sp.Symbol("t", real=True)
+    for lowered in (0, 2):
+        found = mdt.solve(deep(2, 2, 0.3, mdt.MarginLoss(sp.log(1 + sp.exp(-t)) - lowered)))
+        assert found.status is mdt.Status.BOUNDED
+        assert found.lower_bound == -np.inf
+        assert found.objective == pytest.approx(mdt.solve(deep(2, 2, 0.3)).objective - lowered, rel=1e-9)
 
 
 @pytest.mark.parametrize(("n", "layers", "smoothing"), [(3, 2, 0.1), (4, 3, 0.2), (6, 2, 0.1), (10, 2, 0.1)])
